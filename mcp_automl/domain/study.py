@@ -1,0 +1,190 @@
+"""The words of the house as values: study, trial, measurement, objective and their states."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.space import Params, SearchSpace
+
+MAX_TRIALS = 10_000
+MAX_EPOCHS = 10_000
+
+
+class TrialState(Enum):
+    """Optuna's five states; the values are the names in its database."""
+
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    FAIL = "FAIL"
+    WAITING = "WAITING"
+
+    @property
+    def is_finished(self) -> bool:
+        return self not in (TrialState.RUNNING, TrialState.WAITING)
+
+    @property
+    def counts(self) -> bool:
+        """Whether a trial in this state is one of the `n_trials` asked for; a FAIL is replaced."""
+        return self in (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+class StudyState(Enum):
+    """Where a study's life stands."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    STOPPED = "STOPPED"
+    COMPLETE = "COMPLETE"
+    FAILED = "FAILED"
+
+    @property
+    def should_run(self) -> bool:
+        return self in (StudyState.QUEUED, StudyState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """A metric to be made large or small."""
+
+    name: str
+    maximize: bool
+
+    def better(self, one: float, other: float) -> bool:
+        """Whether `one` is strictly better than `other`."""
+        return one > other if self.maximize else one < other
+
+    def rank_key(self, value: float) -> float:
+        """A number that is smaller the better the value is."""
+        return -value if self.maximize else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What is known after one finished epoch."""
+
+    epoch: int
+    """1-based number of the epoch that has just finished."""
+    metrics: Mapping[str, float]
+    """Every metric of this epoch, the objective among them."""
+    seconds: float
+    """How long this epoch took."""
+
+    def __post_init__(self) -> None:
+        if self.epoch < 1:
+            raise InvalidRequest(f"epochs are counted from 1, not {self.epoch}")
+
+    def value(self, objective: Objective) -> float | None:
+        """The objective's value, or None where it is missing or not finite."""
+        value = self.metrics.get(objective.name)
+        return value if value is not None and math.isfinite(value) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyConfig:
+    """One search as it was asked for."""
+
+    name: str
+    model: str
+    """The trainer's name."""
+    objectives: tuple[Objective, ...]
+    space: SearchSpace
+    default: Params
+    """The trainer's default configuration clipped into the space: the first trial."""
+    n_trials: int
+    """A total: COMPLETE and PRUNED trials count towards it."""
+    epochs_max: int
+    cost_budget_usd: float | None = None
+    """What the study may spend over its whole life; None for no ceiling."""
+    seed: int = 0
+    owner: str = ""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.n_trials <= MAX_TRIALS:
+            raise InvalidRequest(
+                f"n_trials must be from 1 to {MAX_TRIALS}, not {self.n_trials}; "
+                "it is the study's total, finished trials included"
+            )
+        if not 1 <= self.epochs_max <= MAX_EPOCHS:
+            raise InvalidRequest(f"epochs_max must be from 1 to {MAX_EPOCHS}, not {self.epochs_max}")
+        budget = self.cost_budget_usd
+        if budget is not None and not (math.isfinite(budget) and budget > 0):
+            raise InvalidRequest(
+                f"cost_budget_usd must be a positive number of dollars such as 0.50, not {budget}; "
+                "leave it out for no ceiling"
+            )
+        if not self.objectives:
+            raise InvalidRequest("a study needs at least one objective")
+
+    @property
+    def objective(self) -> Objective:
+        """The objective that decides while there is one only."""
+        return self.objectives[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """A study as it is stored."""
+
+    id: int
+    config: StudyConfig
+    state: StudyState
+    reason: str
+    """Why it is in this state: one sentence, or empty while it runs."""
+    data: str
+    """The data set its trials train on, in words; empty until that is known."""
+    arguments: Params
+    """What every trial gets beside its parameters, such as the data set's name."""
+    created_at: float
+    """Seconds since the epoch, like every `_at` here."""
+    started_at: float | None
+    ended_at: float | None
+    revision: int
+    """Grows with every intention written; who finishes a study names the one it acted on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One point of the space, trained and judged, or on its way there."""
+
+    number: int
+    state: TrialState
+    params: Params
+    value: float | None = None
+    """The last epoch's objective."""
+    epoch: int = 0
+    """Finished epochs."""
+    cost_usd: float = 0.0
+    """All its attempts' cost."""
+    reason: str = ""
+    """Why it was pruned, failed or interrupted."""
+    started_at: float | None = None
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A trial that was interrupted and will go on under its number."""
+
+    epoch: int = 0
+    """Its last measured epoch."""
+    barren: int = 0
+    """Its latest attempts in a row that brought no new epoch."""
+    alone: bool = False
+    """Whether it ran out of memory on a shared device and shall have one for itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What a study's run needs to know of its past."""
+
+    counted: int = 0
+    """COMPLETE and PRUNED trials."""
+    waiting: Mapping[int, Waiting]
+    """Interrupted trials by number; the lowest is asked for first."""
+    spent_usd: float = 0.0
+    """All attempts so far."""
+    failures: tuple[str, ...] = ()
+    """Reasons of the latest FAILs in a row, oldest first."""

@@ -1,0 +1,338 @@
+"""The seams: what the use cases and the orchestrator need from the world, and nothing of how.
+
+Values are passed, never shared: what a port returns may be kept, and changes nothing when changed.
+
+`StudyRegistry` and `StudyStore` look at one database from two sides. The registry is the side of
+tool calls: synchronous, a few milliseconds, standard library only. The store is the orchestrator's
+side, the only one that writes trials; its calls may take long and are awaited.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from mcp_automl.domain.events import Outcome, Record
+from mcp_automl.domain.space import Params
+from mcp_automl.domain.study import (
+    History,
+    Measurement,
+    Study,
+    StudyConfig,
+    StudyState,
+    Trial,
+    TrialState,
+)
+
+# --- the database, seen from a tool call -------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrchestratorSign:
+    """Who runs a workspace's studies, and when it last said so."""
+
+    host: str
+    pid: int
+    version: str
+    started_at: float
+    alive_at: float
+    settings: Mapping[str, str]
+    """The settings that hold in this workspace, by their environment variable's name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a study's trials have come, in numbers."""
+
+    counts: Mapping[TrialState, int]
+    cost_usd: float
+    """All closed attempts, and what running ones have cost up to their last sign of life."""
+    finished_seconds: tuple[float, ...]
+    """How long each of the latest finished trials trained, for an estimate of what is to come."""
+
+
+class StudyRegistry(Protocol):
+    """Studies as they were asked for, and what has become of them."""
+
+    def create(self, config: StudyConfig) -> Study:
+        """Stores a new study as QUEUED.
+
+        Raises:
+            NameTaken: a study of that name exists, upper and lower case ignored.
+        """
+
+    def retarget(self, study_id: int, *, n_trials: int, cost_budget_usd: float | None) -> Study:
+        """Changes the total and the budget and queues the study again if it had ended."""
+
+    def find(self, name: str) -> Study | None:
+        """The study of that name, upper and lower case ignored."""
+
+    def studies(self) -> Sequence[Study]:
+        """All studies, newest first; those that plain Optuna made are among them, read-only."""
+
+    def progress(self, study: Study) -> Progress:
+        """Counts and sums over the study's trials."""
+
+    def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:
+        """Trials in those states by number, without their parameters, cost and reason."""
+
+    def trial(self, study: Study, number: int) -> Trial:
+        """One trial, complete.
+
+        Raises:
+            LookupError: there is none of that number.
+        """
+
+    def last_measurement(self, study: Study, number: int) -> Measurement | None:
+        """The trial's newest epoch."""
+
+    def orchestrator(self) -> OrchestratorSign | None:
+        """Who last held this workspace; it may be dead."""
+
+
+# --- the database, seen from the orchestrator --------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """A trial to be trained now; it is RUNNING."""
+
+    trial: int
+    params: Params
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessRef:
+    """A worker's process, told apart from a later one with the same pid."""
+
+    pid: int
+    """Also its process group."""
+    started: float
+    """The process's start time as the operating system gives it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStart:
+    """What is known of an attempt before its first epoch."""
+
+    trial: int
+    slot: "Slot"
+    process: ProcessRef
+    at: float
+    """Wall clock."""
+
+
+class EntryKind(Enum):
+    """What a tracker is told."""
+
+    STUDY_STARTED = "study_started"
+    TRIAL_STARTED = "trial_started"
+    MEASURED = "measured"
+    TRIAL_ENDED = "trial_ended"
+    STUDY_ENDED = "study_ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackingEntry:
+    """One thing for the tracker, waiting on disk until it is delivered."""
+
+    kind: EntryKind
+    study: str
+    model: str
+    at: float
+    """Wall clock seconds."""
+    trial: int | None = None
+    params: Params = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    epoch: int = 0
+    state: str = ""
+    """What a trial or study ended as."""
+
+
+class StudyStore(Protocol):
+    """Where trials are asked for, reported and told; one orchestrator at a time owns it."""
+
+    async def should_run(self) -> Sequence[Study]:
+        """Studies that are QUEUED or RUNNING, oldest first."""
+
+    async def recover(self) -> None:
+        """Puts in order what a dead orchestrator left: its processes, attempts and trials.
+
+        Processes of open attempts are killed, the attempts charged to their last sign of life, and
+        their trials set to WAITING, or to what had been decided about them.
+        """
+
+    async def open(self, study: Study) -> History:
+        """Makes the study's trials ready to be asked for and returns what came of it so far."""
+
+    async def prepared(self, study: Study, *, data: str, arguments: Params) -> Study:
+        """Stores the data set that all trials of the study train on."""
+
+    async def ask(self, study: Study) -> Suggestion:
+        """The next trial: the lowest WAITING one, else a new one from the sampler."""
+
+    async def open_attempt(self, study: Study, start: AttemptStart) -> None:
+        """Stores that a process trains the trial, before its first epoch."""
+
+    async def report(self, study: Study, trial: int, measurement: Measurement) -> str | None:
+        """Stores a finished epoch and returns the pruner's reason to stop the trial, if any.
+
+        An epoch that is stored already is ignored.
+        """
+
+    async def record(self, study: Study, record: Record, outcome: Outcome | None) -> None:
+        """Stores what became of a trial; closes its attempt if one is open."""
+
+    async def finish(self, study: Study, state: StudyState, reason: str) -> bool:
+        """Stores how the study ended; False if its intention changed since `study` was read."""
+
+    async def sign(self, sign: OrchestratorSign) -> None:
+        """Says who runs this workspace, and that it and all its open attempts are alive."""
+
+    async def undelivered(self, limit: int) -> Sequence[tuple[int, TrackingEntry]]:
+        """The oldest entries that the tracker has not got yet, with their ids, in order."""
+
+    async def delivered(self, entry_ids: Sequence[int]) -> None:
+        """Forgets entries that the tracker has got."""
+
+
+class Changes(Protocol):
+    """A level-triggered signal: the database is no longer what it was."""
+
+    async def changed(self) -> None:
+        """Returns once somebody else has written since the last return; bursts count as one."""
+
+
+# --- where jobs run ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What a job asks of a slot."""
+
+    gpu_memory_gb: float = 0.0
+    alone: bool = False
+    """Whether nothing else may use the device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """The right to run one job on a device, or on a share of one."""
+
+    id: str
+    device: str
+    """As the trainer's library names it in the worker: `cpu`, `cuda`, `mps`."""
+    label: str
+    """As people name it: `cuda:0`, `cpu`."""
+    threads: int
+    usd_per_hour: float
+    shared: bool = False
+    """Whether other jobs may use the same device."""
+    visible_device: str | None = None
+    """The GPU's UUID, the only one its job may see; None for the CPU."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoSlot:
+    """Why no slot is free for this need now."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainerRef:
+    """Where a trainer's code is."""
+
+    name: str
+    module: str
+    gpu_memory_gb: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One training to be run in a slot."""
+
+    trainer: TrainerRef
+    params: Params
+    """Everything the trainer's `Config` gets."""
+    workdir: Path
+    data_dir: Path
+    seed: int
+    log: Path
+    """Where the process's stdout and stderr go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """The data set a study will use."""
+
+    arguments: Params
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A job's last word, or what its silence meant."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+Word: TypeAlias = Measurement | Ended
+"""What comes from a job: measurements, each of which wants a reply, and then one `Ended`."""
+
+
+class Attempt(Protocol):
+    """One running job."""
+
+    @property
+    def process(self) -> ProcessRef: ...
+
+    def words(self) -> AsyncIterator[Word]:
+        """Measurements as they come; the last word is `Ended`, and then the process is gone."""
+
+    async def go_on(self) -> None:
+        """Answers a measurement: train the next epoch. Harmless if the job has ended."""
+
+    async def stop(self) -> None:
+        """Ends the job: politely at its next measurement, by force after the grace. Idempotent."""
+
+
+class Executor(Protocol):
+    """Where jobs run; it owns the slots. An async context manager around all use of it."""
+
+    def describe(self) -> str:
+        """The devices in words, such as `cuda:0` or `2 CPU cores`."""
+
+    def acquire(self, need: Need) -> Slot | NoSlot:
+        """Takes a free slot that satisfies the need, or says why there is none."""
+
+    def release(self, slot: Slot) -> None:
+        """Gives the slot back. Its job must have ended."""
+
+    def launch(self, job: Job, slot: Slot) -> AbstractAsyncContextManager[Attempt]:
+        """Starts the job. Leaving the block kills what is left of its whole process group."""
+
+    async def prepare(self, trainer: TrainerRef, data_dir: Path) -> Prepared:
+        """Lets the trainer fetch its data and say which data set a study shall use.
+
+        Raises:
+            TrainerUnavailable: the trainer cannot be imported, or its data cannot be had.
+        """
+
+
+# --- where results are tracked -----------------------------------------------------------------
+
+
+class Tracker(Protocol):
+    """Where people look at runs later."""
+
+    async def deliver(self, entries: Sequence[TrackingEntry]) -> None:
+        """Sends entries in order; sending one again changes nothing.
+
+        Raises:
+            TrackerUnavailable: it cannot be reached; the same entries will be sent again later.
+        """

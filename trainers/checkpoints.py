@@ -1,0 +1,56 @@
+"""Names and atomic writes of checkpoints: standard library only, so that a worker can import it.
+
+A checkpoint is `checkpoint-000012.pt`: written once epoch 12 is finished, and zero-padded so that
+sorting by name is sorting by epoch. Two are kept, because the newest may turn out to be broken.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+KEPT = 2
+"""How many checkpoints of one training stay on disk."""
+
+PATTERN = "checkpoint-??????.pt"
+"""Matches finished checkpoints only: one that is being written has another suffix."""
+
+
+def checkpoint_path(workdir: Path, epoch: int) -> Path:
+    """Returns where the checkpoint of this 1-based epoch belongs."""
+    return workdir / f"checkpoint-{epoch:06d}.pt"
+
+
+def checkpoints(workdir: Path) -> list[Path]:
+    """Returns all finished checkpoints, newest first; none if the folder does not exist."""
+    return sorted(workdir.glob(PATTERN), reverse=True)
+
+
+def latest_checkpoint(workdir: Path) -> Path | None:
+    """Returns the newest checkpoint by name, without opening it, or None if there is none."""
+    return next(iter(checkpoints(workdir)), None)
+
+
+def keep_latest(workdir: Path, epoch: int) -> None:
+    """Deletes every checkpoint but the last two up to this epoch.
+
+    Later ones are deleted too: they belong to an earlier attempt, which this one has overruled.
+    """
+    kept = {checkpoint_path(workdir, epoch - age) for age in range(KEPT)}
+    for path in checkpoints(workdir):
+        if path not in kept:
+            path.unlink(missing_ok=True)
+
+
+def replace_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Has `write` fill a temporary file beside `path`, which then takes the place of `path`.
+
+    Whoever opens `path` sees the old content or the new, never a part, even after a power failure.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

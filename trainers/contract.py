@@ -1,0 +1,133 @@
+"""What a trainer is: a frozen `Config` and a generator of measurements, standard library only.
+
+A trainer is a module with
+
+- `Config`, a frozen dataclass whose fields are the parameters its `TrainerSpec` declares,
+- `train(config, context) -> Iterator[Measurement]`, which yields once after each epoch, and
+- optionally `prepare(data_dir) -> Prepared`, run once per study before its first trial, which
+  fetches the data and says which data set every trial of that study shall use.
+
+The rules of `train`:
+
+- Before it yields epoch `k` it has saved a checkpoint holding everything that training needs to go
+  on (model, optimizer, schedule, random state) *and that epoch's measurement*, because a `finally`
+  never runs under `kill -9`. Checkpoints live in `context.workdir`.
+- Called with `context.resume_from`, it yields that checkpoint's measurement first and goes on from
+  there; whoever reads the measurements ignores a repeated epoch.
+- Being closed at a `yield` means *stop*.
+- It prints nothing to stdout, which may be somebody's protocol; it logs with `logging`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+Value: TypeAlias = float | int | str | bool | None
+"""What one parameter can be set to."""
+
+Train: TypeAlias = Callable[[Any, "Context"], Iterator["Measurement"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What is known after one finished epoch."""
+
+    epoch: int
+    """1-based number of the epoch that has just finished."""
+    metrics: Mapping[str, float]
+    """Every metric of this epoch, the objective among them; fractions, not percentages."""
+    seconds: float
+    """How long this epoch took, evaluation and checkpoint included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Where and on what one training runs; nothing in it changes what is learned but `seed`."""
+
+    workdir: Path
+    """This training's own folder: checkpoints and `model.safetensors` go here."""
+    data_dir: Path
+    """Where data sets are kept between studies."""
+    device: str = "cpu"
+    """A torch device: `cpu`, `cuda` (the only GPU this process can see) or `mps`."""
+    threads: int = 1
+    """How many CPU threads this training may use."""
+    seed: int = 0
+    """Seeds the initial weights and the order of the data."""
+    resume_from: Path | None = None
+    """The checkpoint of the last finished epoch, or None to begin at epoch 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What `prepare` found out: the same for every trial of one study."""
+
+    arguments: Mapping[str, Value]
+    """`Config` fields that every trial of the study gets, such as `{"dataset": "digits"}`."""
+    description: str
+    """One phrase that names the data honestly, such as `MNIST, 50000 train / 10000 validation`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """A metric to be made large or small."""
+
+    name: str
+    direction: Literal["maximize", "minimize"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One thing that can be tuned."""
+
+    name: str
+    kind: Literal["float", "int", "categorical"]
+    default: Value
+    description: str
+    """One sentence for whoever chooses a value."""
+    low: float | None = None
+    """Smallest value, inclusive; None for a categorical parameter."""
+    high: float | None = None
+    """Largest value, inclusive; None for a categorical parameter."""
+    log: bool = False
+    """Whether equal ratios, rather than equal differences, matter equally."""
+    step: int = 1
+    """Spacing of an integer parameter's values."""
+    choices: tuple[Value, ...] = ()
+    """The values of a categorical parameter."""
+    searched: bool = True
+    """Whether it belongs to the space that is searched when nobody says otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainerSpec:
+    """All that can be known of a trainer without importing what it trains with."""
+
+    name: str
+    module: str
+    """Where `Config`, `train` and perhaps `prepare` are, such as `trainers.mnist`."""
+    description: str
+    objectives: tuple[Objective, ...]
+    """The first is the one that a study optimizes by default."""
+    parameters: tuple[Parameter, ...]
+    """Everything `Config` lets one tune. `epochs` is the one that a study's `epochs_max` bounds."""
+    requires: tuple[str, ...] = ()
+    """Modules that must be importable for it to run, such as `torch`."""
+    extra: str | None = None
+    """The extra of `mcp-automl` that installs `requires`."""
+    preload: tuple[str, ...] = field(default=())
+    """Modules that a worker's parent process imports once so that no trial pays for it."""
+    gpu_memory_gb: float = 1.0
+    """GPU memory that one training is expected to need until it has been measured, in GiB."""
+
+    def parameter(self, name: str) -> Parameter:
+        """Returns the parameter of that name.
+
+        Raises:
+            LookupError: the trainer declares no such parameter.
+        """
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        raise LookupError(f"{self.name} has no parameter {name!r}")

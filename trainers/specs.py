@@ -1,0 +1,42 @@
+"""The built-in trainers' specs: plain data, standard library only, so that anyone may read them."""
+
+from trainers.contract import Objective, Parameter, TrainerSpec
+
+MNIST = TrainerSpec(
+    name="mnist",
+    module="trainers.mnist",
+    description="Handwritten digits with a small convolutional network.",
+    objectives=(Objective(name="val_accuracy", direction="maximize"),),
+    parameters=(
+        Parameter(
+            name="lr",
+            kind="float",
+            default=1e-3,
+            low=1e-5,
+            high=1e-2,
+            log=True,
+            description="Peak learning rate of AdamW.",
+        ),
+        Parameter(
+            name="batch_size",
+            kind="categorical",
+            default=64,
+            choices=(32, 64, 128, 256),
+            description="Images per optimizer step.",
+        ),
+        Parameter(
+            name="epochs",
+            kind="int",
+            default=5,
+            low=1,
+            high=100,
+            description="Passes over the training images; a study's epochs_max bounds it.",
+        ),
+    ),
+    requires=("torch", "torchvision", "safetensors", "sklearn"),
+    extra="mnist",
+    preload=("trainers.mnist",),
+    gpu_memory_gb=1.0,
+)
+
+BUILT_IN = (MNIST,)
