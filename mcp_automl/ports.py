@@ -216,6 +216,8 @@ class Need:
     gpu_memory_gb: float = 0.0
     alone: bool = False
     """Whether nothing else may use the device."""
+    trainer: str = ""
+    """Whose measured peak counts in place of `gpu_memory_gb` once there is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

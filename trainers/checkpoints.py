@@ -4,15 +4,21 @@ A checkpoint is `checkpoint-000012.pt`: written once epoch 12 is finished, and z
 sorting by name is sorting by epoch. Two are kept, because the newest may turn out to be broken.
 """
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 KEPT = 2
 """How many checkpoints of one training stay on disk."""
 
 PATTERN = "checkpoint-??????.pt"
 """Matches finished checkpoints only: one that is being written has another suffix."""
+
+logger = logging.getLogger(__name__)
 
 
 def checkpoint_path(workdir: Path, epoch: int) -> Path:
@@ -28,6 +34,29 @@ def checkpoints(workdir: Path) -> list[Path]:
 def latest_checkpoint(workdir: Path) -> Path | None:
     """Returns the newest checkpoint by name, without opening it, or None if there is none."""
     return next(iter(checkpoints(workdir)), None)
+
+
+def not_newer(path: Path) -> list[Path]:
+    """Returns this checkpoint and then, newest first, the ones before it that are still there."""
+    return [path, *(other for other in checkpoints(path.parent) if other.name < path.name)]
+
+
+def newest_readable(
+    newest: Path, read: Callable[[Path], T], unreadable: tuple[type[Exception], ...]
+) -> T | None:
+    """Returns what `read` makes of this checkpoint, else of the ones before it, newest first.
+
+    Args:
+        unreadable: What `read` raises for a broken file; anything else is raised.
+    """
+    for path in checkpoints(newest.parent):
+        if path.name <= newest.name:
+            try:
+                return read(path)
+            except unreadable as error:
+                logger.warning("%s is broken, trying the one before: %s", path, error)
+    logger.warning("no checkpoint in %s can be read; beginning at epoch 1", newest.parent)
+    return None
 
 
 def keep_latest(workdir: Path, epoch: int) -> None:

@@ -73,6 +73,9 @@ class Examples:
     labels: torch.Tensor
     """The digit of each image, int64, (count,)."""
 
+    def to(self, device: str) -> "Examples":
+        return Examples(images=self.images.to(device), labels=self.labels.to(device))
+
 
 def load(data_dir: Path, name: str, part: Part) -> Examples:
     """Returns one part of a data set that `prepare` has prepared."""
@@ -135,7 +138,12 @@ def _run(code: str, argument: str, *, seconds: float) -> None:
     command = [sys.executable, "-P", "-c", code, argument]
     try:
         child = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds
+            command,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"no answer within {seconds:g} s") from None

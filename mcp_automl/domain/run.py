@@ -36,7 +36,6 @@ from mcp_automl.domain.events import (
     GoOn,
     Launch,
     Measured,
-    Outcome,
     Record,
     Retargeted,
     SlotOffered,
@@ -47,42 +46,13 @@ from mcp_automl.domain.events import (
     Ticked,
     TrialEnded,
 )
-from mcp_automl.domain.space import Params
-from mcp_automl.domain.study import (
-    History,
-    Measurement,
-    StudyConfig,
-    StudyState,
-    TrialState,
-    Waiting,
-)
-
-MAX_BARREN_ATTEMPTS = 3
-"""Attempts in a row without one new epoch after which an interrupted trial is FAIL."""
+from mcp_automl.domain.flight import Ending, Flight
+from mcp_automl.domain.study import History, StudyConfig, StudyState, TrialState, Waiting
 
 MAX_FAILURES = 5
 """FAILs in a row with the same reason that end a study as FAILED."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Ending:
-    """What a trial that is being stopped will be recorded as."""
-
-    state: TrialState
-    reason: str
-
-
-@dataclass(slots=True)
-class _Flight:
-    """A job between `Launch` and `TrialEnded`."""
-
-    params: Params
-    meter: Meter
-    shared: bool
-    waited: Waiting
-    last: Measurement | None = None
-    new_epochs: int = 0
-    ending: _Ending | None = None
+LEAVING = "the orchestrator is leaving"
 
 
 @dataclass(slots=True)
@@ -104,7 +74,7 @@ class StudyRun:
     _waiting: dict[int, Waiting] = field(init=False)
     _failures: list[str] = field(init=False)
     _offers: dict[str, SlotOffered] = field(default_factory=dict, init=False)
-    _flights: dict[int, _Flight] = field(default_factory=dict, init=False)
+    _flights: dict[int, Flight] = field(default_factory=dict, init=False)
     _closing: Finish | None = field(default=None, init=False)
     _leaving: bool = field(default=False, init=False)
 
@@ -171,67 +141,69 @@ class StudyRun:
     def _suggested(self, event: Suggested) -> list[Command]:
         offer = self._offers.pop(event.slot)
         waited = self._waiting.pop(event.trial, Waiting())
-        if self._closing is not None or self._leaving or self._surplus() >= 0:
-            self._waiting[event.trial] = waited
-            interrupted = Record(event.trial, TrialState.WAITING, None, 0.0, "stopped before launch")
-            return [interrupted, Decline(event.slot)]
         meter = Meter(started_at=event.at, usd_per_hour=offer.usd_per_hour)
-        self._flights[event.trial] = _Flight(event.params, meter, offer.shared, waited)
+        stops = self._close_if_spent(event.at, meter)
+        obstacle = self._obstacle(waited, offer)
+        if obstacle is not None:
+            self._waiting[event.trial] = waited
+            back = Record(event.trial, TrialState.WAITING, None, 0.0, obstacle)
+            return [*stops, back, Decline(event.slot)]
+        self._flights[event.trial] = Flight(event.params, meter, offer.shared, waited)
         return [Launch(event.trial, event.params, event.slot)]
 
-    def _surplus(self) -> int:
-        """How many more trials are counted or running than were asked for; below 0 if fewer."""
-        running = sum(f.ending is None for f in self._flights.values())
-        return self._counted + running - self.config.n_trials
+    def _obstacle(self, waited: Waiting, offer: SlotOffered) -> str | None:
+        """Why a suggested trial cannot be launched in that slot."""
+        if self._closing is not None:
+            return f"not launched: {self._closing.reason}"
+        if self._leaving:
+            return f"not launched: {LEAVING}"
+        if self._may_count() >= self.config.n_trials:
+            return f"not launched: the study's total was lowered to {self.config.n_trials}"
+        if waited.alone and offer.shared:
+            return "not launched: it needs a device for itself"
+        return None
+
+    def _may_count(self) -> int:
+        """Trials that are counted, or would be at worst: one told to stop may yet complete."""
+        endings = [flight.ending for flight in self._flights.values()]
+        return self._counted + sum(e is None or e.state is not TrialState.FAIL for e in endings)
 
     def _measured(self, event: Measured) -> list[Command]:
         flight = self._flights.get(event.trial)
         if flight is None:
             return []
+        flight.remember(event.measurement)
+        verdict = flight.verdict(event, self.config.objective)
         if flight.ending is not None:
+            # The first reason stands, but a trial that diverged must not be kept as anything else.
+            if verdict is not None and verdict.state is TrialState.FAIL:
+                flight.ending = verdict
             return [Stop(event.trial, flight.ending.reason)]
-        self._remember(flight, event.measurement)
-        ending = self._verdict(flight, event)
-        commands: list[Command] = []
-        if ending is not None:
-            commands.append(self._stop(event.trial, flight, ending))
+        commands = [] if verdict is None else [self._stop(event.trial, flight, verdict)]
         commands += self._close_if_spent(event.at)
-        return commands if flight.ending is not None else [*commands, GoOn(event.trial)]
+        return [*commands, GoOn(event.trial)] if flight.ending is None else commands
 
-    def _remember(self, flight: _Flight, measurement: Measurement) -> None:
-        # A resumed trainer repeats its checkpoint's measurement; it is new only to `last`.
-        seen = flight.last.epoch if flight.last is not None else flight.waited.epoch
-        flight.new_epochs += measurement.epoch > seen
-        flight.last = measurement
-
-    def _verdict(self, flight: _Flight, event: Measured) -> _Ending | None:
-        objective, epoch = self.config.objective, event.measurement.epoch
-        if objective.name not in event.measurement.metrics:
-            return _Ending(TrialState.FAIL, f"the trainer reported no {objective.name}")
-        if event.measurement.value(objective) is None:
-            value = event.measurement.metrics[objective.name]
-            return _Ending(
-                TrialState.FAIL, f"diverged at epoch {epoch}: {objective.name} is {value}"
-            )
-        # Nothing is saved by pruning a trial that has trained all its epochs.
-        if event.prune is not None and epoch != flight.params.get("epochs"):
-            return _Ending(TrialState.PRUNED, event.prune)
-        return None
-
-    def _stop(self, trial: int, flight: _Flight, ending: _Ending) -> Command:
+    def _stop(self, trial: int, flight: Flight, ending: Ending) -> Command:
         flight.ending = ending
         return Stop(trial, ending.reason)
 
     def _stop_all(self, state: TrialState, reason: str) -> list[Command]:
         going = [(n, f) for n, f in self._flights.items() if f.ending is None]
-        return [self._stop(n, f, _Ending(state, reason)) for n, f in going]
+        return [self._stop(n, f, Ending(state, reason)) for n, f in going]
 
-    def _close_if_spent(self, at: float) -> list[Command]:
-        """Stops everything once the budget is reached, and launches nothing ever after."""
+    def _close_if_spent(self, at: float, *launching: Meter) -> list[Command]:
+        """Stops everything once the budget is reached, and launches nothing ever after.
+
+        Args:
+            launching: the meter of a job that would run from now on; the rest must pay for its
+                stop too.
+        """
+        if self._closing is not None or self._counted >= self.config.n_trials:
+            return []
         budget = Budget(ceiling_usd=self.config.cost_budget_usd)
         meters = [flight.meter for flight in self._flights.values()]
-        reason = budget.reached(self._spent_usd, meters, at)
-        if reason is None or self._closing is not None or self._counted >= self.config.n_trials:
+        reason = budget.reached(self._spent_usd, [*meters, *launching], at)
+        if reason is None:
             return []
         self._closing = Finish(StudyState.COMPLETE, reason)
         return self._stop_all(TrialState.PRUNED, reason)
@@ -242,36 +214,16 @@ class StudyRun:
             return []
         cost = flight.meter.cost(event.at)
         self._spent_usd += cost
-        ending = self._judge(flight, event)
+        ending = flight.judge(event)
         self._count(event, flight, ending)
-        value = None if flight.last is None else flight.last.value(self.config.objective)
+        counts = ending.state.counts and flight.last is not None
+        value = flight.last.value(self.config.objective) if flight.last and counts else None
         record = Record(event.trial, ending.state, value, cost, ending.reason)
         return [record, *self._close_if_failing(), *self._close_if_spent(event.at)]
 
-    def _judge(self, flight: _Flight, event: TrialEnded) -> _Ending:
-        """The state that a job which has ended leaves its trial in."""
-        if flight.ending is not None and flight.ending.state is TrialState.FAIL:
-            return flight.ending
-        if event.outcome is Outcome.COMPLETED:
-            if flight.last is None:
-                return _Ending(TrialState.FAIL, "the trainer ended without one measurement")
-            return _Ending(TrialState.COMPLETE, "")
-        if flight.ending is not None:
-            # PRUNED keeps a last value; a trial that has none goes back and can be trained later.
-            if flight.ending.state is TrialState.PRUNED and flight.last is None:
-                return replace(flight.ending, state=TrialState.WAITING)
-            return flight.ending
-        if event.outcome is Outcome.RAISED or _barren(flight) >= MAX_BARREN_ATTEMPTS:
-            return _Ending(TrialState.FAIL, event.reason or event.outcome.value)
-        return _Ending(TrialState.WAITING, event.reason or event.outcome.value)
-
-    def _count(self, event: TrialEnded, flight: _Flight, ending: _Ending) -> None:
+    def _count(self, event: TrialEnded, flight: Flight, ending: Ending) -> None:
         if ending.state is TrialState.WAITING:
-            out_of_memory = event.outcome is Outcome.OUT_OF_MEMORY
-            alone = flight.waited.alone or (flight.shared and out_of_memory)
-            barren = flight.waited.barren if flight.ending is not None else _barren(flight)
-            epoch = flight.waited.epoch if flight.last is None else flight.last.epoch
-            self._waiting[event.trial] = Waiting(epoch=epoch, barren=barren, alone=alone)
+            self._waiting[event.trial] = flight.waiting(event.outcome)
         elif ending.state is TrialState.FAIL:
             self._failures.append(ending.reason)
         else:
@@ -289,7 +241,7 @@ class StudyRun:
         return self._stop_all(TrialState.WAITING, reason)
 
     def _stop_requested(self, event: StopRequested) -> list[Command]:
-        reason = "stopped by the user" if event.by_user else "the orchestrator is leaving"
+        reason = "stopped by the user" if event.by_user else LEAVING
         self._leaving = self._leaving or not event.by_user
         if event.by_user and self._closing is None:
             self._closing = Finish(StudyState.STOPPED, reason)
@@ -299,17 +251,23 @@ class StudyRun:
         self.config = replace(
             self.config, n_trials=event.n_trials, cost_budget_usd=event.cost_budget_usd
         )
-        # A larger budget may lift a closing that has not become a Finish yet.
-        if self._closing is not None and self._closing.state is StudyState.COMPLETE:
-            self._closing = None
+        # Whoever asks for the study while it is still closing wants it to go on.
+        if self._closing is not None and self._closing.state is StudyState.FAILED:
+            self._failures.clear()
+        self._closing = None
         return [*self._stop_surplus(), *self._close_if_spent(event.at)]
 
     def _stop_surplus(self) -> list[Command]:
+        going = {n: f for n, f in self._flights.items() if f.ending is None}
+        pruned = sum(
+            f.ending is not None and f.ending.state is TrialState.PRUNED
+            for f in self._flights.values()
+        )
+        surplus = self._counted + pruned + len(going) - self.config.n_trials
+        newest_first = sorted(going, reverse=True)[: max(0, surplus)]
         reason = f"the study's total was lowered to {self.config.n_trials}"
-        newest_first = sorted((n for n, f in self._flights.items() if f.ending is None), reverse=True)
-        surplus = newest_first[: max(0, self._surplus())]
-        ending = _Ending(TrialState.WAITING, reason)
-        return [self._stop(n, self._flights[n], ending) for n in surplus]
+        ending = Ending(TrialState.WAITING, reason)
+        return [self._stop(n, going[n], ending) for n in newest_first]
 
     def _finish_if_done(self) -> list[Command]:
         if not self.idle or self._leaving or self.finished:
@@ -324,11 +282,6 @@ class StudyRun:
         return [done]
 
 
-def _barren(flight: _Flight) -> int:
-    """Attempts in a row, this one included, that brought no new epoch."""
-    return 0 if flight.new_epochs else flight.waited.barren + 1
-
-
 def _kind(reason: str) -> str:
     """A reason without its numbers: failures that differ only in these have one cause."""
-    return re.sub(r"\d+(\.\d+)?", "#", reason)
+    return re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?", "#", reason)

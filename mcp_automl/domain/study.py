@@ -31,6 +31,14 @@ class TrialState(Enum):
         return self in (TrialState.COMPLETE, TrialState.PRUNED)
 
 
+COUNTED = tuple(state for state in TrialState if state.counts)
+
+
+def counted(counts: Mapping[TrialState, int]) -> int:
+    """Trials that count towards `n_trials`."""
+    return sum(counts.get(state, 0) for state in COUNTED)
+
+
 class StudyState(Enum):
     """Where a study's life stands."""
 
@@ -102,19 +110,9 @@ class StudyConfig:
     owner: str = ""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.n_trials <= MAX_TRIALS:
-            raise InvalidRequest(
-                f"n_trials must be from 1 to {MAX_TRIALS}, not {self.n_trials}; "
-                "it is the study's total, finished trials included"
-            )
-        if not 1 <= self.epochs_max <= MAX_EPOCHS:
-            raise InvalidRequest(f"epochs_max must be from 1 to {MAX_EPOCHS}, not {self.epochs_max}")
-        budget = self.cost_budget_usd
-        if budget is not None and not (math.isfinite(budget) and budget > 0):
-            raise InvalidRequest(
-                f"cost_budget_usd must be a positive number of dollars such as 0.50, not {budget}; "
-                "leave it out for no ceiling"
-            )
+        check_n_trials(self.n_trials)
+        check_epochs_max(self.epochs_max)
+        check_budget(self.cost_budget_usd)
         if not self.objectives:
             raise InvalidRequest("a study needs at least one objective")
 
@@ -188,3 +186,25 @@ class History:
     """All attempts so far."""
     failures: tuple[str, ...] = ()
     """Reasons of the latest FAILs in a row, oldest first."""
+
+
+def check_n_trials(n_trials: int) -> None:
+    if not 1 <= n_trials <= MAX_TRIALS:
+        raise InvalidRequest(
+            f"n_trials must be from 1 to {MAX_TRIALS}, not {n_trials}; "
+            "it is the study's total, finished trials included"
+        )
+
+
+def check_epochs_max(epochs_max: int) -> None:
+    if not 1 <= epochs_max <= MAX_EPOCHS:
+        raise InvalidRequest(f"epochs_max must be from 1 to {MAX_EPOCHS}, not {epochs_max}")
+
+
+def check_budget(cost_budget_usd: float | None) -> None:
+    if cost_budget_usd is None or (math.isfinite(cost_budget_usd) and cost_budget_usd > 0):
+        return
+    raise InvalidRequest(
+        f"cost_budget_usd must be a positive number of dollars such as 0.50, not {cost_budget_usd}; "
+        "leave it out for no ceiling"
+    )

@@ -1,0 +1,61 @@
+# make demo    tune a real model and watch it      make test    all checks and tests
+# make check   lint, types, import contracts       make format  rewrite the code as `check` wants it
+#
+# Each makes .venv with $(PYTHON) and installs what it needs; a second run installs nothing.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
+SOURCES := mcp_automl trainers tests $(sort $(dir $(wildcard benchmarks/*.py)))
+
+# One stamp per set of packages; only pyproject.toml can outdate it, because the code is installed as
+# a link.
+DEMO := $(VENV)/.installed-demo
+TEST := $(VENV)/.installed-test
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check format clean
+
+help:
+	@sed -n 's/^# \{0,1\}//; 1,4p' Makefile
+
+demo: $(DEMO)
+	@$(BIN)/mcp-automl demo
+
+test: $(TEST) check
+	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered
+
+check: $(TEST)
+	$(BIN)/ruff check -q $(SOURCES)
+	$(BIN)/ruff format -q --check $(SOURCES)
+	@# Two rules that ruff lacks: an await in a finally wants a shield, a caught cancellation is raised again.
+	$(BIN)/flake8-async --anyio --enable=ASYNC102,ASYNC103 $$(find $(SOURCES) -name '*.py')
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports --no-logo
+
+format: $(TEST)
+	$(BIN)/ruff check -q --fix $(SOURCES)
+	$(BIN)/ruff format -q $(SOURCES)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "mcp-automl needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo 'not there')."; \
+	  echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "$(PYTHON) has no working venv module (on Debian and Ubuntu: apt install python3-venv)."; exit 1; }
+
+$(DEMO): pyproject.toml | $(BIN)/python
+	@echo "Installing mcp-automl, PyTorch and MLflow into $(VENV): once, one to five minutes ..."
+	@$(PIP) -e '.[mnist]'
+	@touch $@
+
+# What the tests need holds what the demo needs.
+$(TEST): pyproject.toml | $(BIN)/python
+	@echo "Installing mcp-automl, PyTorch, MLflow and the test tools into $(VENV): once, one to five minutes ..."
+	@$(PIP) -e '.[mnist,dev]'
+	@touch $(DEMO) $@

@@ -1,0 +1,90 @@
+"""What the use cases answer, complete and in domain words; texts and schemas are made from these."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mcp_automl.domain.space import Params
+from mcp_automl.domain.study import Measurement, Study, Trial, TrialState, counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """What `start_study` did and what holds now."""
+
+    study: Study
+    """As it is stored now."""
+    done: int
+    """COMPLETE and PRUNED trials so far."""
+    created: bool
+    nothing_to_run: bool
+    """Whether the study had all its trials already, so that nothing was changed."""
+    expected_data: str
+    """The data set in words: the study's own, or that of the model's latest study; may be empty."""
+    max_parallel: int
+    devices: str
+    notes: tuple[str, ...]
+    """Sentences a reader should know: settings that hold, an orchestrator that is not well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningTrial:
+    """A trial in flight."""
+
+    trial: Trial
+    last: Measurement | None
+    epochs: int | None
+    """How many it will train, where it has that parameter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyStatus:
+    """Where a study stands."""
+
+    study: Study
+    counts: Mapping[TrialState, int]
+    best: Trial | None
+    running: tuple[RunningTrial, ...]
+    elapsed_s: float
+    """Since it first began, until it ended or now."""
+    remaining_s: float | None
+    """Expected, from the trials finished so far; None while there are none or when it has ended."""
+    cost_usd: float
+    next_look_s: int | None
+    """When to look again; None when nothing will change."""
+    notes: tuple[str, ...]
+
+    @property
+    def done(self) -> int:
+        """Trials that count towards the total."""
+        return counted(self.counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudySummary:
+    """One line of the list of studies."""
+
+    study: Study
+    counts: Mapping[TrialState, int]
+    best: Trial | None
+    """Without its parameters."""
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The best trials of a study, best first."""
+
+    study: Study
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestParams:
+    """A study's best trial, for training again."""
+
+    study: Study
+    trial: Trial
+
+    @property
+    def params(self) -> Params:
+        return self.trial.params

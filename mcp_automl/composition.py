@@ -1,0 +1,101 @@
+"""Where adapters are chosen and put together; the command line's, and nobody else's.
+
+Imports are inside the functions: a server must not load what only an orchestrator needs.
+"""
+
+from mcp_automl.catalog import Catalog
+from mcp_automl.service import Service
+from mcp_automl.settings import Settings
+
+
+def build_service(settings: Settings | None = None) -> Service:
+    """The use cases over this user's workspace."""
+    import getpass
+
+    from mcp_automl.launcher import Launcher
+    from mcp_automl.stores.registry import SqliteRegistry
+
+    settings = settings or Settings()
+    return Service(
+        registry=SqliteRegistry(settings.database),
+        trainers=Catalog(),
+        launcher=Launcher(settings),
+        settings=settings,
+        devices=describe_devices,
+        owner=getpass.getuser(),
+    )
+
+
+def describe_devices() -> str:
+    """This machine's devices in words, found without torch."""
+    import os
+
+    from mcp_automl.executors.devices import describe, discover
+
+    return describe(discover(os.environ))
+
+
+def run_orchestrator(settings: Settings) -> None:
+    """Runs the workspace's orchestrator in this process; returns when there is nothing to do."""
+    from mcp_automl.orchestrate import hold_workspace, log_to_file
+    from mcp_automl.stores.registry import SqliteRegistry
+
+    registry = SqliteRegistry(settings.database)
+    registry.studies()
+    log_to_file(settings)
+    hold_workspace(
+        settings,
+        live=lambda: _live(settings),
+        work_waits=lambda: any(study.state.should_run for study in registry.studies()),
+    )
+
+
+def _live(settings: Settings) -> bool:
+    import anyio
+
+    return anyio.run(_orchestrate, settings)
+
+
+async def _orchestrate(settings: Settings) -> bool:
+    import os
+    import socket
+    import time
+
+    from mcp_automl import __version__
+    from mcp_automl.executors.local import LocalExecutor
+    from mcp_automl.orchestrator import Orchestrator
+    from mcp_automl.performer import Clocks, Folders
+    from mcp_automl.ports import OrchestratorSign
+    from mcp_automl.stores.optuna import OptunaStore
+    from mcp_automl.stores.sqlite_changes import SqliteChanges
+    from mcp_automl.trackers.mlflow import MlflowTracker
+
+    catalog = Catalog()
+    now = time.time()
+    executor = LocalExecutor(
+        preload=catalog.preload(),
+        max_parallel=settings.max_parallel_trials,
+        prices=settings.prices,
+        environ=os.environ,
+    )
+    async with executor:
+        orchestrator = Orchestrator(
+            store=OptunaStore(settings.database),
+            executor=executor,
+            tracker=MlflowTracker(settings.tracking_uri),
+            changes=SqliteChanges(settings.database),
+            trainer_of=catalog.reference,
+            folders=Folders(studies=settings.studies_dir, data=settings.data_path),
+            clocks=Clocks(monotonic=time.monotonic, wall=time.time),
+            sign=OrchestratorSign(
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                version=__version__,
+                started_at=now,
+                alive_at=now,
+                settings=settings.as_environment(),
+            ),
+            max_parallel=settings.max_parallel_trials,
+            idle_seconds=settings.idle_seconds,
+        )
+        return await orchestrator.run()

@@ -1,0 +1,101 @@
+"""What is said between a running job and whoever follows it.
+
+Each measurement is answered exactly once. `stop` answers the one that waits, or else the next, and
+starts the grace after which the process is made to end. Once a job has been told to stop, it is
+STOPPED however it ends, unless its trainer really came to its end first.
+"""
+
+import signal
+from collections.abc import AsyncIterator, Callable
+
+from mcp_automl.domain.events import Outcome
+from mcp_automl.domain.study import Measurement
+from mcp_automl.executors.child import UNKNOWN_EXIT_CODE, Child
+from mcp_automl.ports import Ended, ProcessRef, Word
+from mcp_automl.worker.wire import Ending, LastWord, Measured, Message
+
+
+class LocalAttempt:
+    """One job in a process.
+
+    Args:
+        on_measured: is told the GPU memory that each measurement came with.
+    """
+
+    def __init__(self, child: Child, *, on_measured: Callable[[float], None]) -> None:
+        self._child = child
+        self._on_measured = on_measured
+        self._owes_reply = False
+        self._stopping = False
+        self._nonsense = ""
+
+    @property
+    def process(self) -> ProcessRef:
+        return self._child.ref
+
+    async def words(self) -> AsyncIterator[Word]:
+        """Measurements as they come; the last word is `Ended`, and then the process is gone."""
+        while (message := await self._hear()) is not None and not isinstance(message, LastWord):
+            if isinstance(message, Measured):
+                yield self._measured(message)
+        # Whoever has said its last word, or has hung up, is about to exit; it is given the grace.
+        self._child.end_soon()
+        await self._child.gone.wait()
+        yield self._ended(message)
+
+    async def go_on(self) -> None:
+        """Answers a measurement: train the next epoch. Harmless if the job has ended."""
+        self._reply()
+
+    async def stop(self) -> None:
+        """Ends the job: politely at its next measurement, by force after the grace. Idempotent."""
+        self._stopping = True
+        self._reply()
+        self._child.end_soon()
+
+    async def _hear(self) -> Message | None:
+        try:
+            return await self._child.receive()
+        except ValueError as error:
+            self._nonsense = str(error)
+            self._child.kill()
+            return None
+
+    def _measured(self, message: Measured) -> Measurement:
+        self._on_measured(message.gpu_memory_gb)
+        self._owes_reply = True
+        if self._stopping:
+            self._reply()
+        it = message.measurement
+        return Measurement(epoch=it.epoch, metrics=it.metrics, seconds=it.seconds)
+
+    def _reply(self) -> None:
+        if self._owes_reply:
+            self._owes_reply = False
+            self._child.reply(go_on=not self._stopping)
+
+    def _ended(self, last: LastWord | None) -> Ended:
+        if last is not None and last.ending is Ending.COMPLETED:
+            return Ended(outcome=Outcome.COMPLETED)
+        if self._stopping:
+            reason = last.reason if last is not None else "it did not stop by itself in time"
+            return Ended(outcome=Outcome.STOPPED, reason=reason)
+        if last is not None:
+            return Ended(outcome=Outcome(last.ending.value), reason=last.reason)
+        reason = self._nonsense or silence(self._child.exit_code)
+        return Ended(outcome=Outcome.KILLED, reason=reason)
+
+
+def silence(exit_code: int | None) -> str:
+    """What it means that a process ended without a last word."""
+    if exit_code is None or exit_code == UNKNOWN_EXIT_CODE:
+        return "the process vanished without a last word"
+    if exit_code >= 0:
+        return f"the process exited with code {exit_code} without a last word"
+    if exit_code == -signal.SIGKILL:
+        return "killed by signal 9 (SIGKILL) from outside, perhaps for want of host memory"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = "unknown"
+    return f"the process ended by signal {-exit_code} ({name})"

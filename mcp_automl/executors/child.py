@@ -1,0 +1,189 @@
+"""One process of the worker package: started, listened to, and in the end surely gone.
+
+    running --(process exits by itself)----------------------------------> gone
+       |                                                                    ^
+       +-- end_soon() --> polite --(2/3 grace)--> SIGTERM --(1/3)--> SIGKILL |
+       |                                                                    |
+       +-- leaving the block around it --> SIGKILL -------------------------+
+
+Signals go to the process group. Gone means that the leader has been reaped and its group killed,
+so that no data loader outlives it. `supervise` is the one task that waits for the process and does
+the escalation; it runs in the executor's task group.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, ForkServerProcess, SpawnContext, SpawnProcess
+from typing import Any, NoReturn, TypeAlias
+
+import anyio
+from anyio import to_thread
+
+from mcp_automl.executors.processes import kill_leftover, process_ref, signal_group, sweep_group
+from mcp_automl.ports import ProcessRef
+from mcp_automl.worker.wire import GO, STOP, Lines, Message, decode
+
+UNKNOWN_EXIT_CODE = 255
+"""What multiprocessing says when it cannot know, as when the forkserver has been killed."""
+
+CHUNK = 1 << 16
+
+Context: TypeAlias = ForkServerContext | SpawnContext
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """What this process holds of one that it has started."""
+
+    ref: ProcessRef
+    process: ForkServerProcess | SpawnProcess
+    socket: socket.socket
+    life: Connection
+    """Held open and never written to: see `worker.life`."""
+
+    def close(self) -> None:
+        """Closes everything."""
+        self.socket.close()
+        self.life.close()
+        try:
+            self.process.close()
+        except ValueError:
+            logger.error("process %d does not die", self.ref.pid)
+
+
+@dataclass(slots=True)
+class Child:
+    """See the top of this file."""
+
+    _started: Started
+    gone: anyio.Event = field(default_factory=anyio.Event, init=False)
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope, init=False)
+    exit_code: int | None = field(default=None, init=False)
+    _ending: anyio.Event = field(default_factory=anyio.Event, init=False)
+    _supervised: anyio.Event = field(default_factory=anyio.Event, init=False)
+    _lines: Lines = field(default_factory=Lines, init=False)
+    _messages: deque[Message] = field(default_factory=deque, init=False)
+
+    @property
+    def ref(self) -> ProcessRef:
+        return self._started.ref
+
+    async def receive(self) -> Message | None:
+        """The next message; None once the process has closed its end or is gone.
+
+        Raises:
+            ValueError: it said something that cannot be read.
+        """
+        while not self._messages:
+            data = await self._receive_bytes()
+            if not data:
+                return None
+            self._messages.extend(decode(line) for line in self._lines.feed(data))
+        return self._messages.popleft()
+
+    def reply(self, *, go_on: bool) -> None:
+        """Answers a measurement; harmless if the process is gone."""
+        # A few bytes into an empty buffer: this cannot block.
+        with contextlib.suppress(OSError):
+            self._started.socket.send(GO if go_on else STOP)
+
+    def end_soon(self) -> None:
+        """Gives the process its grace to exit by itself before it is made to. Idempotent."""
+        self._ending.set()
+
+    def kill(self) -> None:
+        """Kills the process and its group at once."""
+        if not self.gone.is_set():
+            signal_group(self.ref.pid, signal.SIGKILL)
+
+    async def supervise(self, grace: float) -> None:
+        """Waits until the process is gone, and ends it once it has been asked to end."""
+        try:
+            with self.scope:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._end_when_asked, grace)
+                    await self._wait_until_gone()
+                    tasks.cancel_scope.cancel()
+        finally:
+            self._supervised.set()
+
+    async def reap(self) -> None:
+        """Waits until the killed process is gone, even when `supervise` has been cancelled."""
+        await self._supervised.wait()
+        if not self.gone.is_set():
+            await self._wait_until_gone()
+
+    async def _receive_bytes(self) -> bytes:
+        while True:
+            try:
+                return self._started.socket.recv(CHUNK)
+            except ConnectionResetError:
+                return b""
+            except BlockingIOError:
+                # Someone may have inherited the socket and keep it open.
+                if self.gone.is_set():
+                    return b""
+                await self._wait_until_readable_or_gone()
+
+    async def _wait_until_readable_or_gone(self) -> None:
+        async def cancel_when_gone(scope: anyio.CancelScope) -> None:
+            await self.gone.wait()
+            scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(cancel_when_gone, tasks.cancel_scope)
+            await anyio.wait_readable(self._started.socket)
+            tasks.cancel_scope.cancel()
+
+    async def _wait_until_gone(self) -> None:
+        await anyio.wait_readable(self._started.process.sentinel)
+        sweep_group(self.ref.pid)
+        self.exit_code = self._started.process.exitcode
+        if self.exit_code == UNKNOWN_EXIT_CODE:
+            # The sentinel is the forkserver's word for it, and the forkserver may have been killed.
+            await to_thread.run_sync(kill_leftover, self.ref)
+        self.gone.set()
+
+    async def _end_when_asked(self, grace: float) -> None:
+        await self._ending.wait()
+        with anyio.move_on_after(grace * 2 / 3):
+            await self.gone.wait()
+        signal_group(self.ref.pid, signal.SIGTERM)
+        with anyio.move_on_after(grace / 3):
+            await self.gone.wait()
+        signal_group(self.ref.pid, signal.SIGKILL)
+
+
+def start_process(context: Context, target: Callable[..., NoReturn], *arguments: Any) -> Started:
+    """Starts a process that runs `target(*arguments, connection, life)`; blocks meanwhile.
+
+    Raises:
+        OSError, EOFError: there is no forkserver any more, or it cannot fork.
+    """
+    ours, theirs = socket.socketpair()
+    life, keep = context.Pipe(duplex=False)
+    process = context.Process(target=target, args=(*arguments, theirs, life))
+    try:
+        process.start()
+    except BaseException:
+        ours.close()
+        keep.close()
+        raise
+    finally:
+        theirs.close()
+        life.close()
+    ours.setblocking(False)
+    # Whoever starts the next process looks, in its thread, whether earlier ones have ended; of two
+    # that look at once, one would wait for an exit code that the other has read.
+    os.set_blocking(process.sentinel, False)
+    assert process.pid is not None
+    return Started(ref=process_ref(process.pid), process=process, socket=ours, life=keep)

@@ -1,0 +1,186 @@
+"""Jobs in a thread of this process: for tests, and for debugging a trainer with breakpoints.
+
+The contract is that of `LocalExecutor`, save what only a process can give: a trainer that does not
+come to its next measurement cannot be stopped, and one that crashes the interpreter takes us along.
+Its `ProcessRef` has pid 0: there is no process that recovery could kill.
+"""
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from types import TracebackType
+
+import anyio
+from anyio import CapacityLimiter, from_thread, to_thread
+from anyio.abc import TaskGroup
+
+from mcp_automl.domain.budget import Prices
+from mcp_automl.domain.errors import TrainerUnavailable
+from mcp_automl.domain.events import Outcome
+from mcp_automl.domain.study import Measurement
+from mcp_automl.executors.devices import Device
+from mcp_automl.executors.slots import SlotTable
+from mcp_automl.ports import (
+    Attempt,
+    Ended,
+    Job,
+    Need,
+    NoSlot,
+    Prepared,
+    ProcessRef,
+    Slot,
+    TrainerRef,
+    Word,
+)
+from mcp_automl.worker import training
+from mcp_automl.worker.training import Assignment
+from mcp_automl.worker.wire import Ending, LastWord, Measured, Ready
+
+LEAVE_SECONDS = 5.0
+"""How long leaving a launch waits for the trainer's next measurement."""
+
+NO_PROCESS = ProcessRef(pid=0, started=0.0)
+
+
+class InlineExecutor:
+    """See the top of this file; use it as an async context manager."""
+
+    def __init__(self, *, max_parallel: int = 1, prices: Prices | None = None) -> None:
+        self._slots = SlotTable(
+            devices=[Device(label="cpu", kind="cpu", name="CPU")],
+            cores=1,
+            max_parallel=max_parallel,
+            prices=prices or Prices(),
+        )
+        self._limiter = CapacityLimiter(math.inf)
+        self._tasks: TaskGroup
+
+    async def __aenter__(self) -> "InlineExecutor":
+        self._tasks = await anyio.create_task_group().__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        self._tasks.cancel_scope.cancel()
+        return await self._tasks.__aexit__(kind, error, trace)
+
+    def describe(self) -> str:
+        """The devices in words."""
+        return "this process"
+
+    def acquire(self, need: Need) -> Slot | NoSlot:
+        """Takes a free slot, or says that there is none."""
+        return self._slots.acquire(need, {})
+
+    def release(self, slot: Slot) -> None:
+        """Gives the slot back."""
+        self._slots.release(slot.id)
+
+    def launch(self, job: Job, slot: Slot) -> AbstractAsyncContextManager[Attempt]:
+        """Starts the job. Leaving the block stops it at its next measurement."""
+        return self._launch(job, slot)
+
+    async def prepare(self, trainer: TrainerRef, data_dir: Path) -> Prepared:
+        """Lets the trainer fetch its data and say which data set a study shall use.
+
+        Raises:
+            TrainerUnavailable: the trainer cannot be imported, or its data cannot be had.
+        """
+        message = await to_thread.run_sync(training.prepare, trainer.module, data_dir)
+        if isinstance(message, Ready):
+            prepared = message.prepared
+            return Prepared(arguments=prepared.arguments, description=prepared.description)
+        reason = message.reason if isinstance(message, LastWord) else "it gave no answer"
+        raise TrainerUnavailable(f"{trainer.name} cannot be used: {reason}")
+
+    @asynccontextmanager
+    async def _launch(self, job: Job, slot: Slot) -> AsyncIterator["InlineAttempt"]:
+        attempt = InlineAttempt(_assignment(job, slot))
+        self._tasks.start_soon(attempt.train, self._limiter)
+        try:
+            yield attempt
+        finally:
+            await attempt.stop()
+            with anyio.move_on_after(LEAVE_SECONDS, shield=True):
+                await attempt.ended.wait()
+
+
+class InlineAttempt:
+    """One job in a thread."""
+
+    process = NO_PROCESS
+
+    def __init__(self, assignment: Assignment) -> None:
+        self.ended = anyio.Event()
+        self._assignment = assignment
+        self._said, self._heard = anyio.create_memory_object_stream[Word](math.inf)
+        self._replies: SimpleQueue[bool] = SimpleQueue()
+        self._owes_reply = False
+        self._stopping = False
+
+    async def train(self, limiter: CapacityLimiter) -> None:
+        """Runs the trainer in a thread to its end."""
+        with self._said:
+            last = await to_thread.run_sync(
+                training.run_to_the_end,
+                self._assignment,
+                self._ask,
+                limiter=limiter,
+                abandon_on_cancel=True,
+            )
+            self._said.send_nowait(self._last(last))
+            self.ended.set()
+
+    async def words(self) -> AsyncIterator[Word]:
+        """Measurements as they come; the last word is `Ended`."""
+        with self._heard:
+            async for word in self._heard:
+                yield word
+
+    async def go_on(self) -> None:
+        """Answers a measurement: train the next epoch. Harmless if the job has ended."""
+        self._reply()
+
+    async def stop(self) -> None:
+        """Ends the job at its next measurement. Idempotent."""
+        self._stopping = True
+        self._reply()
+
+    def _ask(self, measured: Measured) -> bool:
+        from_thread.run_sync(self._tell, measured)
+        return self._replies.get()
+
+    def _tell(self, measured: Measured) -> None:
+        it = measured.measurement
+        self._owes_reply = True
+        if self._stopping:
+            self._reply()
+        self._said.send_nowait(Measurement(epoch=it.epoch, metrics=it.metrics, seconds=it.seconds))
+
+    def _reply(self) -> None:
+        if self._owes_reply:
+            self._owes_reply = False
+            self._replies.put(not self._stopping)
+
+    def _last(self, last: LastWord) -> Ended:
+        if self._stopping and last.ending is not Ending.COMPLETED:
+            return Ended(outcome=Outcome.STOPPED, reason=last.reason)
+        return Ended(outcome=Outcome(last.ending.value), reason=last.reason)
+
+
+def _assignment(job: Job, slot: Slot) -> Assignment:
+    return Assignment(
+        module=job.trainer.module,
+        params=dict(job.params),
+        workdir=job.workdir,
+        data_dir=job.data_dir,
+        device=slot.device,
+        threads=slot.threads,
+        seed=job.seed,
+    )

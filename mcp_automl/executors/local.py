@@ -1,0 +1,231 @@
+"""Jobs as processes of this machine, on its GPUs or cores.
+
+Theory of operation
+-------------------
+Workers are forked from a *forkserver*, a process that has the trainers' libraries loaded and does
+nothing else, so that a job starts in milliseconds. It starts loading when the executor is entered;
+the first launch waits for the rest. On macOS, where forking a loaded torch is not safe, each worker
+is spawned afresh.
+
+A job is a `Child` (what happens to its process) and a `LocalAttempt` (what is said on its wire).
+"""
+
+import logging
+import multiprocessing
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from multiprocessing import forkserver
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn
+
+import anyio
+from anyio import CapacityLimiter, to_thread
+from anyio.abc import TaskGroup
+
+from mcp_automl.domain.budget import Prices
+from mcp_automl.domain.errors import TrainerUnavailable
+from mcp_automl.executors import devices as found
+from mcp_automl.executors.attempt import LocalAttempt
+from mcp_automl.executors.child import Child, Context, Started, start_process
+from mcp_automl.executors.devices import Device, DeviceLost, Nvml
+from mcp_automl.executors.slots import Free, SlotTable
+from mcp_automl.ports import Attempt, Job, Need, NoSlot, Prepared, Slot, TrainerRef
+from mcp_automl.worker import main as worker
+from mcp_automl.worker.training import Assignment
+from mcp_automl.worker.wire import LastWord, Message, Ready
+
+KILL_SECONDS = 5.0
+"""How long leaving a launch waits for a killed process; only a driver that hangs takes longer."""
+
+CUDA_CONTEXT_GB = 0.5
+"""What a process holds on a GPU beside the tensors that torch counts."""
+
+logger = logging.getLogger(__name__)
+
+
+class LocalExecutor:
+    """See the top of this file; use it as an async context manager.
+
+    Args:
+        preload: modules that the forkserver imports once: trainers, and what they train with.
+        max_parallel: how many jobs run at once.
+        prices: what devices cost.
+        gpu_prices: dollars per GPU-hour by the device's name, where they differ.
+        grace: seconds from a stop to SIGKILL, at most.
+        environ: where `CUDA_VISIBLE_DEVICES` is read from.
+        devices: what to use in place of what is found.
+    """
+
+    def __init__(
+        self,
+        *,
+        preload: Sequence[str] = (),
+        max_parallel: int = 3,
+        prices: Prices | None = None,
+        gpu_prices: Mapping[str, float] | None = None,
+        grace: float = 1.5,
+        environ: Mapping[str, str] | None = None,
+        devices: Sequence[Device] | None = None,
+    ) -> None:
+        self._preload = list(preload)
+        self._max_parallel = max_parallel
+        self._prices = prices or Prices()
+        self._gpu_prices = dict(gpu_prices or {})
+        self._grace = grace
+        self._environ = dict(environ or {})
+        self._devices = devices
+        self._nvml: Nvml | None = None
+        self._peaks: dict[str, float] = {}
+        """The most GPU memory that a job of each trainer has been seen to hold."""
+        self._context: Context = _context()
+        # One at a time: a forkserver forks one at a time, and `Process.start` is not thread-safe.
+        self._starting = CapacityLimiter(1)
+        self._slots: SlotTable
+        self._tasks: TaskGroup
+
+    async def __aenter__(self) -> "LocalExecutor":
+        self._slots = await to_thread.run_sync(self._look_around)
+        if isinstance(self._context, multiprocessing.context.ForkServerContext):
+            self._context.set_forkserver_preload(self._preload)
+            # It returns as soon as the process exists, and that process then loads on its own.
+            await to_thread.run_sync(forkserver.ensure_running, limiter=self._starting)
+        self._tasks = await anyio.create_task_group().__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        self._tasks.cancel_scope.cancel()
+        return await self._tasks.__aexit__(kind, error, trace)
+
+    def describe(self) -> str:
+        """The devices in words, such as `cuda:0` or `2 CPU cores`."""
+        if all(device.kind == "cpu" for device in self._slots.devices):
+            cores = self._slots.cores
+            return f"{cores} CPU core{'s' if cores > 1 else ''}"
+        return ", ".join(device.label for device in self._slots.devices)
+
+    def acquire(self, need: Need) -> Slot | NoSlot:
+        """Takes a free slot that satisfies the need, or says why there is none."""
+        free = {device.label: self._free(device) for device in self._slots.devices}
+        return self._slots.acquire(self._corrected(need), free)
+
+    def release(self, slot: Slot) -> None:
+        """Gives the slot back. Its job must have ended."""
+        self._slots.release(slot.id)
+
+    def launch(self, job: Job, slot: Slot) -> AbstractAsyncContextManager[Attempt]:
+        """Starts the job. Leaving the block kills what is left of its whole process group."""
+        return self._launch(job, slot)
+
+    async def prepare(self, trainer: TrainerRef, data_dir: Path) -> Prepared:
+        """Lets the trainer fetch its data and say which data set a study shall use.
+
+        Raises:
+            TrainerUnavailable: the trainer cannot be imported, or its data cannot be had.
+        """
+        async with self._child(worker.prepare, trainer.module, data_dir) as child:
+            message = await _answer(child)
+        match message:
+            case Ready(prepared=prepared):
+                return Prepared(arguments=prepared.arguments, description=prepared.description)
+            case LastWord(reason=reason):
+                raise TrainerUnavailable(f"{trainer.name} cannot be used: {reason}")
+            case _:
+                raise TrainerUnavailable(
+                    f"{trainer.name} cannot be used: its process ended while preparing the data"
+                )
+
+    @asynccontextmanager
+    async def _launch(self, job: Job, slot: Slot) -> AsyncIterator[LocalAttempt]:
+        def measured(gpu_memory_gb: float) -> None:
+            self._slots.settle(slot.id)
+            if gpu_memory_gb > 0:
+                peak = gpu_memory_gb + CUDA_CONTEXT_GB
+                self._peaks[job.trainer.name] = max(peak, self._peaks.get(job.trainer.name, 0.0))
+
+        async with self._child(worker.run, _order(job, slot)) as child:
+            yield LocalAttempt(child, on_measured=measured)
+
+    @asynccontextmanager
+    async def _child(
+        self, target: Callable[..., NoReturn], *arguments: Any
+    ) -> AsyncIterator[Child]:
+        # Not to be abandoned: a process that starts after its launch was cancelled would be lost.
+        started = await to_thread.run_sync(self._start, target, *arguments, limiter=self._starting)
+        child = Child(started)
+        try:
+            self._tasks.start_soon(child.supervise, self._grace)
+            yield child
+        finally:
+            child.kill()
+            with anyio.move_on_after(KILL_SECONDS, shield=True):
+                await child.reap()
+            started.close()
+
+    def _start(self, target: Callable[..., NoReturn], *arguments: Any) -> Started:
+        try:
+            return start_process(self._context, target, *arguments)
+        except (EOFError, OSError):
+            # The forkserver was killed, or could not bear what it was to import: without it a
+            # job starts slowly and says what is wrong itself.
+            logger.exception("the forkserver has died; starting another that loads nothing")
+            self._context.set_forkserver_preload([])
+            return start_process(self._context, target, *arguments)
+
+    def _look_around(self) -> SlotTable:
+        self._nvml = found.load_nvml()
+        return SlotTable(
+            devices=self._devices or found.discover(self._environ, self._nvml),
+            cores=found.usable_cores(),
+            max_parallel=self._max_parallel,
+            prices=self._prices,
+            gpu_prices=self._gpu_prices,
+        )
+
+    def _free(self, device: Device) -> Free:
+        try:
+            return Free(gb=found.free_memory_gb(device, self._nvml))
+        except DeviceLost as error:
+            return Free(lost=str(error))
+
+    def _corrected(self, need: Need) -> Need:
+        measured = self._peaks.get(need.trainer, need.gpu_memory_gb)
+        return Need(gpu_memory_gb=measured, alone=need.alone, trainer=need.trainer)
+
+
+def _context() -> Context:
+    # Forking a process that has used Apple's frameworks crashes the child.
+    if sys.platform == "darwin":
+        return multiprocessing.get_context("spawn")
+    return multiprocessing.get_context("forkserver")
+
+
+def _order(job: Job, slot: Slot) -> worker.Order:
+    # A job on the CPU of a machine whose GPUs are hidden from us shall not find them.
+    nothing = "" if slot.device == "cpu" else None
+    return worker.Order(
+        assignment=Assignment(
+            module=job.trainer.module,
+            params=dict(job.params),
+            workdir=job.workdir,
+            data_dir=job.data_dir,
+            device=slot.device,
+            threads=slot.threads,
+            seed=job.seed,
+        ),
+        log=job.log,
+        visible_device=slot.visible_device if slot.visible_device is not None else nothing,
+    )
+
+
+async def _answer(child: Child) -> Message | None:
+    try:
+        return await child.receive()
+    except ValueError:
+        return None

@@ -1,0 +1,91 @@
+"""Process groups: how they are killed, and how a leftover one is told from a stranger's."""
+
+import contextlib
+import os
+import signal
+import time
+
+import psutil
+
+from mcp_automl.ports import ProcessRef
+
+SAME_START = 1.0
+"""Seconds by which a start time may differ: it follows from the boot time, which clocks adjust."""
+
+GONE_SECONDS = 3.0
+"""How long a killed process may take to be gone."""
+
+
+def process_ref(pid: int) -> ProcessRef:
+    """A process of ours that has just been started."""
+    try:
+        return ProcessRef(pid=pid, started=psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
+        return ProcessRef(pid=pid, started=time.time())
+
+
+def signal_group(leader: int, number: signal.Signals) -> None:
+    """Sends a signal to a process and its group; harmless if they are gone."""
+    # The leader too: in its first milliseconds it has not founded its group yet.
+    for send in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            send(leader, number)
+
+
+def sweep_group(leader: int) -> None:
+    """Kills what is left of a group whose leader is gone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def kill_leftover(process: ProcessRef) -> bool:
+    """Kills what is left of a worker of a dead orchestrator, its group included; blocks until done.
+
+    Returns:
+        Whether there was anything. A later process that happens to have its pid is left alone.
+    """
+    leftover = _members(process)
+    for member in leftover:
+        # psutil checks the start time again, so a pid that was reused meanwhile is safe.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+    psutil.wait_procs(leftover, timeout=GONE_SECONDS)
+    return bool(leftover)
+
+
+def _members(process: ProcessRef) -> list[psutil.Process]:
+    # 0 stands for a job without a process of its own; 1 and our own group are never leftovers.
+    if process.pid <= 1 or process.pid == os.getpgrp() or not _group_exists(process.pid):
+        return []
+    leader = [member for member in [_find(process.pid)] if member is not None]
+    if leader and abs(leader[0].create_time() - process.started) > SAME_START:
+        return []
+    return [member for member in psutil.process_iter() if _is_member(member, process)]
+
+
+def _find(pid: int) -> psutil.Process | None:
+    try:
+        return psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        # A leader that was caught before it founded its group.
+        return psutil.pid_exists(group)
+    except PermissionError:
+        return True
+    return True
+
+
+def _is_member(member: psutil.Process, process: ProcessRef) -> bool:
+    try:
+        if member.status() == psutil.STATUS_ZOMBIE:
+            return False
+        in_group = member.pid == process.pid or os.getpgid(member.pid) == process.pid
+        return in_group and member.create_time() >= process.started - SAME_START
+    except (psutil.Error, OSError):
+        return False

@@ -1,0 +1,98 @@
+"""Makes sure that an orchestrator lives, starting one if none does.
+
+An orchestrator holds a file lock for as long as it lives, so the operating system itself says
+whether there is one: a dead holder's lock is free at once. Probing takes the lock for an instant;
+a starting orchestrator therefore tries for longer than an instant (see `cli.py`).
+
+The new process shares nothing with this one: own session, parent init, no descriptor of ours but a
+log file. A client that waits for its server's pipes to close must not wait for a study.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from mcp_automl.settings import Settings
+
+START_SECONDS = 10.0
+"""How long the process that detaches may take; it usually needs 20 ms."""
+
+# Forks once more and lets the parent go, so that the orchestrator is nobody's zombie.
+_DETACH = "import os, sys\nif os.fork(): os._exit(0)\nos.execv(sys.argv[1], sys.argv[1:])"
+
+
+class Life(Enum):
+    """What was found, and done."""
+
+    ALIVE = "alive"
+    STARTED = "started"
+
+
+class Launcher:
+    """Starts orchestrators for one workspace.
+
+    Args:
+        settings: the workspace's.
+        start: starts a detached orchestrator; the real one unless a test says otherwise.
+    """
+
+    def __init__(self, settings: Settings, start: Callable[[Settings], None] | None = None) -> None:
+        self._settings = settings
+        self._start = start or start_detached
+
+    def is_alive(self) -> bool:
+        """Whether an orchestrator holds this workspace now."""
+        lock = FileLock(self._settings.orchestrator_lock)
+        try:
+            with lock.acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+
+    def ensure(self) -> Life:
+        """Starts an orchestrator unless one lives. Does not wait for it to be ready."""
+        if self.is_alive():
+            return Life.ALIVE
+        self._start(self._settings)
+        return Life.STARTED
+
+    def last_words(self) -> str:
+        """The last line of the orchestrator's log, or nothing."""
+        return last_line(self._settings.orchestrator_log)
+
+
+def start_detached(settings: Settings) -> None:
+    """Starts `mcp-automl orchestrate` in the workspace, detached from this process."""
+    log = settings.orchestrator_log
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # -P: a `trainers/` folder in somebody's project must not be imported for ours.
+    command = [sys.executable, "-P", "-m", "mcp_automl", "orchestrate"]
+    with open(log, "ab") as output:
+        detaching = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _DETACH, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=settings.workspace,
+            env={**os.environ, **settings.as_environment()},
+            start_new_session=True,
+            close_fds=True,
+        )
+    detaching.wait(timeout=START_SECONDS)
+
+
+def last_line(path: Path, limit: int = 500) -> str:
+    """The last line of a text file that is not blank, cut to `limit` characters."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, path.stat().st_size - 8192))
+            lines = file.read().decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return ""
+    spoken = [line.strip() for line in lines if line.strip()]
+    return spoken[-1][:limit] if spoken else ""

@@ -1,0 +1,264 @@
+"""One study at work: performs its run's commands in order and feeds their results back as events.
+
+Every event of a study passes through one queue and one task, so that the commands it leads to are
+performed before the next one is looked at. What takes long happens elsewhere: trainings in their own
+tasks, Optuna in the store's thread.
+"""
+
+import logging
+import math
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+from anyio.abc import TaskGroup
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from mcp_automl.domain.errors import TrainerUnavailable
+from mcp_automl.domain.events import (
+    Command,
+    Decline,
+    Event,
+    Finish,
+    GoOn,
+    Launch,
+    Measured,
+    Outcome,
+    Record,
+    Retargeted,
+    SlotOffered,
+    Stop,
+    StopRequested,
+    Suggest,
+    Suggested,
+    TrialEnded,
+)
+from mcp_automl.domain.run import StudyRun
+from mcp_automl.domain.study import Measurement, Study, StudyState
+from mcp_automl.ports import (
+    Attempt,
+    AttemptStart,
+    Ended,
+    Executor,
+    Job,
+    Need,
+    Slot,
+    StudyStore,
+    TrainerRef,
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """Time, given from outside."""
+
+    monotonic: Callable[[], float]
+    """Seconds that never jump: money is metered with these."""
+    wall: Callable[[], float]
+    """Seconds since the epoch: what people read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folders:
+    """Where jobs find and leave files."""
+
+    studies: Path
+    data: Path
+
+    def trial(self, study: Study, number: int) -> Path:
+        return self.studies / str(study.id) / "trials" / str(number)
+
+
+@dataclass(slots=True, kw_only=True)
+class StudyPerformer:
+    """Performs one study.
+
+    Args:
+        study: as it was read when it was taken up.
+        trainer: where its code is.
+        max_parallel: how many of its trials may be in flight at once.
+        moved: called after every event; others may want the slots that came free.
+    """
+
+    study: Study
+    trainer: TrainerRef
+    max_parallel: int
+    store: StudyStore
+    executor: Executor
+    folders: Folders
+    clocks: Clocks
+    moved: Callable[[], None]
+    offered: bool = field(default=False, init=False)
+    """Whether a slot is on its way to the run, which does not know of it yet."""
+    _run: StudyRun | None = field(default=None, init=False)
+    _leaving: bool = field(default=False, init=False)
+    _send: MemoryObjectSendStream[Event] = field(init=False)
+    _receive: MemoryObjectReceiveStream[Event] = field(init=False)
+    _slots: dict[str, Slot] = field(default_factory=dict, init=False)
+    _attempts: dict[int, Attempt] = field(default_factory=dict, init=False)
+    _stopping: set[int] = field(default_factory=set, init=False)
+    _outcomes: dict[int, Outcome] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._send, self._receive = anyio.create_memory_object_stream[Event](math.inf)
+
+    @property
+    def need(self) -> Need | None:
+        """What slot the study could use now, if any."""
+        run = self._run
+        if run is None or self.offered or not run.wants_slot:
+            return None
+        return Need(
+            gpu_memory_gb=self.trainer.gpu_memory_gb,
+            alone=run.wants_alone,
+            trainer=self.trainer.name,
+        )
+
+    def offer(self, slot: Slot) -> None:
+        """Hands over a slot that was acquired for this study."""
+        self.offered = True
+        self._slots[slot.id] = slot
+        self.tell(SlotOffered(slot.id, slot.usd_per_hour, slot.shared))
+
+    def tell(self, event: Event) -> None:
+        """Puts an event into the study's queue."""
+        self._send.send_nowait(event)
+
+    def leave(self) -> None:
+        """Interrupts what runs; `perform` returns when nothing does."""
+        self.tell(StopRequested(by_user=False))
+
+    def follow(self, study: Study) -> None:
+        """Takes note of a changed intention."""
+        if study.revision == self.study.revision:
+            return
+        self.study = study
+        config = study.config
+        at = self.clocks.monotonic()
+        self.tell(Retargeted(config.n_trials, config.cost_budget_usd, at))
+
+    async def perform(self) -> None:
+        """Runs the study to its end, or until it leaves."""
+        with self._send, self._receive:
+            history = await self.store.open(self.study)
+            if not await self._prepare():
+                return
+            run = self._run = StudyRun(self.study.config, history, self.max_parallel)
+            async with anyio.create_task_group() as jobs:
+                await self._perform_all(run.begin(), jobs)
+                self.moved()
+                while not (run.finished or (self._leaving and run.idle)):
+                    await self._handle(run, await self._receive.receive(), jobs)
+
+    async def _handle(self, run: StudyRun, event: Event, jobs: TaskGroup) -> None:
+        if isinstance(event, SlotOffered):
+            self.offered = False
+        if isinstance(event, StopRequested) and not event.by_user:
+            self._leaving = True
+        if isinstance(event, TrialEnded):
+            self._outcomes[event.trial] = event.outcome
+        await self._perform_all(run.handle(event), jobs)
+        self.moved()
+
+    async def _prepare(self) -> bool:
+        """Has the trainer choose its data once for all trials; False if it cannot be used."""
+        if self.study.data:
+            return True
+        try:
+            prepared = await self.executor.prepare(self.trainer, self.folders.data)
+        except TrainerUnavailable as error:
+            logger.warning("study %s: %s", self.study.config.name, error)
+            await self.store.finish(self.study, StudyState.FAILED, str(error))
+            return False
+        self.study = await self.store.prepared(
+            self.study,
+            data=prepared.description or "its own data",
+            arguments=prepared.arguments,
+        )
+        return True
+
+    async def _perform_all(self, commands: list[Command], jobs: TaskGroup) -> None:
+        for command in commands:
+            await self._perform(command, jobs)
+
+    async def _perform(self, command: Command, jobs: TaskGroup) -> None:
+        match command:
+            case Suggest(slot):
+                suggestion = await self.store.ask(self.study)
+                at = self.clocks.monotonic()
+                self.tell(Suggested(slot, suggestion.trial, suggestion.params, at))
+            case Decline(slot):
+                self.executor.release(self._slots.pop(slot))
+            case Launch():
+                jobs.start_soon(self._train, command, self._slots.pop(command.slot))
+            case GoOn(trial):
+                jobs.start_soon(self._attempts[trial].go_on)
+            case Stop(trial, reason):
+                logger.info("%s #%d: stopping: %s", self.study.config.name, trial, reason)
+                self._stop(trial, jobs)
+            case Record():
+                await self._record(command)
+            case Finish(state, reason):
+                await self.store.finish(self.study, state, reason)
+
+    def _stop(self, trial: int, jobs: TaskGroup) -> None:
+        # The job may not have started yet: `_train` looks into the set once it has.
+        self._stopping.add(trial)
+        if trial in self._attempts:
+            jobs.start_soon(self._attempts[trial].stop)
+
+    async def _record(self, record: Record) -> None:
+        name, state = self.study.config.name, record.state
+        logger.info("%s #%d: %s %s", name, record.trial, state.value, record.reason)
+        await self.store.record(self.study, record, self._outcomes.pop(record.trial, None))
+
+    async def _train(self, launch: Launch, slot: Slot) -> None:
+        try:
+            async with self._attempt(launch, slot) as attempt:
+                ended = await self._listen(launch.trial, attempt)
+        finally:
+            self.executor.release(slot)
+        at = self.clocks.monotonic()
+        self.tell(TrialEnded(launch.trial, ended.outcome, at, ended.reason))
+
+    @asynccontextmanager
+    async def _attempt(self, launch: Launch, slot: Slot) -> AsyncIterator[Attempt]:
+        trial = launch.trial
+        started_at = self.clocks.wall()
+        async with self.executor.launch(self._job(launch), slot) as attempt:
+            start = AttemptStart(trial=trial, slot=slot, process=attempt.process, at=started_at)
+            await self.store.open_attempt(self.study, start)
+            self._attempts[trial] = attempt
+            try:
+                if trial in self._stopping:
+                    await attempt.stop()
+                yield attempt
+            finally:
+                del self._attempts[trial]
+                self._stopping.discard(trial)
+
+    async def _listen(self, trial: int, attempt: Attempt) -> Ended:
+        async for word in attempt.words():
+            if isinstance(word, Ended):
+                return word
+            self.tell(await self._measured(trial, word))
+        raise AssertionError("an attempt's last word is Ended")
+
+    async def _measured(self, trial: int, measurement: Measurement) -> Measured:
+        prune = await self.store.report(self.study, trial, measurement)
+        return Measured(trial, measurement, self.clocks.monotonic(), prune)
+
+    def _job(self, launch: Launch) -> Job:
+        workdir = self.folders.trial(self.study, launch.trial)
+        return Job(
+            trainer=self.trainer,
+            params={**self.study.arguments, **launch.params},
+            workdir=workdir,
+            data_dir=self.folders.data,
+            seed=self.study.config.seed,
+            log=workdir / "log.txt",
+        )

@@ -1,0 +1,346 @@
+"""The use cases behind tools and command line, in domain words.
+
+Every call returns within a fraction of a second: it reads the database or writes an intention into
+it, and makes sure that an orchestrator lives where one is needed. Refused calls change nothing.
+"""
+
+import re
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from mcp_automl.answers import (
+    BestParams,
+    Comparison,
+    RunningTrial,
+    Started,
+    StudyStatus,
+    StudySummary,
+)
+from mcp_automl.domain import leaderboard
+from mcp_automl.domain.errors import InvalidRequest, NameTaken, NothingToShow, StudyNotFound
+from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
+from mcp_automl.domain.study import (
+    COUNTED,
+    Study,
+    StudyConfig,
+    StudyState,
+    Trial,
+    TrialState,
+    check_budget,
+    check_n_trials,
+    counted,
+)
+from mcp_automl.launcher import Launcher, Life
+from mcp_automl.ports import StudyRegistry
+from mcp_automl.settings import Settings
+
+NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+DEFAULT_TRIALS = 20
+DEFAULT_EPOCHS_MAX = 5
+MAX_TOP_K = 50
+SILENCE_SECONDS = 15.0
+"""How long an orchestrator may give no sign of life before a reader is told."""
+
+
+class Trainers(Protocol):
+    """What the use cases need to know of trainers; `catalog.Catalog` is the real one."""
+
+    def check_installed(self, model: str) -> None: ...
+
+    def config(
+        self, name: str, model: str, *, n_trials: int, epochs_max: int,
+        cost_budget_usd: float | None, seed: int, owner: str,
+    ) -> StudyConfig: ...  # fmt: skip
+
+
+class Service:
+    """The use cases of one workspace.
+
+    Args:
+        devices: describes the machine's devices, such as `cuda:0`.
+        owner: who is asking; stored with every study.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: StudyRegistry,
+        trainers: Trainers,
+        launcher: Launcher,
+        settings: Settings,
+        devices: Callable[[], str],
+        owner: str,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._registry = registry
+        self._trainers = trainers
+        self._launcher = launcher
+        self._settings = settings
+        self._devices = devices
+        self._owner = owner
+        self._now = now
+
+    def start_study(
+        self,
+        name: str,
+        model: str | None = None,
+        n_trials: int | None = None,
+        epochs_max: int | None = None,
+        cost_budget_usd: float | None = None,
+    ) -> Started:
+        """Starts a study, or goes on with one: `n_trials` is its total.
+
+        What is left out keeps its stored value for a study that exists, and gets the default for a
+        new one. Returns at once; the study runs in the background.
+
+        Raises:
+            InvalidRequest: a value is out of range, or would change what was already searched.
+            NameTaken: the name belongs to a study of another model, or to plain Optuna.
+            TrainerUnavailable: the model's packages are not installed.
+        """
+        existing = self._registry.find(_checked_name(name))
+        if existing is None:
+            study = self._create(name, model or "mnist", n_trials, epochs_max, cost_budget_usd)
+            return self._started(study, created=True)
+        _refuse_other_search(existing, model, epochs_max)
+        return self._go_on(existing, n_trials, cost_budget_usd)
+
+    def _create(
+        self,
+        name: str,
+        model: str,
+        n_trials: int | None,
+        epochs_max: int | None,
+        cost_budget_usd: float | None,
+    ) -> Study:
+        config = self._trainers.config(
+            name,
+            model,
+            n_trials=DEFAULT_TRIALS if n_trials is None else n_trials,
+            epochs_max=DEFAULT_EPOCHS_MAX if epochs_max is None else epochs_max,
+            cost_budget_usd=cost_budget_usd,
+            # Two studies shall not begin with the same guesses; the same study always does.
+            seed=zlib.crc32(name.encode()),
+            owner=self._owner,
+        )
+        self._trainers.check_installed(model)
+        return self._registry.create(config)
+
+    def _go_on(self, study: Study, n_trials: int | None, cost_budget_usd: float | None) -> Started:
+        config = study.config
+        total = config.n_trials if n_trials is None else n_trials
+        budget = config.cost_budget_usd if cost_budget_usd is None else cost_budget_usd
+        check_n_trials(total)
+        check_budget(budget)
+        self._trainers.check_installed(config.model)
+        done = counted(self._registry.progress(study).counts)
+        if study.state is StudyState.COMPLETE and done >= total:
+            return self._started(study, nothing_to_run=True)
+        unchanged = (total, budget) == (config.n_trials, config.cost_budget_usd)
+        if study.state.should_run and unchanged:
+            return self._started(study)
+        retargeted = self._registry.retarget(study.id, n_trials=total, cost_budget_usd=budget)
+        return self._started(retargeted)
+
+    def _started(
+        self, study: Study, *, created: bool = False, nothing_to_run: bool = False
+    ) -> Started:
+        notes = () if nothing_to_run else self._wake(study)
+        return Started(
+            study=study,
+            done=0 if created else counted(self._registry.progress(study).counts),
+            created=created,
+            nothing_to_run=nothing_to_run,
+            expected_data=study.data or self._latest_data(study.config.model),
+            max_parallel=self._settings.max_parallel_trials,
+            devices=self._devices(),
+            notes=notes,
+        )
+
+    def _latest_data(self, model: str) -> str:
+        earlier = (s.data for s in self._registry.studies() if s.config.model == model)
+        return next((data for data in earlier if data), "")
+
+    def status(self, name: str) -> StudyStatus:
+        """Where the study stands; wakes an orchestrator if it should run and none lives.
+
+        Raises:
+            StudyNotFound: there is no study of that name.
+        """
+        study = self._found(name)
+        notes = self._wake(study) if study.state.should_run else ()
+        progress = self._registry.progress(study)
+        parallel = self._settings.max_parallel_trials
+        remaining = remaining_seconds(
+            missing=study.config.n_trials - counted(progress.counts),
+            finished_seconds=progress.finished_seconds,
+            parallel=parallel,
+        )
+        goes_on = study.state.should_run
+        return StudyStatus(
+            study=study,
+            counts=progress.counts,
+            best=self._best(study),
+            running=self._running(study),
+            elapsed_s=self._elapsed(study),
+            remaining_s=remaining if goes_on else None,
+            cost_usd=progress.cost_usd,
+            next_look_s=next_look_seconds(remaining) if goes_on else None,
+            notes=notes,
+        )
+
+    def studies(self) -> list[StudySummary]:
+        """All studies, newest first."""
+        return [self._summary(study) for study in self._registry.studies()]
+
+    def _summary(self, study: Study) -> StudySummary:
+        progress = self._registry.progress(study)
+        finished = self._registry.trials(study, COUNTED)
+        return StudySummary(
+            study=study,
+            counts=progress.counts,
+            best=leaderboard.best(finished, study.config.objective),
+            cost_usd=progress.cost_usd,
+        )
+
+    def compare(self, name: str, top_k: int = 5) -> Comparison:
+        """The study's `top_k` best trials.
+
+        Raises:
+            StudyNotFound: there is no study of that name.
+            InvalidRequest: `top_k` is not from 1 to 50.
+            NothingToShow: no trial has finished.
+        """
+        study = self._found(name)
+        if not 1 <= top_k <= MAX_TOP_K:
+            raise InvalidRequest(f"top_k must be from 1 to {MAX_TOP_K}, not {top_k}")
+        finished = self._registry.trials(study, COUNTED)
+        ranked = leaderboard.top(finished, study.config.objective, top_k)
+        if not ranked:
+            raise _nothing_to_show(study)
+        trials = tuple(self._registry.trial(study, trial.number) for trial in ranked)
+        return Comparison(study=study, trials=trials)
+
+    def best(self, name: str) -> BestParams:
+        """The study's best trial with its parameters.
+
+        Raises:
+            StudyNotFound: there is no study of that name.
+            NothingToShow: no trial has finished.
+        """
+        study = self._found(name)
+        trial = self._best(study)
+        if trial is None:
+            raise _nothing_to_show(study)
+        return BestParams(study=study, trial=trial)
+
+    def _best(self, study: Study) -> Trial | None:
+        finished = self._registry.trials(study, COUNTED)
+        best = leaderboard.best(finished, study.config.objective)
+        return None if best is None else self._registry.trial(study, best.number)
+
+    def _running(self, study: Study) -> tuple[RunningTrial, ...]:
+        running = self._registry.trials(study, (TrialState.RUNNING,))
+        return tuple(self._running_trial(study, trial.number) for trial in running)
+
+    def _running_trial(self, study: Study, number: int) -> RunningTrial:
+        trial = self._registry.trial(study, number)
+        epochs = trial.params.get("epochs")
+        return RunningTrial(
+            trial=trial,
+            last=self._registry.last_measurement(study, number),
+            epochs=epochs if isinstance(epochs, int) else None,
+        )
+
+    def _found(self, name: str) -> Study:
+        study = self._registry.find(name)
+        if study is None:
+            raise StudyNotFound(
+                _no_such_study(name, [s.config.name for s in self._registry.studies()])
+            )
+        return study
+
+    def _elapsed(self, study: Study) -> float:
+        if study.started_at is None:
+            return 0.0
+        return max(0.0, (study.ended_at or self._now()) - study.started_at)
+
+    def _wake(self, study: Study) -> tuple[str, ...]:
+        """Makes sure that an orchestrator lives; what a reader should know about it."""
+        life = self._launcher.ensure()
+        sign = self._registry.orchestrator()
+        notes = []
+        if life is Life.STARTED and study.state is StudyState.RUNNING:
+            notes.append("the orchestrator was not running and has been started again")
+        if life is Life.ALIVE and sign is not None:
+            notes += self._silence(self._now() - sign.alive_at) + self._other_settings(
+                sign.settings
+            )
+        return tuple(notes)
+
+    def _silence(self, seconds: float) -> list[str]:
+        if seconds < SILENCE_SECONDS:
+            return []
+        words = self._launcher.last_words() or "(nothing)"
+        log = self._settings.orchestrator_log
+        return [
+            f"the orchestrator has given no sign of life for {seconds:.0f} s; "
+            f"the last line of {log}: {words}"
+        ]
+
+    def _other_settings(self, holding: Mapping[str, str]) -> list[str]:
+        ours = self._settings.as_environment()
+        differing = [k for k in ours if k in holding and holding[k] != ours[k]]
+        if not differing:
+            return []
+        held = ", ".join(f"{k}={holding[k]}" for k in differing)
+        return [f"the running orchestrator was started with other settings, which hold: {held}"]
+
+
+def _checked_name(name: str) -> str:
+    if not NAME.fullmatch(name) or name in {".", ".."}:
+        raise InvalidRequest(
+            f"{name[:80]!r} is no name for a study; use 1 to 64 letters, digits, dots, dashes or "
+            "underscores, such as mnist-opt-1"
+        )
+    return name
+
+
+def _refuse_other_search(study: Study, model: str | None, epochs_max: int | None) -> None:
+    config = study.config
+    if study.id < 0:
+        raise NameTaken(
+            f"{config.name!r} is a study made by plain Optuna and can only be read here; "
+            "choose another study_name"
+        )
+    if model is not None and model != config.model:
+        raise NameTaken(
+            f"{config.name!r} is a study of model {config.model!r}; choose another study_name for "
+            f"{model!r}, or leave model_type out to go on with it"
+        )
+    if epochs_max is not None and epochs_max != config.epochs_max:
+        raise InvalidRequest(
+            f"{config.name!r} searches up to epochs_max={config.epochs_max}, and its trials could "
+            f"not be compared with others; leave epochs_max out, or choose another study_name"
+        )
+
+
+def _no_such_study(name: str, names: list[str]) -> str:
+    shown = ", ".join(repr(known) for known in names[:10]) or "there are none yet"
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return (
+        f"there is no study named {name[:80]!r}; studies: {shown}{more}. "
+        "Call list_automl_studies to see them, or start_automl_study to begin one"
+    )
+
+
+def _nothing_to_show(study: Study) -> NothingToShow:
+    name = study.config.name
+    advice = (
+        f'call get_automl_study_status(study_name="{name}") and look again later'
+        if study.state.should_run
+        else f'call start_automl_study(study_name="{name}") to go on with it'
+    )
+    return NothingToShow(f"study {name!r} has no finished trial with a value yet; {advice}")

@@ -1,0 +1,115 @@
+"""Where things live, how many slots there are and what they cost.
+
+Read from the environment (`MCP_AUTOML_...`) and from `mcp_automl.toml` in the user's configuration
+folder or at `MCP_AUTOML_CONFIG`; never from the working directory, which may be anybody's project.
+The environment wins.
+"""
+
+import os
+from pathlib import Path
+
+import platformdirs
+from pydantic import AliasChoices, Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from mcp_automl.domain.budget import Prices
+
+APP = "mcp-automl"
+
+
+def config_file() -> Path:
+    """The operator's configuration file; it need not exist."""
+    named = os.environ.get("MCP_AUTOML_CONFIG")
+    if named:
+        return Path(named)
+    return platformdirs.user_config_path(APP) / "mcp_automl.toml"
+
+
+class Settings(BaseSettings):
+    """One workspace's settings."""
+
+    model_config = SettingsConfigDict(env_prefix="MCP_AUTOML_", extra="ignore", frozen=True)
+
+    home: Path = Field(default_factory=lambda: platformdirs.user_data_path(APP))
+    """The workspace: study database, MLflow store, models, logs. One per user."""
+    data_dir: Path | None = None
+    """Where data sets are kept; `<home>/data` when not set."""
+    max_parallel_trials: int = Field(default=3, ge=1, le=64)
+    """Slots: how many jobs run at once."""
+    gpu_usd_per_hour: float = Field(default=0.25, ge=0, allow_inf_nan=False)
+    cpu_usd_per_core_hour: float = Field(default=0.05, ge=0, allow_inf_nan=False)
+    idle_seconds: float = Field(default=60.0, ge=0, le=86_400)
+    """How long an orchestrator without work waits for more before it leaves."""
+    mlflow_tracking_uri: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("MLFLOW_TRACKING_URI", "mlflow_tracking_uri"),
+    )
+    """Where runs are tracked; a SQLite file in the workspace when not set."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+        return (init_settings, env_settings, toml)
+
+    @property
+    def workspace(self) -> Path:
+        """`home` as an absolute path: the orchestrator's working directory is another one."""
+        return self.home.expanduser().absolute()
+
+    @property
+    def database(self) -> Path:
+        return self.workspace / "automl_studies.db"
+
+    @property
+    def orchestrator_lock(self) -> Path:
+        """Locked for as long as an orchestrator lives."""
+        return self.workspace / "orchestrator.lock"
+
+    @property
+    def orchestrator_log(self) -> Path:
+        return self.workspace / "logs" / "orchestrator.log"
+
+    @property
+    def studies_dir(self) -> Path:
+        """One folder per study, named by its id."""
+        return self.workspace / "studies"
+
+    @property
+    def data_path(self) -> Path:
+        chosen = self.data_dir.expanduser().absolute() if self.data_dir else None
+        return chosen or self.workspace / "data"
+
+    @property
+    def tracking_uri(self) -> str:
+        return self.mlflow_tracking_uri or f"sqlite:///{self.workspace / 'mlflow.db'}"
+
+    @property
+    def prices(self) -> Prices:
+        return Prices(
+            gpu_usd_per_hour=self.gpu_usd_per_hour,
+            cpu_usd_per_core_hour=self.cpu_usd_per_core_hour,
+        )
+
+    def as_environment(self) -> dict[str, str]:
+        """These settings as the variables that give an orchestrator the same ones."""
+        return {
+            "MCP_AUTOML_HOME": str(self.workspace),
+            "MCP_AUTOML_DATA_DIR": str(self.data_path),
+            "MCP_AUTOML_MAX_PARALLEL_TRIALS": str(self.max_parallel_trials),
+            "MCP_AUTOML_GPU_USD_PER_HOUR": repr(self.gpu_usd_per_hour),
+            "MCP_AUTOML_CPU_USD_PER_CORE_HOUR": repr(self.cpu_usd_per_core_hour),
+            "MCP_AUTOML_IDLE_SECONDS": repr(self.idle_seconds),
+            "MLFLOW_TRACKING_URI": self.tracking_uri,
+        }

@@ -1,0 +1,235 @@
+"""Rows of `automl_attempts`: every occupation of a slot by a trial, what it cost, how it ended.
+
+An attempt is open until it has an `ended_at`. A closed one holds the decision about its trial, which
+is told to Optuna *after* it is stored here: recovery repeats what was not told.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mcp_automl.domain.events import Outcome, Record
+from mcp_automl.domain.study import TrialState, Waiting
+from mcp_automl.ports import AttemptStart, ProcessRef
+
+LOST = "lost"
+"""The outcome of an attempt whose orchestrator vanished before it was closed."""
+
+LATEST = 20
+"""How many finished trials an estimate is made from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAttempt:
+    """An attempt that nobody has closed yet."""
+
+    id: int
+    study_id: int
+    trial: int
+    process: ProcessRef
+    started_at: float
+    alive_at: float
+    usd_per_hour: float
+
+    def cost(self, until: float) -> float:
+        """Dollars from its start until then."""
+        return max(0.0, until - self.started_at) * self.usd_per_hour / 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a trial's latest closed attempt left it as."""
+
+    state: TrialState
+    value: float | None
+    reason: str
+
+
+def begin(connection: sqlite3.Connection, study_id: int, start: AttemptStart) -> None:
+    slot = start.slot
+    connection.execute(
+        """
+        INSERT INTO automl_attempts (study_id, trial, slot, device, shared, usd_per_hour, pid,
+                                     process_started, started_at, alive_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+        (
+            study_id,
+            start.trial,
+            slot.id,
+            slot.label,
+            slot.shared,
+            slot.usd_per_hour,
+            start.process.pid,
+            start.process.started,
+            start.at,
+            start.at,
+        ),
+    )
+
+
+def close(
+    connection: sqlite3.Connection,
+    study_id: int,
+    record: Record,
+    outcome: Outcome | None,
+    at: float,
+) -> None:
+    """Closes the trial's open attempt with the decision about it.
+
+    A job that never came to have an attempt, because its launch failed, gets one here that is closed
+    already; a trial that was not even launched (no outcome) leaves no trace.
+    """
+    word = None if outcome is None else outcome.value
+    if _close_open(connection, study_id, record, word, at) or outcome is None:
+        return
+    connection.execute(
+        """
+        INSERT INTO automl_attempts (study_id, trial, slot, device, shared, usd_per_hour, pid,
+                                     process_started, started_at, alive_at)
+        VALUES (?, ?, '', '', 0, 0, 0, 0, ?, ?)
+        """,
+        (study_id, record.trial, at, at),
+    )
+    _close_open(connection, study_id, record, word, at)
+
+
+def _close_open(
+    connection: sqlite3.Connection, study_id: int, record: Record, outcome: str | None, at: float
+) -> bool:
+    cursor = connection.execute(
+        """
+        UPDATE automl_attempts
+        SET ended_at = ?, cost_usd = ?, outcome = ?, state = ?, value = ?, reason = ?
+        WHERE study_id = ? AND trial = ? AND ended_at IS NULL
+        """,
+        (
+            at,
+            record.cost_usd,
+            outcome,
+            record.state.value,
+            record.value,
+            record.reason,
+            study_id,
+            record.trial,
+        ),
+    )
+    return cursor.rowcount == 1
+
+
+def lose(connection: sqlite3.Connection, attempt: OpenAttempt, at: float, reason: str) -> None:
+    """Closes an attempt that its orchestrator did not live to close."""
+    connection.execute(
+        """
+        UPDATE automl_attempts
+        SET ended_at = ?, cost_usd = ?, outcome = ?, state = 'WAITING', reason = ?
+        WHERE id = ? AND ended_at IS NULL
+        """,
+        (at, attempt.cost(at), LOST, reason, attempt.id),
+    )
+
+
+def all_open(connection: sqlite3.Connection) -> list[OpenAttempt]:
+    """Oldest first."""
+    query = "SELECT * FROM automl_attempts WHERE ended_at IS NULL ORDER BY id"
+    return [_open_attempt(row) for row in connection.execute(query)]
+
+
+def _open_attempt(row: sqlite3.Row) -> OpenAttempt:
+    return OpenAttempt(
+        id=row["id"],
+        study_id=row["study_id"],
+        trial=row["trial"],
+        process=ProcessRef(pid=row["pid"], started=row["process_started"]),
+        started_at=row["started_at"],
+        alive_at=row["alive_at"],
+        usd_per_hour=row["usd_per_hour"],
+    )
+
+
+def decision(connection: sqlite3.Connection, study_id: int, trial: int) -> Decision | None:
+    """What the latest attempt left the trial as; None while it is open, or if there is none."""
+    query = """
+        SELECT state, value, reason FROM automl_attempts
+        WHERE study_id = ? AND trial = ? ORDER BY id DESC LIMIT 1
+    """
+    row = connection.execute(query, (study_id, trial)).fetchone()
+    if row is None or row["state"] is None:
+        return None
+    return Decision(state=TrialState(row["state"]), value=row["value"], reason=row["reason"])
+
+
+def count(connection: sqlite3.Connection, study_id: int, trial: int) -> int:
+    query = "SELECT COUNT(*) FROM automl_attempts WHERE study_id = ? AND trial = ?"
+    return int(connection.execute(query, (study_id, trial)).fetchone()[0])
+
+
+def cost(connection: sqlite3.Connection, study_id: int, trial: int | None = None) -> float:
+    """What a study's attempts, or one trial's, have cost; open ones up to their sign of life."""
+    query = """
+        SELECT TOTAL(CASE WHEN ended_at IS NULL
+                     THEN MAX(0, alive_at - started_at) * usd_per_hour / 3600 ELSE cost_usd END)
+        FROM automl_attempts WHERE study_id = ?
+    """
+    if trial is None:
+        return float(connection.execute(query, (study_id,)).fetchone()[0])
+    return float(connection.execute(f"{query} AND trial = ?", (study_id, trial)).fetchone()[0])
+
+
+def latest_durations(connection: sqlite3.Connection, study_id: int) -> tuple[float, ...]:
+    """Seconds that each of the latest COMPLETE and PRUNED trials has trained, oldest first."""
+    query = """
+        SELECT SUM(a.ended_at - a.started_at) FROM (
+            SELECT trial, MAX(id) AS last FROM (
+                SELECT id, trial FROM automl_attempts
+                WHERE study_id = ? AND state IN ('COMPLETE', 'PRUNED') ORDER BY id DESC LIMIT ?
+            ) GROUP BY trial
+        ) l JOIN automl_attempts a ON a.study_id = ? AND a.trial = l.trial
+        WHERE a.ended_at IS NOT NULL GROUP BY a.trial ORDER BY l.last
+    """
+    rows = connection.execute(query, (study_id, LATEST, study_id))
+    return tuple(max(0.0, float(total)) for (total,) in rows)
+
+
+def waiting(connection: sqlite3.Connection, study_id: int, trial: int) -> Waiting | None:
+    """How an interrupted trial stands; None for one that was never attempted."""
+    query = """
+        SELECT outcome, new_epochs, shared FROM automl_attempts
+        WHERE study_id = ? AND trial = ? ORDER BY id DESC
+    """
+    rows = connection.execute(query, (study_id, trial)).fetchall()
+    if not rows:
+        return None
+    epoch = "SELECT MAX(epoch) FROM automl_measurements WHERE study_id = ? AND trial = ?"
+    return Waiting(
+        epoch=connection.execute(epoch, (study_id, trial)).fetchone()[0] or 0,
+        barren=_barren(rows),
+        alone=any(r["shared"] and r["outcome"] == Outcome.OUT_OF_MEMORY.value for r in rows),
+    )
+
+
+def _barren(newest_first: list[sqlite3.Row]) -> int:
+    """The latest attempts in a row without a new epoch; what we stopped does not speak."""
+    barren = 0
+    for row in newest_first:
+        if row["new_epochs"]:
+            break
+        barren += row["outcome"] != Outcome.STOPPED.value
+    return barren
+
+
+def latest_failures(connection: sqlite3.Connection, study_id: int) -> tuple[str, ...]:
+    """Reasons of the latest FAILs without a COMPLETE or PRUNED between them, oldest first."""
+    return tuple(reversed(list(_failures_newest_first(connection, study_id))))
+
+
+def _failures_newest_first(connection: sqlite3.Connection, study_id: int) -> Iterator[str]:
+    query = """
+        SELECT state, reason FROM automl_attempts
+        WHERE study_id = ? AND state IN ('COMPLETE', 'PRUNED', 'FAIL')
+        ORDER BY ended_at DESC, id DESC
+    """
+    for state, reason in connection.execute(query, (study_id,)):
+        if state != TrialState.FAIL.value:
+            return
+        yield reason

@@ -1,0 +1,158 @@
+"""Domain values as JSON in the database, and back. What was once written must stay readable."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import TypeAlias, assert_never
+
+from mcp_automl.domain.space import (
+    Categorical,
+    Float,
+    Int,
+    Parameter,
+    Params,
+    SearchSpace,
+    Value,
+)
+from mcp_automl.domain.study import Objective, StudyConfig
+from mcp_automl.ports import EntryKind, TrackingEntry
+
+Json: TypeAlias = "str | int | float | bool | None | list[Json] | dict[str, Json]"
+
+
+def dump_spec(config: StudyConfig) -> str:
+    """What of a study never changes once it is created, beside its name, model and owner."""
+    return json.dumps(
+        {
+            "objectives": [{"name": o.name, "maximize": o.maximize} for o in config.objectives],
+            "space": {name: _parameter(p) for name, p in config.space.parameters.items()},
+            "default": dict(config.default),
+            "epochs_max": config.epochs_max,
+            "seed": config.seed,
+        },
+        allow_nan=False,
+    )
+
+
+def load_config(
+    spec: str, *, name: str, model: str, n_trials: int, cost_budget_usd: float | None, owner: str
+) -> StudyConfig:
+    """The configuration that `dump_spec` has stored, with what is stored beside it."""
+    loaded = json.loads(spec)
+    return StudyConfig(
+        name=name,
+        model=model,
+        objectives=tuple(Objective(**objective) for objective in loaded["objectives"]),
+        space=SearchSpace({key: _load_parameter(p) for key, p in loaded["space"].items()}),
+        default=loaded["default"],
+        n_trials=n_trials,
+        epochs_max=loaded["epochs_max"],
+        cost_budget_usd=cost_budget_usd,
+        seed=loaded["seed"],
+        owner=owner,
+    )
+
+
+def _parameter(parameter: Parameter) -> Json:
+    match parameter:
+        case Float(low=low, high=high, log=log):
+            return {"kind": "float", "low": low, "high": high, "log": log}
+        case Int(low=low, high=high, step=step, log=log):
+            return {"kind": "int", "low": low, "high": high, "step": step, "log": log}
+        case Categorical(choices=choices):
+            return {"kind": "categorical", "choices": list(choices)}
+        case _:
+            assert_never(parameter)
+
+
+def _load_parameter(loaded: dict[str, Json]) -> Parameter:
+    # The fields were written from a valid parameter; the constructors check them again.
+    fields: dict[str, object] = {k: v for k, v in loaded.items() if k != "kind"}
+    match loaded["kind"]:
+        case "float":
+            return Float(**fields)  # type: ignore[arg-type]
+        case "int":
+            return Int(**fields)  # type: ignore[arg-type]
+        case "categorical":
+            choices = loaded["choices"]
+            assert isinstance(choices, list)
+            return Categorical(choices=tuple(_value(choice) for choice in choices))
+        case kind:
+            raise ValueError(f"unknown kind of parameter: {kind}")
+
+
+def load_distribution(text: str) -> Parameter:
+    """An Optuna distribution as a parameter; the step of a float is dropped.
+
+    Raises:
+        InvalidRequest: it has no counterpart here, such as two choices that are equal in Python.
+    """
+    loaded = json.loads(text)
+    at = loaded["attributes"]
+    match loaded["name"]:
+        case "CategoricalDistribution":
+            choices = tuple(_value(choice) for choice in at["choices"])
+            return Categorical(choices=choices)
+        case "IntDistribution":
+            step = 1 if at["log"] else at["step"]
+            return Int(low=at["low"], high=at["high"], step=step, log=at["log"])
+        case "IntUniformDistribution" | "IntLogUniformDistribution":
+            return Int(low=at["low"], high=at["high"])
+        case _:
+            return Float(low=at["low"], high=at["high"], log=bool(at.get("log", False)))
+
+
+def load_param(stored: float, distribution: str) -> Value:
+    """One parameter's value from Optuna's number for it, which for a choice is its index."""
+    loaded = json.loads(distribution)
+    if loaded["name"] == "CategoricalDistribution":
+        return _value(loaded["attributes"]["choices"][int(stored)])
+    return int(stored) if loaded["name"].startswith("Int") else stored
+
+
+def _value(loaded: Json) -> Value:
+    return loaded if loaded is None or isinstance(loaded, str | int | float) else str(loaded)
+
+
+def dump_params(params: Params) -> str:
+    return json.dumps(dict(params), allow_nan=False)
+
+
+def load_params(text: str) -> dict[str, Value]:
+    return {name: _value(value) for name, value in json.loads(text).items()}
+
+
+def dump_metrics(metrics: Mapping[str, float]) -> str:
+    """Metrics, with null for what is not finite: NaN is no JSON."""
+    finite = {k: float(v) if math.isfinite(v) else None for k, v in metrics.items()}
+    return json.dumps(finite, allow_nan=False)
+
+
+def load_metrics(text: str) -> dict[str, float]:
+    """Metrics, with NaN for null."""
+    return {k: math.nan if v is None else float(v) for k, v in json.loads(text).items()}
+
+
+def dump_entry(entry: TrackingEntry) -> str:
+    return json.dumps(
+        {
+            "kind": entry.kind.value,
+            "study": entry.study,
+            "model": entry.model,
+            "at": entry.at,
+            "trial": entry.trial,
+            "params": dict(entry.params),
+            "tags": dict(entry.tags),
+            "metrics": dump_metrics(entry.metrics),
+            "epoch": entry.epoch,
+            "state": entry.state,
+        },
+        allow_nan=False,
+    )
+
+
+def load_entry(text: str) -> TrackingEntry:
+    loaded = json.loads(text)
+    loaded["kind"] = EntryKind(loaded["kind"])
+    loaded["metrics"] = load_metrics(loaded["metrics"])
+    return TrackingEntry(**loaded)

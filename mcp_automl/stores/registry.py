@@ -1,0 +1,99 @@
+"""The study database as tool calls see it: SQL through the standard library, milliseconds a call.
+
+Neither Optuna nor SQLAlchemy is imported here: a server answers before either would be loaded.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mcp_automl.domain.errors import InvalidRequest, NameTaken
+from mcp_automl.domain.study import Measurement, Study, StudyConfig, Trial, TrialState
+from mcp_automl.ports import OrchestratorSign, Progress
+from mcp_automl.stores import attempts, plain, studies, trials
+from mcp_automl.stores.database import Database
+
+
+class SqliteRegistry:
+    """A `StudyRegistry`; any number of processes may have one on the same file.
+
+    Every method may raise `WorkspaceUnusable` or `NewerDatabase`; making the registry does not.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._database = Database(path)
+        self._clock = clock
+
+    def create(self, config: StudyConfig) -> Study:
+        with self._database.write() as connection:
+            taken = studies.named(connection, config.name)
+            if taken is not None or plain.has_plain(connection, config.name):
+                raise NameTaken(_taken(config.name, taken))
+            return studies.by_id(connection, studies.insert(connection, config, self._clock()))
+
+    def retarget(self, study_id: int, *, n_trials: int, cost_budget_usd: float | None) -> Study:
+        if study_id < 0:
+            raise InvalidRequest(f"This study was {plain.REASON}; choose another name.")
+        with self._database.write() as connection:
+            studies.retarget(connection, study_id, n_trials, cost_budget_usd)
+            return studies.by_id(connection, study_id)
+
+    def find(self, name: str) -> Study | None:
+        with self._database.read() as connection:
+            return studies.named(connection, name) or plain.named_plain(connection, name, set())
+
+    def studies(self) -> Sequence[Study]:
+        with self._database.read() as connection:
+            ours = studies.all_studies(connection)
+            others = plain.all_plain(connection, but=studies.names(ours))
+        newest_first = reversed(others + ours)
+        return sorted(newest_first, key=lambda study: study.created_at, reverse=True)
+
+    def progress(self, study: Study) -> Progress:
+        with self._database.read() as connection:
+            optuna_study = trials.optuna_id(connection, study)
+            counts = trials.counts(connection, optuna_study) if optuna_study else {}
+            return Progress(
+                counts=counts,
+                cost_usd=attempts.cost(connection, study.id),
+                finished_seconds=attempts.latest_durations(connection, study.id),
+            )
+
+    def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:
+        with self._database.read() as connection:
+            return trials.in_states(connection, study, states)
+
+    def trial(self, study: Study, number: int) -> Trial:
+        with self._database.read() as connection:
+            return trials.numbered(connection, study, number)
+
+    def last_measurement(self, study: Study, number: int) -> Measurement | None:
+        with self._database.read() as connection:
+            if trials.optuna_id(connection, study) is None:
+                return None
+            return trials.last_measurement(connection, study, number)
+
+    def orchestrator(self) -> OrchestratorSign | None:
+        with self._database.read() as connection:
+            return _sign(connection.execute("SELECT * FROM automl_orchestrator").fetchone())
+
+
+def _taken(name: str, study: Study | None) -> str:
+    if study is None:
+        return f"{name} is the name of a study {plain.REASON}; choose another name."
+    return f"There is a study {study.config.name} already; choose another name."
+
+
+def _sign(row: sqlite3.Row | None) -> OrchestratorSign | None:
+    if row is None:
+        return None
+    return OrchestratorSign(
+        host=row["host"],
+        pid=row["pid"],
+        version=row["version"],
+        started_at=row["started_at"],
+        alive_at=row["alive_at"],
+        settings=json.loads(row["settings"]),
+    )

@@ -1,0 +1,133 @@
+"""Rows of `automl_studies` as studies, and the changes that are made to them."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from mcp_automl.domain.errors import StudyNotFound
+from mcp_automl.domain.study import Study, StudyConfig, StudyState
+from mcp_automl.stores import codec
+
+_RUNNABLE = tuple(state.value for state in StudyState if state.should_run)
+
+
+def all_studies(connection: sqlite3.Connection) -> list[Study]:
+    """Ours, oldest first."""
+    return [_study(row) for row in connection.execute("SELECT * FROM automl_studies ORDER BY id")]
+
+
+def runnable(connection: sqlite3.Connection) -> list[Study]:
+    """Those that an orchestrator should be running, oldest first."""
+    query = "SELECT * FROM automl_studies WHERE state IN (?, ?) ORDER BY id"
+    return [_study(row) for row in connection.execute(query, _RUNNABLE)]
+
+
+def named(connection: sqlite3.Connection, name: str) -> Study | None:
+    query = "SELECT * FROM automl_studies WHERE name_key = ?"
+    row = connection.execute(query, (name.lower(),)).fetchone()
+    return None if row is None else _study(row)
+
+
+def by_id(connection: sqlite3.Connection, study_id: int) -> Study:
+    """
+    Raises:
+        StudyNotFound: there is none.
+    """
+    query = "SELECT * FROM automl_studies WHERE id = ?"
+    row = connection.execute(query, (study_id,)).fetchone()
+    if row is None:
+        raise StudyNotFound
+    return _study(row)
+
+
+def insert(connection: sqlite3.Connection, config: StudyConfig, at: float) -> int:
+    """Adds a QUEUED study and returns its id."""
+    cursor = connection.execute(
+        """
+        INSERT INTO automl_studies
+            (name, name_key, model, spec, n_trials, cost_budget_usd, owner, state, created_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+        (
+            config.name,
+            config.name.lower(),
+            config.model,
+            codec.dump_spec(config),
+            config.n_trials,
+            config.cost_budget_usd,
+            config.owner,
+            StudyState.QUEUED.value,
+            at,
+        ),
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def retarget(
+    connection: sqlite3.Connection, study_id: int, n_trials: int, cost_budget_usd: float | None
+) -> None:
+    """A new intention; a study that had ended is queued again."""
+    connection.execute(
+        """
+        UPDATE automl_studies
+        SET n_trials = :n_trials, cost_budget_usd = :budget, revision = revision + 1, reason = '',
+            ended_at = NULL, state = CASE state WHEN 'RUNNING' THEN state ELSE 'QUEUED' END
+        WHERE id = :id
+        """,
+        {"id": study_id, "n_trials": n_trials, "budget": cost_budget_usd},
+    )
+
+
+def start(connection: sqlite3.Connection, study_id: int, at: float) -> bool:
+    """Marks a study as RUNNING if it should be; True if it never was before."""
+    marks = ", ".join("?" * len(_RUNNABLE))
+    mark = f"UPDATE automl_studies SET state = 'RUNNING' WHERE id = ? AND state IN ({marks})"
+    connection.execute(mark, (study_id, *_RUNNABLE))
+    first = "UPDATE automl_studies SET started_at = ? WHERE id = ? AND started_at IS NULL"
+    return connection.execute(first, (at, study_id)).rowcount == 1
+
+
+def finish(
+    connection: sqlite3.Connection, study: Study, state: StudyState, reason: str, at: float
+) -> bool:
+    """Marks a study as ended unless its intention has changed since `study` was read."""
+    cursor = connection.execute(
+        """
+        UPDATE automl_studies SET state = ?, reason = ?, ended_at = ? WHERE id = ? AND revision = ?
+        """,
+        (state.value, reason, at, study.id, study.revision),
+    )
+    return cursor.rowcount == 1
+
+
+def prepared(connection: sqlite3.Connection, study_id: int, data: str, arguments: str) -> None:
+    update = "UPDATE automl_studies SET data = ?, arguments = ? WHERE id = ?"
+    connection.execute(update, (data, arguments, study_id))
+
+
+def names(studies: Sequence[Study]) -> set[str]:
+    """Names as they are compared."""
+    return {study.config.name.lower() for study in studies}
+
+
+def _study(row: sqlite3.Row) -> Study:
+    config = codec.load_config(
+        row["spec"],
+        name=row["name"],
+        model=row["model"],
+        n_trials=row["n_trials"],
+        cost_budget_usd=row["cost_budget_usd"],
+        owner=row["owner"],
+    )
+    return Study(
+        id=row["id"],
+        config=config,
+        state=StudyState(row["state"]),
+        reason=row["reason"],
+        data=row["data"],
+        arguments=codec.load_params(row["arguments"]),
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        revision=row["revision"],
+    )

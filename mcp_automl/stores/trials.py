@@ -1,0 +1,161 @@
+"""Trials read from Optuna's tables by SQL, with what our tables know about them.
+
+Loading a study through Optuna costs 0.9 s at 1,000 trials; a query here costs milliseconds. The
+tables are Optuna 5's (its schema 12). Their times are UTC without saying so.
+"""
+
+import math
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from mcp_automl.domain.space import Value
+from mcp_automl.domain.study import Measurement, Objective, Study, Trial, TrialState
+from mcp_automl.stores import codec
+from mcp_automl.stores.schema import has_table
+
+_STORED_VALUES = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}
+
+
+def optuna_id(connection: sqlite3.Connection, study: Study) -> int | None:
+    """The study's id in Optuna's tables; None before it was started."""
+    if study.id < 0:
+        return -study.id
+    if not has_table(connection, "studies"):
+        return None
+    query = "SELECT study_id FROM studies WHERE study_name = ?"
+    row = connection.execute(query, (study.config.name,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def counts(connection: sqlite3.Connection, optuna_study: int) -> dict[TrialState, int]:
+    """How many trials there are in each state that occurs."""
+    query = "SELECT state, COUNT(*) FROM trials WHERE study_id = ? GROUP BY state"
+    return {TrialState(state): n for state, n in connection.execute(query, (optuna_study,))}
+
+
+def in_states(
+    connection: sqlite3.Connection, study: Study, states: Sequence[TrialState]
+) -> list[Trial]:
+    """Trials by number: state, value and times; unfinished ones with their last epoch's value."""
+    optuna_study = optuna_id(connection, study)
+    if optuna_study is None:
+        return []
+    marks = ", ".join("?" * len(states))
+    query = f"{_SELECT} WHERE t.study_id = ? AND t.state IN ({marks}) ORDER BY t.number"
+    values = (optuna_study, *(state.value for state in states))
+    return [_trial(connection, study, row) for row in connection.execute(query, values)]
+
+
+def numbered(connection: sqlite3.Connection, study: Study, number: int) -> Trial:
+    """One trial with its parameters; cost and reason are left to the caller.
+
+    Raises:
+        LookupError: there is none of that number.
+    """
+    optuna_study = optuna_id(connection, study)
+    query = f"{_SELECT} WHERE t.study_id = ? AND t.number = ?"
+    row = connection.execute(query, (optuna_study, number)).fetchone() if optuna_study else None
+    if row is None:
+        raise LookupError(f"{study.config.name} has no trial #{number}")
+    return _trial(connection, study, row, params=params_of(connection, row["trial_id"]))
+
+
+_SELECT = """
+    SELECT t.trial_id, t.number, t.state, v.value, v.value_type, t.datetime_start,
+           t.datetime_complete
+    FROM trials t LEFT JOIN trial_values v ON v.trial_id = t.trial_id AND v.objective = 0
+"""
+
+
+def _trial(
+    connection: sqlite3.Connection,
+    study: Study,
+    row: sqlite3.Row,
+    params: dict[str, Value] | None = None,
+) -> Trial:
+    state = TrialState(row["state"])
+    value, epoch = stored_value(row["value"], row["value_type"]), 0
+    # A query per row: only for one trial, or for the few that are not finished.
+    if params is not None or not state.is_finished:
+        last = last_measurement(connection, study, row["number"])
+        epoch = 0 if last is None else last.epoch
+        if last is not None and not state.is_finished:
+            value = last.value(study.config.objective)
+    return Trial(
+        number=row["number"],
+        state=state,
+        params=params or {},
+        value=value,
+        epoch=epoch,
+        started_at=seconds(row["datetime_start"]),
+        ended_at=seconds(row["datetime_complete"]),
+    )
+
+
+def params_of(connection: sqlite3.Connection, trial_id: int) -> dict[str, Value]:
+    query = """
+        SELECT param_name, param_value, distribution_json FROM trial_params
+        WHERE trial_id = ? ORDER BY param_id
+    """
+    rows = connection.execute(query, (trial_id,))
+    return {name: codec.load_param(stored, distribution) for name, stored, distribution in rows}
+
+
+def last_measurement(
+    connection: sqlite3.Connection, study: Study, number: int
+) -> Measurement | None:
+    """The newest epoch; of plain Optuna's trials all that is known is the value."""
+    if study.id < 0:
+        return _last_reported(connection, study, number)
+    query = """
+        SELECT epoch, metrics, seconds FROM automl_measurements
+        WHERE study_id = ? AND trial = ? ORDER BY epoch DESC LIMIT 1
+    """
+    row = connection.execute(query, (study.id, number)).fetchone()
+    if row is None:
+        return None
+    metrics = codec.load_metrics(row["metrics"])
+    return Measurement(epoch=row["epoch"], metrics=metrics, seconds=row["seconds"])
+
+
+def _last_reported(
+    connection: sqlite3.Connection, study: Study, number: int
+) -> Measurement | None:
+    # Others may count steps from 0, or in hundreds; how many there are is an honest epoch.
+    query = """
+        SELECT i.intermediate_value, i.intermediate_value_type, COUNT(*) AS n, MAX(i.step)
+        FROM trials t JOIN trial_intermediate_values i ON i.trial_id = t.trial_id
+        WHERE t.study_id = ? AND t.number = ?
+    """
+    row = connection.execute(query, (-study.id, number)).fetchone()
+    value = stored_value(row[0], row[1])
+    if value is None:
+        return None
+    objective: Objective = study.config.objective
+    return Measurement(epoch=row["n"], metrics={objective.name: value}, seconds=0.0)
+
+
+def user_attribute(connection: sqlite3.Connection, trial_id: int, key: str) -> str | None:
+    """A trial's user attribute as the JSON text in which it is stored."""
+    query = "SELECT value_json FROM trial_user_attributes WHERE trial_id = ? AND key = ?"
+    row = connection.execute(query, (trial_id, key)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def running(connection: sqlite3.Connection, optuna_study: int) -> Iterator[int]:
+    """Numbers of the RUNNING trials, lowest first."""
+    query = "SELECT number FROM trials WHERE study_id = ? AND state = 'RUNNING' ORDER BY number"
+    yield from (int(number) for (number,) in connection.execute(query, (optuna_study,)))
+
+
+def stored_value(value: float | None, kind: str | None) -> float | None:
+    """Optuna keeps what is not finite beside a null."""
+    return None if kind is None else _STORED_VALUES.get(kind, value)
+
+
+def seconds(stored: str | None) -> float | None:
+    """Seconds since the epoch from one of Optuna's times."""
+    if stored is None:
+        return None
+    return datetime.fromisoformat(stored).replace(tzinfo=UTC).timestamp()

@@ -1,0 +1,110 @@
+"""The two things a worker process does: train, or prepare data. Each says its last word and exits.
+
+A worker is forked from a process that has the trainer's libraries loaded but has never touched a
+GPU, or spawned afresh where there is no such process. It imports the standard library, this package
+and one trainer.
+"""
+
+import contextlib
+import faulthandler
+import gc
+import logging
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NoReturn
+
+from mcp_automl.worker import training
+from mcp_automl.worker.life import lead_group_that_dies_with, start_heartbeat
+from mcp_automl.worker.training import Assignment
+from mcp_automl.worker.wire import LastWord, Message, Wire
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A training, and the surroundings its process gives it."""
+
+    assignment: Assignment
+    log: Path
+    """Where stdout and stderr go, appended."""
+    visible_device: str | None
+    """The only GPU it shall see; empty for none, None to leave that as it is."""
+
+
+def run(order: Order, connection: socket.socket, life: Connection) -> NoReturn:
+    """Trains, and does not return: a `Process`'s target."""
+    lead_group_that_dies_with(life.fileno())
+    wire = _open(connection)
+    _say_and_exit(wire, _train(order, wire))
+
+
+def prepare(module: str, data_dir: Path, connection: socket.socket, life: Connection) -> NoReturn:
+    """Prepares a trainer's data, and does not return: a `Process`'s target."""
+    lead_group_that_dies_with(life.fileno())
+    wire = _open(connection)
+    # Trainers may print, and this process's stdout may be somebody's protocol.
+    os.dup2(2, 1)
+    _say_and_exit(wire, training.prepare(module, data_dir))
+
+
+def _open(connection: socket.socket) -> Wire:
+    # What was loaded before the fork is shared with all workers, until a collector touches it.
+    gc.freeze()
+    # It came as a message, and descriptors that come so are inherited by default.
+    connection.set_inheritable(False)
+    wire = Wire(connection)
+    # A data loader that outlived this process would keep the executor waiting for the end of file.
+    os.register_at_fork(after_in_child=wire.forget)
+    return wire
+
+
+def _train(order: Order, wire: Wire) -> LastWord:
+    try:
+        _settle_in(order)
+    except OSError as error:
+        return training.last_word(error)
+    start_heartbeat(wire)
+    return training.run_to_the_end(order.assignment, wire.ask)
+
+
+def _settle_in(order: Order) -> None:
+    _redirect(order.log)
+    faulthandler.enable()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )
+    os.environ["OMP_NUM_THREADS"] = str(order.assignment.threads)
+    if order.visible_device is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = order.visible_device
+
+
+def _redirect(log: Path) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+
+
+def _say_and_exit(wire: Wire, message: Message) -> NoReturn:
+    try:
+        _flush()
+        try:
+            wire.send(message)
+        except (TypeError, ValueError) as error:
+            # What `prepare` returned is no JSON.
+            wire.send(training.last_word(error))
+    finally:
+        # No teardown: destroying a loaded torch costs more than a short epoch, and what must be
+        # closed (data loaders) goes with the process group.
+        os._exit(0)
+
+
+def _flush() -> None:
+    # A full disk may cost the log its end, but not the executor its last word.
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()

@@ -1,0 +1,148 @@
+"""One training from its trainer's name to its last word, wherever it runs.
+
+Nothing here knows of processes: `worker.main` runs it in one of its own, `executors.inline` in a
+thread.
+"""
+
+import importlib
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from mcp_automl.worker.wire import Ending, LastWord, Measured, Message, Ready
+from trainers.checkpoints import latest_checkpoint
+from trainers.contract import Context, Measurement, Prepared, Value
+
+MAX_REASON = 500
+"""Characters of an exception's last line."""
+
+OUT_OF_MEMORY_TEXTS = (
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "DefaultCPUAllocator: can't allocate memory",
+)
+"""How torch says so in exceptions that are not its `OutOfMemoryError`."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """What to train, with what, and where."""
+
+    module: str
+    """The trainer's module: `trainers.mnist`."""
+    params: Mapping[str, Value]
+    """Everything its `Config` gets."""
+    workdir: Path
+    data_dir: Path
+    device: str
+    threads: int
+    seed: int
+
+
+def run_to_the_end(assignment: Assignment, ask: Callable[[Measured], bool]) -> LastWord:
+    """Trains until the trainer has finished, raised, or `ask` has said to stop; never raises.
+
+    Args:
+        ask: takes each measurement and answers whether to go on.
+    """
+    try:
+        return _train(assignment, ask)
+    # The boundary to code of others: whatever it raises, SystemExit included, is its last word.
+    except BaseException as error:
+        logger.exception("%s failed", assignment.module)
+        return last_word(error)
+
+
+def prepare(module: str, data_dir: Path) -> Message:
+    """Lets a trainer fetch its data; one that has nothing to prepare is ready. Never raises."""
+    try:
+        trainer = importlib.import_module(module)
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if not hasattr(trainer, "prepare"):
+            return Ready(prepared=Prepared(arguments={}, description=""))
+        return Ready(prepared=trainer.prepare(data_dir))
+    except BaseException as error:
+        logger.exception("%s could not be prepared", module)
+        return last_word(error)
+
+
+def last_word(error: BaseException) -> LastWord:
+    """What is said of a training that ended by an exception."""
+    ending = Ending.OUT_OF_MEMORY if is_out_of_memory(error) else Ending.RAISED
+    return LastWord(ending=ending, reason=last_line(error))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, on the GPU or the host; torch need not be importable to tell."""
+    kinds = {(kind.__module__.partition(".")[0], kind.__name__) for kind in type(error).__mro__}
+    if isinstance(error, MemoryError) or ("torch", "OutOfMemoryError") in kinds:
+        return True
+    text = str(error) if isinstance(error, RuntimeError) else ""
+    return any(saying in text for saying in OUT_OF_MEMORY_TEXTS)
+
+
+def last_line(error: BaseException) -> str:
+    """An exception's type and message as one printable line of bounded length."""
+    text = " ".join("".join(traceback.format_exception_only(error)).split())
+    printable = "".join(letter for letter in text if letter.isprintable())
+    return printable if len(printable) <= MAX_REASON else printable[: MAX_REASON - 1] + "…"
+
+
+def _train(assignment: Assignment, ask: Callable[[Measured], bool]) -> LastWord:
+    trainer = importlib.import_module(assignment.module)
+    assignment.workdir.mkdir(parents=True, exist_ok=True)
+    measurements = trainer.train(trainer.Config(**assignment.params), _context(assignment))
+    for measurement in measurements:
+        if not ask(Measured(measurement=_checked(measurement), gpu_memory_gb=_gpu_memory_gb())):
+            _close(measurements)
+            return LastWord(ending=Ending.STOPPED)
+    return LastWord(ending=Ending.COMPLETED)
+
+
+def _context(assignment: Assignment) -> Context:
+    return Context(
+        workdir=assignment.workdir,
+        data_dir=assignment.data_dir,
+        device=assignment.device,
+        threads=assignment.threads,
+        seed=assignment.seed,
+        resume_from=latest_checkpoint(assignment.workdir),
+    )
+
+
+def _close(measurements: object) -> None:
+    close = getattr(measurements, "close", None)
+    if close is None:
+        return
+    try:
+        close()
+    except Exception:
+        # It was told to stop and has stopped; that it stumbled over it changes nothing.
+        logger.exception("the trainer raised while it was being stopped")
+
+
+def _checked(measurement: Measurement) -> Measurement:
+    """The same in plain Python numbers: trainers are apt to yield numpy's or torch's."""
+    if not hasattr(measurement, "metrics"):
+        raise TypeError(f"train() yielded {type(measurement).__name__}, not Measurement")
+    if measurement.epoch < 1:
+        raise ValueError(f"epochs are counted from 1, not {measurement.epoch}")
+    return Measurement(
+        epoch=int(measurement.epoch),
+        metrics={str(name): float(value) for name, value in measurement.metrics.items()},
+        seconds=float(measurement.seconds),
+    )
+
+
+def _gpu_memory_gb() -> float:
+    """The most that torch has reserved on the GPU, without importing torch or waking CUDA."""
+    torch: ModuleType | None = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return 0.0
+    return float(torch.cuda.max_memory_reserved()) / 2**30
