@@ -183,9 +183,7 @@ def row(runs: Sequence[Run], warmup: int) -> dict[str, float]:
     studies = [[runs[i] for i in random.permutation(len(runs))[:TRIALS]] for _ in range(REPLAYS)]
     unpruned = [max(study, key=lambda run: run.curve[-1]) for study in studies]
     pruned, trained = zip(*(replay(study, warmup) for study in studies), strict=True)
-    regret = [
-        full.curve[-1] - left.curve[-1] for full, left in zip(unpruned, pruned, strict=True)
-    ]
+    regret = [full.curve[-1] - left.curve[-1] for full, left in zip(unpruned, pruned, strict=True)]
     epochs = sum(run.epochs for study in studies for run in study)
     longer = [run for run in runs if run.epochs > warmup]
     good = [run for run in runs if 3e-4 <= run.lr <= 3e-3]
@@ -207,9 +205,7 @@ def row(runs: Sequence[Run], warmup: int) -> dict[str, float]:
 
 def table(recorded: Sequence[Run], epochs_max: int) -> str:
     warmup = max(2, 1 + math.ceil(epochs_max / 10))
-    rows = {
-        name: row([run for run in recorded if run.schedule == name], warmup) for name in NAMES
-    }
+    rows = {name: row([run for run in recorded if run.schedule == name], warmup) for name in NAMES}
     columns = list(rows[NAMES[0]])
     lines = [f"| schedule | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
     for name, values in rows.items():

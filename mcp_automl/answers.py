@@ -49,6 +49,8 @@ class StudyStatus:
     remaining_s: float | None
     """Expected, from the trials finished so far; None while there are none or when it has ended."""
     cost_usd: float
+    pruned_for_cost: int = 0
+    """PRUNED trials that the budget ended, and not the pruner."""
     next_look_s: int | None
     """When to look again; None when nothing will change."""
     notes: tuple[str, ...]

@@ -80,9 +80,9 @@ def tune(
 def studies() -> None:
     """List all studies of the workspace."""
     from mcp_automl.composition import build_service
-    from mcp_automl.server import text
+    from mcp_automl.server import tables
 
-    listed = text.studies(build_service().studies())
+    listed = tables.studies(build_service().studies(), time.time())
     console.print(listed, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -30,9 +30,9 @@ def describe_devices() -> str:
     """This machine's devices in words, found without torch."""
     import os
 
-    from mcp_automl.executors.devices import describe, discover
+    from mcp_automl.executors.devices import describe, discover, load_nvml, usable_cores
 
-    return describe(discover(os.environ))
+    return describe(discover(os.environ, load_nvml()), usable_cores())
 
 
 def run_orchestrator(settings: Settings) -> None:
@@ -63,6 +63,7 @@ async def _orchestrate(settings: Settings) -> bool:
 
     from mcp_automl import __version__
     from mcp_automl.executors.local import LocalExecutor
+    from mcp_automl.executors.processes import kill_leftover
     from mcp_automl.orchestrator import Orchestrator
     from mcp_automl.performer import Clocks, Folders
     from mcp_automl.ports import OrchestratorSign
@@ -80,7 +81,7 @@ async def _orchestrate(settings: Settings) -> bool:
     )
     async with executor:
         orchestrator = Orchestrator(
-            store=OptunaStore(settings.database),
+            store=OptunaStore(settings.database, kill=kill_leftover),
             executor=executor,
             tracker=MlflowTracker(settings.tracking_uri),
             changes=SqliteChanges(settings.database),

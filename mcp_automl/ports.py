@@ -51,6 +51,8 @@ class Progress:
     """All closed attempts, and what running ones have cost up to their last sign of life."""
     finished_seconds: tuple[float, ...]
     """How long each of the latest finished trials trained, for an estimate of what is to come."""
+    pruned_for_cost: int = 0
+    """PRUNED trials that the budget ended; their reason begins with `cost budget`."""
 
 
 class StudyRegistry(Protocol):

@@ -187,6 +187,7 @@ class Service:
             elapsed_s=self._elapsed(study),
             remaining_s=remaining if goes_on else None,
             cost_usd=progress.cost_usd,
+            pruned_for_cost=progress.pruned_for_cost,
             next_look_s=next_look_seconds(remaining) if goes_on else None,
             notes=notes,
         )

@@ -98,7 +98,7 @@ def test_a_truncated_newest_checkpoint_is_replaced_by_the_one_before(
     resumed = list(mnist.train(CONFIG, replace(context, resume_from=newest)))
 
     assert metrics_of(resumed) == metrics_of(whole)[2:]
-    assert torch.load(newest, weights_only=True)["epoch"] == 4
+    assert torch.load(newest, weights_only=True)["measurement"]["epoch"] == 4
 
 
 def test_without_a_readable_checkpoint_it_begins_at_epoch_1(context: Context) -> None:
@@ -150,7 +150,7 @@ def test_each_epoch_is_saved_before_it_is_reported_and_the_last_two_are_kept(
         newest = latest(context)
 
         assert newest == checkpoint_path(context.workdir, measured.epoch)
-        assert torch.load(newest, weights_only=True)["metrics"] == measured.metrics
+        assert torch.load(newest, weights_only=True)["measurement"]["metrics"] == measured.metrics
         assert (context.workdir / "model.safetensors").exists()
         assert len(checkpoints(context.workdir)) == min(2, measured.epoch)
     assert sorted(path.name for path in context.workdir.iterdir()) == [

@@ -39,7 +39,7 @@ class Config:
 
 
 def prepare(data_dir: Path) -> Prepared:
-    print("this must not reach anybody's stdout")
+    sys.stdout.write("this must not reach anybody's stdout\n")
     return Prepared(arguments={"behaviour": "end"}, description=f"nothing, in {data_dir.name}")
 
 
@@ -68,8 +68,8 @@ def _end(config: Config) -> Iterator[Measurement]:
 
 def _print(config: Config) -> Iterator[Measurement]:
     yield from ()
-    print("to stdout")
-    print("to stderr", file=sys.stderr)
+    sys.stdout.write("to stdout\n")
+    sys.stderr.write("to stderr\n")
     os.system("echo from a child")
 
 

@@ -6,6 +6,7 @@ sorting by name is sorting by epoch. Two are kept, because the newest may turn o
 
 import logging
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +18,9 @@ KEPT = 2
 
 PATTERN = "checkpoint-??????.pt"
 """Matches finished checkpoints only: one that is being written has another suffix."""
+
+UNREADABLE = (OSError, EOFError, RuntimeError, pickle.UnpicklingError)
+"""What torch.load raises for a file that is cut short, empty or not a checkpoint at all."""
 
 logger = logging.getLogger(__name__)
 
@@ -36,24 +40,13 @@ def latest_checkpoint(workdir: Path) -> Path | None:
     return next(iter(checkpoints(workdir)), None)
 
 
-def not_newer(path: Path) -> list[Path]:
-    """Returns this checkpoint and then, newest first, the ones before it that are still there."""
-    return [path, *(other for other in checkpoints(path.parent) if other.name < path.name)]
-
-
-def newest_readable(
-    newest: Path, read: Callable[[Path], T], unreadable: tuple[type[Exception], ...]
-) -> T | None:
-    """Returns what `read` makes of this checkpoint, else of the ones before it, newest first.
-
-    Args:
-        unreadable: What `read` raises for a broken file; anything else is raised.
-    """
+def newest_readable(newest: Path, read: Callable[[Path], T]) -> T | None:
+    """Returns what `read` makes of this checkpoint, else of the ones before it, newest first."""
     for path in checkpoints(newest.parent):
         if path.name <= newest.name:
             try:
                 return read(path)
-            except unreadable as error:
+            except UNREADABLE as error:
                 logger.warning("%s is broken, trying the one before: %s", path, error)
     logger.warning("no checkpoint in %s can be read; beginning at epoch 1", newest.parent)
     return None

@@ -84,13 +84,13 @@ def load(data_dir: Path, name: str, part: Part) -> Examples:
     return Examples(images=images, labels=labels.long())
 
 
-def describe(data_dir: Path, name: str) -> str:
-    """Returns the data set's title and sizes, such as `MNIST, 50000 train / 10000 validation`."""
+def describe(data_dir: Path, name: str, note: str = "") -> str:
+    """Returns title, note and sizes, such as `MNIST, 50000 train / 10000 validation`."""
     with safe_open(_path(data_dir, name), framework="pt") as file:
         train, validation = (
             file.get_slice(f"{part}.labels").get_shape()[0] for part in ("train", "validation")
         )
-    return f"{TITLES[name]}, {train} train / {validation} validation"
+    return f"{TITLES[name]}{note}, {train} train / {validation} validation"
 
 
 def prepare(data_dir: Path, dataset: str, download: Download | None = None) -> str:

@@ -77,7 +77,7 @@ class StopRequested:
 
 @dataclass(frozen=True, slots=True)
 class Retargeted:
-    """The study's total or its budget has changed."""
+    """The study was asked for again, perhaps with another total or budget; it shall go on."""
 
     n_trials: int
     cost_budget_usd: float | None

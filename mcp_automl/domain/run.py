@@ -15,15 +15,22 @@ results into new events.
     time passed       Ticked       -> Stop ...
     ... and whenever nothing is left to do: Finish, once, as the last command of all.
 
-A trial between `Suggest` and `Record` is *in flight*. What is counted plus what is in flight never
-exceeds `n_trials`. A trial that was told to stop remembers why: whatever its process does then, the
-first reason decides its state, except that one which trained all its epochs is COMPLETE. A measurement
-from a trial that is being stopped is answered with `Stop` again, because a worker waits for its reply.
+A trial between `Suggest` and `Record` is *in flight*. Nothing is launched while what is counted and
+what is in flight come to `n_trials`; only a total that is lowered later can be exceeded.
+
+A trial that was told to stop remembers why (`flight.py`). The first reason decides its state, with
+two exceptions: it is COMPLETE if its last epoch was measured, and FAIL if a late measurement shows
+that it diverged. A measurement from a trial that is being stopped is answered with `Stop` again,
+because a worker waits for its reply.
+
+A study that is closing (stopped, out of money, failing) has told everything to stop and waits for
+it. Being asked for again (`Retargeted`) before that lifts the closing: what was interrupted goes
+back to WAITING and is launched anew. Nothing lifts the orchestrator's leaving, and a run that
+leaves never finishes its study.
 
 After `Finish` every event is answered with nothing (a slot with `Decline`).
 """
 
-import re
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -46,11 +53,9 @@ from mcp_automl.domain.events import (
     Ticked,
     TrialEnded,
 )
+from mcp_automl.domain.failures import MAX_FAILURES, common_reason
 from mcp_automl.domain.flight import Ending, Flight
 from mcp_automl.domain.study import History, StudyConfig, StudyState, TrialState, Waiting
-
-MAX_FAILURES = 5
-"""FAILs in a row with the same reason that end a study as FAILED."""
 
 LEAVING = "the orchestrator is leaving"
 
@@ -82,7 +87,9 @@ class StudyRun:
         self._counted = self.history.counted
         self._spent_usd = self.history.spent_usd
         self._waiting = dict(self.history.waiting)
-        self._failures = list(self.history.failures)
+        # A study that failed and was asked for again gets a new chance, not one trial.
+        failed_before = common_reason(self.history.failures) is not None
+        self._failures = [] if failed_before else list(self.history.failures)
 
     @property
     def wants_slot(self) -> bool:
@@ -231,12 +238,10 @@ class StudyRun:
             self._failures.clear()
 
     def _close_if_failing(self) -> list[Command]:
-        latest = self._failures[-MAX_FAILURES:]
-        if len(latest) < MAX_FAILURES or len({_kind(reason) for reason in latest}) > 1:
+        common = common_reason(self._failures)
+        if common is None or self._closing is not None:
             return []
-        if self._closing is not None:
-            return []
-        reason = f"{MAX_FAILURES} trials in a row failed: {latest[-1]}"
+        reason = f"{MAX_FAILURES} trials in a row failed: {common}"
         self._closing = Finish(StudyState.FAILED, reason)
         return self._stop_all(TrialState.WAITING, reason)
 
@@ -252,22 +257,20 @@ class StudyRun:
             self.config, n_trials=event.n_trials, cost_budget_usd=event.cost_budget_usd
         )
         # Whoever asks for the study while it is still closing wants it to go on.
-        if self._closing is not None and self._closing.state is StudyState.FAILED:
-            self._failures.clear()
         self._closing = None
+        if common_reason(self._failures) is not None:
+            self._failures.clear()
         return [*self._stop_surplus(), *self._close_if_spent(event.at)]
 
     def _stop_surplus(self) -> list[Command]:
-        going = {n: f for n, f in self._flights.items() if f.ending is None}
-        pruned = sum(
-            f.ending is not None and f.ending.state is TrialState.PRUNED
-            for f in self._flights.values()
-        )
-        surplus = self._counted + pruned + len(going) - self.config.n_trials
-        newest_first = sorted(going, reverse=True)[: max(0, surplus)]
+        endings = [flight.ending for flight in self._flights.values()]
+        counting = sum(e is None or e.state is TrialState.PRUNED for e in endings)
+        surplus = max(0, self._counted + counting - self.config.n_trials)
+        going = {n: flight for n, flight in self._flights.items() if flight.ending is None}
         reason = f"the study's total was lowered to {self.config.n_trials}"
         ending = Ending(TrialState.WAITING, reason)
-        return [self._stop(n, going[n], ending) for n in newest_first]
+        newest_first = sorted(going, reverse=True)
+        return [self._stop(n, going[n], ending) for n in newest_first[:surplus]]
 
     def _finish_if_done(self) -> list[Command]:
         if not self.idle or self._leaving or self.finished:
@@ -280,8 +283,3 @@ class StudyRun:
             return []
         self.finished = True
         return [done]
-
-
-def _kind(reason: str) -> str:
-    """A reason without its numbers: failures that differ only in these have one cause."""
-    return re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?", "#", reason)

@@ -44,23 +44,26 @@ class DeviceLost(OSError):
 class MemoryInfo(Protocol):
     """NVML's answer, in bytes."""
 
-    free: int
-    total: int
+    @property
+    def free(self) -> int: ...
+    @property
+    def total(self) -> int: ...
 
 
 class Nvml(Protocol):
     """What is used of the module `pynvml`."""
 
-    NVMLError: type[Exception]
-    NVMLError_NotSupported: type[Exception]
-
-    def nvmlInit(self) -> None: ...  # noqa: N802
-    def nvmlDeviceGetCount(self) -> int: ...  # noqa: N802
-    def nvmlDeviceGetHandleByIndex(self, index: int) -> object: ...  # noqa: N802
-    def nvmlDeviceGetHandleByUUID(self, uuid: str) -> object: ...  # noqa: N802
-    def nvmlDeviceGetUUID(self, handle: object) -> str: ...  # noqa: N802
-    def nvmlDeviceGetName(self, handle: object) -> str: ...  # noqa: N802
-    def nvmlDeviceGetMemoryInfo(self, handle: object) -> MemoryInfo: ...  # noqa: N802
+    @property
+    def NVMLError(self) -> type[Exception]: ...
+    @property
+    def NVMLError_NotSupported(self) -> type[Exception]: ...
+    def nvmlInit(self) -> None: ...
+    def nvmlDeviceGetCount(self) -> int: ...
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> object: ...
+    def nvmlDeviceGetHandleByUUID(self, uuid: str) -> object: ...
+    def nvmlDeviceGetUUID(self, handle: object) -> str: ...
+    def nvmlDeviceGetName(self, handle: object) -> str: ...
+    def nvmlDeviceGetMemoryInfo(self, handle: object) -> MemoryInfo: ...
 
 
 def load_nvml() -> Nvml | None:
@@ -80,6 +83,13 @@ def discover(environ: Mapping[str, str], nvml: Nvml | None) -> tuple[Device, ...
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return (Device(label="mps", kind="mps", name="Apple GPU"),)
     return (Device(label="cpu", kind="cpu", name=platform.processor() or "CPU"),)
+
+
+def describe(devices: Sequence[Device], cores: int) -> str:
+    """The devices in words, such as `cuda:0, cuda:1` or `2 CPU cores`."""
+    if all(device.kind == "cpu" for device in devices):
+        return f"{cores} CPU core{'s' if cores > 1 else ''}"
+    return ", ".join(device.label for device in devices)
 
 
 def free_memory_gb(device: Device, nvml: Nvml | None) -> float | None:

@@ -109,6 +109,7 @@ class InlineExecutor:
             await attempt.stop()
             with anyio.move_on_after(LEAVE_SECONDS, shield=True):
                 await attempt.ended.wait()
+                attempt.close()
 
 
 class InlineAttempt:
@@ -126,7 +127,7 @@ class InlineAttempt:
 
     async def train(self, limiter: CapacityLimiter) -> None:
         """Runs the trainer in a thread to its end."""
-        with self._said:
+        try:
             last = await to_thread.run_sync(
                 training.run_to_the_end,
                 self._assignment,
@@ -135,13 +136,18 @@ class InlineAttempt:
                 abandon_on_cancel=True,
             )
             self._said.send_nowait(self._last(last))
+        finally:
+            self._said.close()
             self.ended.set()
+
+    def close(self) -> None:
+        """Forgets what was said and not heard."""
+        self._heard.close()
 
     async def words(self) -> AsyncIterator[Word]:
         """Measurements as they come; the last word is `Ended`."""
-        with self._heard:
-            async for word in self._heard:
-                yield word
+        async for word in self._heard:
+            yield word
 
     async def go_on(self) -> None:
         """Answers a measurement: train the next epoch. Harmless if the job has ended."""

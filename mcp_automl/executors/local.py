@@ -105,10 +105,7 @@ class LocalExecutor:
 
     def describe(self) -> str:
         """The devices in words, such as `cuda:0` or `2 CPU cores`."""
-        if all(device.kind == "cpu" for device in self._slots.devices):
-            cores = self._slots.cores
-            return f"{cores} CPU core{'s' if cores > 1 else ''}"
-        return ", ".join(device.label for device in self._slots.devices)
+        return found.describe(self._slots.devices, self._slots.cores)
 
     def acquire(self, need: Need) -> Slot | NoSlot:
         """Takes a free slot that satisfies the need, or says why there is none."""

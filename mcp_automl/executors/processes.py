@@ -49,8 +49,19 @@ def kill_leftover(process: ProcessRef) -> bool:
         # psutil checks the start time again, so a pid that was reused meanwhile is safe.
         with contextlib.suppress(psutil.NoSuchProcess):
             member.kill()
-    psutil.wait_procs(leftover, timeout=GONE_SECONDS)
+    deadline = time.monotonic() + GONE_SECONDS
+    # Nothing tells of the end of somebody else's child, so this looks again and again.
+    while any(is_running(member) for member in leftover) and time.monotonic() < deadline:
+        time.sleep(0.005)
     return bool(leftover)
+
+
+def is_running(process: psutil.Process) -> bool:
+    """Whether it can still do anything; a zombie cannot, whenever it will be reaped."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _members(process: ProcessRef) -> list[psutil.Process]:
@@ -83,7 +94,7 @@ def _group_exists(group: int) -> bool:
 
 def _is_member(member: psutil.Process, process: ProcessRef) -> bool:
     try:
-        if member.status() == psutil.STATUS_ZOMBIE:
+        if not is_running(member):
             return False
         in_group = member.pid == process.pid or os.getpgid(member.pid) == process.pid
         return in_group and member.create_time() >= process.started - SAME_START

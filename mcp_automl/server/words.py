@@ -1,4 +1,4 @@
-"""Values in words: numbers a reader can take in, times, money, and other people's text made harmless.
+"""Values in words: numbers, times and money, and other people's text made harmless.
 
 Names, reasons and values may come from a trainer, a data set or another tool's database. What is
 shown of them is one line, cut, and free of control characters, so that it can pretend nothing.

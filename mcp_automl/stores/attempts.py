@@ -1,7 +1,7 @@
 """Rows of `automl_attempts`: every occupation of a slot by a trial, what it cost, how it ended.
 
-An attempt is open until it has an `ended_at`. A closed one holds the decision about its trial, which
-is told to Optuna *after* it is stored here: recovery repeats what was not told.
+An attempt is open until it has an `ended_at`. A closed one holds the decision about its trial,
+which is told to Optuna *after* it is stored here: recovery repeats what was not told.
 """
 
 import sqlite3
@@ -74,15 +74,17 @@ def close(
     record: Record,
     outcome: Outcome | None,
     at: float,
-) -> None:
-    """Closes the trial's open attempt with the decision about it.
+) -> bool:
+    """Closes the trial's open attempt with the decision about it; False if there was nothing.
 
-    A job that never came to have an attempt, because its launch failed, gets one here that is closed
-    already; a trial that was not even launched (no outcome) leaves no trace.
+    A job that never came to have an attempt, because its launch failed, gets one here that is
+    closed already; a trial that was not even launched (no outcome) leaves no trace.
     """
     word = None if outcome is None else outcome.value
-    if _close_open(connection, study_id, record, word, at) or outcome is None:
-        return
+    if _close_open(connection, study_id, record, word, at):
+        return True
+    if outcome is None:
+        return False
     connection.execute(
         """
         INSERT INTO automl_attempts (study_id, trial, slot, device, shared, usd_per_hour, pid,
@@ -91,7 +93,7 @@ def close(
         """,
         (study_id, record.trial, at, at),
     )
-    _close_open(connection, study_id, record, word, at)
+    return _close_open(connection, study_id, record, word, at)
 
 
 def _close_open(
@@ -117,16 +119,24 @@ def _close_open(
     return cursor.rowcount == 1
 
 
-def lose(connection: sqlite3.Connection, attempt: OpenAttempt, at: float, reason: str) -> None:
+def lose(connection: sqlite3.Connection, attempt: OpenAttempt, at: float, record: Record) -> None:
     """Closes an attempt that its orchestrator did not live to close."""
-    connection.execute(
-        """
-        UPDATE automl_attempts
-        SET ended_at = ?, cost_usd = ?, outcome = ?, state = 'WAITING', reason = ?
-        WHERE id = ? AND ended_at IS NULL
-        """,
-        (at, attempt.cost(at), LOST, reason, attempt.id),
-    )
+    _close_open(connection, attempt.study_id, record, LOST, at)
+
+
+def progressed(connection: sqlite3.Connection, study_id: int, trial: int) -> None:
+    """Counts a new epoch of the trial's open attempt."""
+    update = """
+        UPDATE automl_attempts SET new_epochs = new_epochs + 1
+        WHERE study_id = ? AND trial = ? AND ended_at IS NULL
+    """
+    connection.execute(update, (study_id, trial))
+
+
+def alive(connection: sqlite3.Connection, at: float) -> None:
+    """All open attempts are alive: they are charged at least until then."""
+    update = "UPDATE automl_attempts SET alive_at = MAX(alive_at, ?) WHERE ended_at IS NULL"
+    connection.execute(update, (at,))
 
 
 def all_open(connection: sqlite3.Connection) -> list[OpenAttempt]:
@@ -189,6 +199,15 @@ def latest_durations(connection: sqlite3.Connection, study_id: int) -> tuple[flo
     """
     rows = connection.execute(query, (study_id, LATEST, study_id))
     return tuple(max(0.0, float(total)) for (total,) in rows)
+
+
+def pruned_for_cost(connection: sqlite3.Connection, study_id: int) -> int:
+    """PRUNED trials that the budget ended."""
+    query = """
+        SELECT COUNT(DISTINCT trial) FROM automl_attempts
+        WHERE study_id = ? AND state = 'PRUNED' AND reason LIKE 'cost budget%'
+    """
+    return int(connection.execute(query, (study_id,)).fetchone()[0])
 
 
 def waiting(connection: sqlite3.Connection, study_id: int, trial: int) -> Waiting | None:

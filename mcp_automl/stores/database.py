@@ -77,15 +77,19 @@ class Database:
             with closing(schema.connect(self.path, readonly=readonly)) as connection:
                 yield connection
 
+    def explain(self, error: BaseException | None) -> WorkspaceUnusable | None:
+        """The error as a sentence, if it or what it was raised from is the workspace's trouble."""
+        while error is not None and not isinstance(error, sqlite3.Error):
+            error = error.__cause__
+        trouble = None if error is None else _trouble(error)
+        return None if trouble is None else self._unusable(f"{trouble} ({error})")
+
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
-            trouble = _trouble(error)
-            if trouble is None:
-                raise
-            raise self._unusable(f"{trouble} ({error})") from error
+            raise self.explain(error) or error from error
         except WorkspaceUnusable:
             raise
         except OSError as error:

@@ -1,4 +1,4 @@
-"""What kind of file system a folder is on: SQLite's WAL needs shared memory, which networks lack."""
+"""Which file system a folder is on: SQLite's WAL needs shared memory, which networks lack."""
 
 import os
 from pathlib import Path

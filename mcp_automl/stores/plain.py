@@ -1,8 +1,8 @@
 """Studies that plain Optuna made in our file: shown as finished studies, and only read.
 
 Their ids are Optuna's, negated. What Optuna does not store is filled in with what is true of every
-such study: its objective is called `value` unless it was named, its trainer `optuna`, and its space is
-that of its newest trial.
+such study: its objective is called `value` unless it was named, its trainer `optuna`, and its space
+is that of its newest trial.
 """
 
 import json

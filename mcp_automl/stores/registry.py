@@ -7,6 +7,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mcp_automl.domain.errors import InvalidRequest, NameTaken
@@ -59,6 +60,7 @@ class SqliteRegistry:
                 counts=counts,
                 cost_usd=attempts.cost(connection, study.id),
                 finished_seconds=attempts.latest_durations(connection, study.id),
+                pruned_for_cost=attempts.pruned_for_cost(connection, study.id),
             )
 
     def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:
@@ -67,7 +69,13 @@ class SqliteRegistry:
 
     def trial(self, study: Study, number: int) -> Trial:
         with self._database.read() as connection:
-            return trials.numbered(connection, study, number)
+            trial = trials.numbered(connection, study, number)
+            decision = attempts.decision(connection, study.id, number)
+            return replace(
+                trial,
+                cost_usd=attempts.cost(connection, study.id, number),
+                reason="" if decision is None else decision.reason,
+            )
 
     def last_measurement(self, study: Study, number: int) -> Measurement | None:
         with self._database.read() as connection:

@@ -28,7 +28,8 @@ def named(connection: sqlite3.Connection, name: str) -> Study | None:
 
 
 def by_id(connection: sqlite3.Connection, study_id: int) -> Study:
-    """
+    """The study of that id.
+
     Raises:
         StudyNotFound: there is none.
     """

@@ -6,7 +6,7 @@ tables are Optuna 5's (its schema 12). Their times are UTC without saying so.
 
 import math
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from mcp_automl.domain.space import Value
@@ -119,9 +119,18 @@ def last_measurement(
     return Measurement(epoch=row["epoch"], metrics=metrics, seconds=row["seconds"])
 
 
-def _last_reported(
-    connection: sqlite3.Connection, study: Study, number: int
-) -> Measurement | None:
+def objective_values(connection: sqlite3.Connection, study: Study, number: int) -> dict[int, float]:
+    """Our measurements' objective by epoch, where there is one and it is finite."""
+    query = "SELECT epoch, metrics FROM automl_measurements WHERE study_id = ? AND trial = ?"
+    values: dict[int, float] = {}
+    for epoch, metrics in connection.execute(query, (study.id, number)):
+        value = codec.load_metrics(metrics).get(study.config.objective.name)
+        if value is not None and math.isfinite(value):
+            values[epoch] = value
+    return values
+
+
+def _last_reported(connection: sqlite3.Connection, study: Study, number: int) -> Measurement | None:
     # Others may count steps from 0, or in hundreds; how many there are is an honest epoch.
     query = """
         SELECT i.intermediate_value, i.intermediate_value_type, COUNT(*) AS n, MAX(i.step)
@@ -136,17 +145,10 @@ def _last_reported(
     return Measurement(epoch=row["n"], metrics={objective.name: value}, seconds=0.0)
 
 
-def user_attribute(connection: sqlite3.Connection, trial_id: int, key: str) -> str | None:
-    """A trial's user attribute as the JSON text in which it is stored."""
-    query = "SELECT value_json FROM trial_user_attributes WHERE trial_id = ? AND key = ?"
-    row = connection.execute(query, (trial_id, key)).fetchone()
-    return None if row is None else str(row[0])
-
-
-def running(connection: sqlite3.Connection, optuna_study: int) -> Iterator[int]:
-    """Numbers of the RUNNING trials, lowest first."""
-    query = "SELECT number FROM trials WHERE study_id = ? AND state = 'RUNNING' ORDER BY number"
-    yield from (int(number) for (number,) in connection.execute(query, (optuna_study,)))
+def numbers(connection: sqlite3.Connection, optuna_study: int, state: TrialState) -> list[int]:
+    """Numbers of the trials in a state, lowest first."""
+    query = "SELECT number FROM trials WHERE study_id = ? AND state = ? ORDER BY number"
+    return [int(number) for (number,) in connection.execute(query, (optuna_study, state.value))]
 
 
 def stored_value(value: float | None, kind: str | None) -> float | None:

@@ -1,0 +1,107 @@
+"""The MCP server: thin, ready in under a second, and gone when its client is.
+
+It reads the database and writes intentions; studies run elsewhere, so leaving at any moment loses
+nothing. Three ways lead out, all quick: end-of-file on stdin (exit status 0), SIGTERM (143) and
+SIGINT (130). For the signals the process leaves by `os._exit`, because the thread that reads stdin
+can be neither cancelled nor joined.
+
+Nothing here or below imports what the answer to `initialize` does not need: the use cases, and with
+them settings and database, are made at the first call that wants them.
+"""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult, InputRequiredResult
+
+from mcp_automl import __version__
+from mcp_automl.server.arguments import problem
+from mcp_automl.server.failures import refused
+from mcp_automl.server.provider import Once
+from mcp_automl.server.resources import add_resources
+from mcp_automl.server.tools import Tools
+
+if TYPE_CHECKING:
+    from mcp_automl.service import Service
+
+INSTRUCTIONS = """\
+mcp-automl tunes a model's hyperparameters with real trainings on this machine.
+1. start_automl_study(study_name="mnist-opt-1", n_trials=10) begins a study and returns at once.
+2. It runs in the background, also when this chat closes. Nothing has to be kept open.
+3. get_automl_study_status says how far it is, the best so far, and when to look again.
+4. Wait as many seconds as it says before the next look; meanwhile do something else.
+5. When it is COMPLETE, compare_automl_trials shows the best trials side by side.
+6. get_automl_best_params gives the winner and the command that trains with it.
+7. The same study_name with a larger n_trials (a total) resumes a study; omitted values are kept.
+8. cost_budget_usd is a hard ceiling in dollars on all that the study spends.
+9. list_automl_studies finds names and earlier results. Errors say what would be valid.
+"""
+
+
+class AutomlServer(MCPServer[Any]):
+    """An MCP server whose tools are called only with arguments they can use."""
+
+    def __init__(self, tools: Sequence[Tool]) -> None:
+        super().__init__(
+            "mcp-automl",
+            title="AutoML",
+            version=__version__,
+            instructions=INSTRUCTIONS,
+            tools=list(tools),
+        )
+        self._known = {tool.name: tool for tool in tools}
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Refuses in plain words what the SDK would drop silently or explain with its internals."""
+        wrong = problem(self._known, name, arguments)
+        if wrong is not None:
+            return refused("InvalidRequest", wrong)
+        return await super().call_tool(name, arguments, context)
+
+
+def build(service: "Callable[[], Service]") -> MCPServer[Any]:
+    """The server over the use cases that `service` makes; called at the first call, once."""
+    _log_to_stderr()
+    once = Once(service)
+    server = AutomlServer(Tools(once).all())
+    add_resources(server, once)
+    return server
+
+
+def serve(service: "Callable[[], Service]") -> None:
+    """Serves MCP over stdin and stdout until the client leaves or a signal comes."""
+    server = build(service)
+    anyio.run(_serve, server)
+
+
+async def _serve(server: MCPServer[Any]) -> None:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_leave_on_signal)
+        await server.run_stdio_async()
+        tasks.cancel_scope.cancel()
+
+
+async def _leave_on_signal() -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for received in signals:
+            # A call in flight writes in one transaction: it is stored whole or not at all.
+            logging.shutdown()
+            os._exit(128 + received)
+
+
+def _log_to_stderr() -> None:
+    """Must come first: the SDK would install a handler that draws boxes 80 columns wide."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )

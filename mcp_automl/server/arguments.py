@@ -1,0 +1,66 @@
+"""Calls that cannot be carried out as written, told in words before anything is done."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mcp.server.mcpserver.tools import Tool
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from mcp_automl.server.words import plain
+
+WORDS = {"integer": "a whole number", "number": "a number", "string": "a text"}
+
+
+def problem(tools: Mapping[str, Tool], name: str, arguments: Mapping[str, Any]) -> str | None:
+    """What is wrong with a call and what would be right, or None if it can be made."""
+    tool = tools.get(name)
+    if tool is None:
+        return f"there is no tool {shown(name)}; the tools are {', '.join(tools)}"
+    unknown = sorted(set(arguments) - set(_properties(tool)))
+    if unknown:
+        names = ", ".join(shown(argument) for argument in unknown[:5])
+        return f"{name} has no argument {names}; {_takes(tool)}. Nothing was done"
+    try:
+        tool.fn_metadata.validate_arguments(dict(arguments))
+    except ValidationError as error:
+        wrong = "; ".join(_wrong(tool, details) for details in _each_argument(error))
+        return f"{wrong}. {name} was not carried out: correct this and call again"
+    return None
+
+
+def shown(value: object) -> str:
+    return plain(repr(value)[:400], 80)
+
+
+def _properties(tool: Tool) -> Mapping[str, Any]:
+    properties: Mapping[str, Any] = tool.parameters.get("properties", {})
+    return properties
+
+
+def _takes(tool: Tool) -> str:
+    required = set(tool.parameters.get("required", ()))
+    names = [name + ("" if name in required else " (optional)") for name in _properties(tool)]
+    return f"it takes {', '.join(names)}" if names else "it takes no arguments"
+
+
+def _each_argument(error: ValidationError) -> Iterable[ErrorDetails]:
+    """One detail per argument: a union reports every member that did not fit."""
+    return {d["loc"][0]: d for d in error.errors(include_url=False)}.values()
+
+
+def _wrong(tool: Tool, details: ErrorDetails) -> str:
+    name = str(details["loc"][0])
+    valid = _valid(_properties(tool)[name])
+    if details["type"] == "missing":
+        return f"{name} is missing: it must be {valid}"
+    return f"{name} must be {valid}, not {shown(details['input'])}"
+
+
+def _valid(parameter: Mapping[str, Any]) -> str:
+    kinds = [parameter, *parameter.get("anyOf", ())]
+    words = next((WORDS[k["type"]] for k in kinds if k.get("type") in WORDS), "another value")
+    example = next(iter(parameter.get("examples", ())), None)
+    such_as = "" if example is None else f" such as {example!r}"
+    optional = any(kind.get("type") == "null" for kind in kinds)
+    return f"{words}{such_as}{', or left out' if optional else ''}"

@@ -1,0 +1,54 @@
+"""What a caller reads when a call did not do what it was meant to."""
+
+import logging
+
+from mcp.types import CallToolResult, TextContent
+from pydantic import ValidationError
+
+from mcp_automl.domain.errors import AutomlError
+from mcp_automl.server.words import plain
+
+logger = logging.getLogger(__name__)
+
+MAX_MESSAGE = 1_500
+
+
+def refused(kind: str, message: str) -> CallToolResult:
+    """A tool error that a model can read and act on; nothing was changed."""
+    text = plain(message, MAX_MESSAGE)
+    return CallToolResult(
+        is_error=True,
+        content=[TextContent(type="text", text=text)],
+        structured_content={"error": {"kind": kind, "message": text}},
+    )
+
+
+def failed(tool: str, error: Exception) -> CallToolResult:
+    """The answer to a call that raised."""
+    if isinstance(error, AutomlError):
+        logger.info("%s refused: %s", tool, error)
+        return refused(type(error).__name__, sentence(error))
+    logger.error("%s failed", tool, exc_info=error)
+    if isinstance(error, ValidationError) and error.title == "Settings":
+        return refused("InvalidSettings", _settings(error))
+    return refused(
+        "Unexpected",
+        f"{tool} failed unexpectedly; the traceback is in this server's log, which your client "
+        "keeps (its stderr). `mcp-automl doctor` in a terminal checks the installation; then call "
+        "again",
+    )
+
+
+def sentence(error: AutomlError) -> str:
+    return str(error) or (type(error).__doc__ or "")
+
+
+def _settings(error: ValidationError) -> str:
+    wrong = ", ".join(
+        f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}, not {plain(repr(e['input']), 60)}"
+        for e in error.errors(include_url=False)
+    )
+    return (
+        f"mcp-automl's settings are not valid ({wrong}); correct the variable MCP_AUTOML_... in "
+        "your client's configuration, or mcp_automl.toml, and restart the server"
+    )

@@ -1,0 +1,68 @@
+"""A study's best parameters as something to run: a tool call and a terminal command."""
+
+import shlex
+from collections.abc import Mapping
+
+from mcp_automl.answers import BestParams
+from mcp_automl.domain.space import Value
+from mcp_automl.domain.study import Study, Trial
+from mcp_automl.server.text import MAX_PARAMS, is_foreign, ordered, standing, status_call
+from mcp_automl.server.words import literal, plain, score
+
+FIRST = ("epochs", "lr", "batch_size")
+"""Parameters that stand first in a command; others follow in the space's order."""
+
+
+def best(answer: BestParams) -> str:
+    """The best parameters, ready to be used."""
+    study = answer.study
+    lines = [f"[Info] Best Hyperparameters for {plain(study.config.name)}:", ""]
+    params = _in_order(answer)
+    if is_foreign(study):
+        lines += [*_listed(params), "", _origin(study, answer.trial), plain(study.reason)]
+        return "\n".join(lines)
+    lines += ["Use with trigger_training_job():", *_listed(params), ""]
+    lines += ["Full command:", command(answer), ""]
+    lines += [f"The same training now, from a terminal: {terminal(answer)}"]
+    lines += ["(trigger_training_job() is not among this version's tools yet.)"]
+    lines += [_origin(study, answer.trial)]
+    if study.state.should_run:
+        lines.append(f"The study still runs and may find better; see {status_call(study)}")
+    return "\n".join(lines)
+
+
+def command(answer: BestParams) -> str:
+    """The tool call that trains with these parameters; empty for a study that is not ours."""
+    if is_foreign(answer.study):
+        return ""
+    model = answer.study.config.model
+    named: dict[str, Value] = {} if model == "mnist" else {"model_type": model}
+    arguments = named | _in_order(answer)
+    return f"trigger_training_job({', '.join(f'{k}={literal(v)}' for k, v in arguments.items())})"
+
+
+def terminal(answer: BestParams) -> str:
+    """The shell command that repeats the trial's training; empty for a study that is not ours."""
+    study = answer.study
+    if is_foreign(study):
+        return ""
+    # Without the data set and the seed it would be another training.
+    values = {**_in_order(answer), **study.arguments, "seed": study.config.seed}
+    flags = (f"--{k.replace('_', '-')} {shlex.quote(str(v))}" for k, v in values.items())
+    return f"python -m trainers.{study.config.model} {' '.join(flags)}"
+
+
+def _in_order(answer: BestParams) -> dict[str, Value]:
+    return ordered(answer.params, (*FIRST, *answer.study.config.space.parameters))
+
+
+def _listed(params: Mapping[str, Value]) -> list[str]:
+    more = [f"  and {len(params) - MAX_PARAMS} more"] if len(params) > MAX_PARAMS else []
+    shown = list(params.items())[:MAX_PARAMS]
+    return [f"  {plain(name, 40)}={literal(value)}" for name, value in shown] + more
+
+
+def _origin(study: Study, trial: Trial) -> str:
+    reached = f"{plain(study.config.objective.name, 40)} {score(trial.value)}"
+    data = f" on {plain(study.data)}" if study.data else ""
+    return f"Trial #{trial.number} reached {reached}{data}{standing(trial)}"

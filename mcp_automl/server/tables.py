@@ -1,0 +1,135 @@
+"""Trials and studies as tables that stay readable at any size."""
+
+from collections.abc import Mapping, Sequence
+
+from mcp_automl.answers import Comparison, StudySummary
+from mcp_automl.domain.space import Float, Parameter, Value
+from mcp_automl.domain.study import Trial, TrialState, counted
+from mcp_automl.server.text import best_call
+from mcp_automl.server.words import dollars, duration, exact, plain, score
+
+MAX_STUDIES = 50
+MAX_COLUMNS = 8
+MAX_CHARACTERS = 4_000
+"""About 1,500 tokens of a table: what does not fit is counted."""
+
+HEADINGS = {"lr": "LR", "batch_size": "Batch", "epochs": "Epochs", "val_accuracy": "Val Acc"}
+WIDTHS = {"lr": 13}
+GAP = 4
+
+
+def comparison(answer: Comparison) -> str:
+    """The best trials, a row each."""
+    config = answer.study.config
+    names = _columns(answer)
+    table = [
+        ["Trial", _heading(config.objective.name), *(_heading(name) for name in names)],
+        *(_row(trial, names, config.space.parameters) for trial in answer.trials),
+    ]
+    widths = [0, 0, *(WIDTHS.get(name, 0) for name in names)]
+    header, *rows = _aligned(table, widths)
+    title = f"[Info] Top {len(answer.trials)} Trials for {plain(config.name)}:"
+    lines = [title, "=" * 80, header, "─" * 64, *fitting(rows, "trials")]
+    if any(trial.state is TrialState.PRUNED for trial in answer.trials):
+        lines += ["", "* pruned: its value is that of the epoch it was stopped at"]
+    return "\n".join([*lines, *_beneath(answer, len(names))])
+
+
+def _beneath(answer: Comparison, columns: int) -> list[str]:
+    hidden = len(_all_columns(answer)) - columns
+    lines = [f"{hidden} more parameters are in the structured result"] if hidden > 0 else []
+    return ["", *lines, f"Next: {best_call(answer.study)}"]
+
+
+def _all_columns(answer: Comparison) -> list[str]:
+    named = dict.fromkeys(answer.study.config.space.parameters)
+    searched = {name for trial in answer.trials for name in trial.params}
+    return [n for n in named if n in searched] + sorted(searched - set(named))
+
+
+def _columns(answer: Comparison) -> list[str]:
+    return _all_columns(answer)[:MAX_COLUMNS]
+
+
+def _row(trial: Trial, names: Sequence[str], space: Mapping[str, Parameter]) -> list[str]:
+    mark = "*" if trial.state is TrialState.PRUNED else ""
+    cells = (_cell(trial.params.get(name), space.get(name)) for name in names)
+    return [f"#{trial.number}{mark}", score(trial.value), *cells]
+
+
+def _cell(value: Value, parameter: Parameter | None) -> str:
+    if isinstance(value, float):
+        # On a log scale the exponent is what the eye compares.
+        logarithmic = isinstance(parameter, Float) and parameter.log
+        return f"{value:.2e}" if logarithmic else f"{value:.4g}"
+    return "-" if value is None else plain(exact(value), 16)
+
+
+def _heading(name: str) -> str:
+    return HEADINGS.get(name) or plain(name.replace("_", " ").title(), 16)
+
+
+def studies(answers: Sequence[StudySummary], now: float) -> str:
+    """The newest studies, a row each."""
+    if not answers:
+        return (
+            "There are no studies yet.\n"
+            'Next: start_automl_study(study_name="mnist-opt-1", model_type="mnist") starts one'
+        )
+    table = [
+        ["Study", "Model", "State", "Done", "Best", "Cost", "Created"],
+        *(_summary(answer, now) for answer in answers[:MAX_STUDIES]),
+    ]
+    header, *rows = _aligned(table, [], gap=2)
+    counted_studies = "1 study" if len(answers) == 1 else f"{len(answers)} studies, newest first"
+    shown = fitting(rows, "studies", total=len(answers))
+    return "\n".join(
+        [
+            f"[Info] AutoML Studies: {counted_studies}",
+            header,
+            *shown,
+            "",
+            "Next: get_automl_study_status(study_name=...) for one of them",
+        ]
+    )
+
+
+def _summary(answer: StudySummary, now: float) -> list[str]:
+    study, config = answer.study, answer.study.config
+    pruned = answer.best is not None and answer.best.state is TrialState.PRUNED
+    best = f"{plain(config.objective.name, 20)} {score(answer.best.value)}" if answer.best else "-"
+    return [
+        plain(config.name, 64),
+        plain(config.model, 20),
+        study.state.value,
+        f"{counted(answer.counts)}/{config.n_trials}",
+        best + (" (pruned)" if pruned else ""),
+        dollars(answer.cost_usd),
+        f"{_age(now - study.created_at)} ago" if study.created_at else "-",
+    ]
+
+
+def _age(seconds: float) -> str:
+    return " ".join(duration(seconds).split()[:2])
+
+
+def fitting(rows: Sequence[str], what: str, total: int | None = None) -> list[str]:
+    """As many rows as a reply can hold, and a line that counts the others."""
+    shown: list[str] = []
+    left = MAX_CHARACTERS
+    for row in rows:
+        left -= len(row) + 1
+        if left < 0 and shown:
+            break
+        shown.append(row)
+    hidden = (len(rows) if total is None else total) - len(shown)
+    return [*shown, f"... and {hidden} more {what}"] if hidden > 0 else shown
+
+
+def _aligned(table: list[list[str]], least: Sequence[int], gap: int = GAP) -> list[str]:
+    """Rows in columns as wide as the heading and a gap, or as the longest cell needs."""
+    widths = []
+    for column, cells in enumerate(zip(*table, strict=True)):
+        minimum = least[column] if column < len(least) else 0
+        widths.append(max(minimum, len(cells[0]) + gap, max(len(cell) for cell in cells) + 2))
+    return ["".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in table]

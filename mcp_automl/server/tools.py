@@ -1,0 +1,233 @@
+"""The tools: what a model reads of them, and how an answer becomes text and structure.
+
+A tool's docstring is its description. Defaults stand in the descriptions and not in the schema, so
+that no client fills them in: for a study that exists, what is left out keeps its stored value.
+"""
+
+import inspect
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from pydantic import BaseModel, BeforeValidator, Field
+
+from mcp_automl.domain.study import MAX_EPOCHS, MAX_TRIALS
+from mcp_automl.server import recipe, tables, text
+from mcp_automl.server.failures import failed
+from mcp_automl.server.models import (
+    BestModel,
+    ComparisonModel,
+    StartedModel,
+    StatusModel,
+    StudiesModel,
+)
+from mcp_automl.server.schema import trimmed
+
+if TYPE_CHECKING:
+    from mcp_automl.service import Service
+
+A = TypeVar("A")
+
+
+def _number(value: object) -> object:
+    """Refuses true and false, which Python would take for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("not a number")
+    return value
+
+
+# Bounds stand in the schema only: out of them, the use case itself says what is right and why.
+StudyName = Annotated[
+    str,
+    Field(
+        description="The study's name: 1 to 64 letters, digits, dots, dashes or underscores",
+        examples=["mnist-opt-1"],
+        json_schema_extra={"pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    ),
+]
+ModelType = Annotated[
+    str | None,
+    Field(
+        description="The model to tune. Default for a new study: mnist (handwritten digits). "
+        "A study keeps its model",
+        examples=["mnist"],
+    ),
+]
+Trials = Annotated[
+    int | None,
+    BeforeValidator(_number),
+    Field(
+        description="The study's total of trials, finished ones included: 30 for a study that has "
+        "20 runs 10 more. Default for a new study: 20; an existing one keeps its total",
+        examples=[20],
+        json_schema_extra={"minimum": 1, "maximum": MAX_TRIALS},
+    ),
+]
+EpochsMax = Annotated[
+    int | None,
+    BeforeValidator(_number),
+    Field(
+        description="Most epochs a trial may train. Default for a new study: 5; it cannot be "
+        "changed later",
+        examples=[5],
+        json_schema_extra={"minimum": 1, "maximum": MAX_EPOCHS},
+    ),
+]
+Budget = Annotated[
+    float | None,
+    BeforeValidator(_number),
+    Field(
+        description="Hard ceiling in US dollars over the study's whole life. Default for a new "
+        "study: none; an existing one keeps its budget",
+        examples=[0.5],
+        json_schema_extra={"exclusiveMinimum": 0},
+    ),
+]
+TopK = Annotated[
+    int | None,
+    BeforeValidator(_number),
+    Field(
+        description="How many trials to show. Default: 5",
+        examples=[5],
+        json_schema_extra={"minimum": 1, "maximum": 50},
+    ),
+]
+
+
+class Tools:
+    """The five tools over one workspace's use cases."""
+
+    def __init__(self, service: "Callable[[], Service]") -> None:
+        self._service = service
+
+    def all(self) -> list[Tool]:
+        """The tools in the order in which clients list them."""
+        return [
+            _tool(self.start_automl_study, "Start or resume an AutoML study", writes=True),
+            _tool(self.get_automl_study_status, "Status of an AutoML study"),
+            _tool(self.list_automl_studies, "List AutoML studies"),
+            _tool(self.compare_automl_trials, "Compare the best trials of a study"),
+            _tool(self.get_automl_best_params, "Best hyperparameters of a study"),
+        ]
+
+    def start_automl_study(
+        self,
+        study_name: StudyName,
+        model_type: ModelType = None,
+        n_trials: Trials = None,
+        epochs_max: EpochsMax = None,
+        cost_budget_usd: Budget = None,
+    ) -> Annotated[CallToolResult, StartedModel]:
+        """Starts tuning a model's hyperparameters in the background and returns at once.
+
+        Use it to begin a study, and again with the same name to resume one, to give it more trials
+        (n_trials is the total) or another budget. The study runs on this machine, several trials
+        at a time, whether or not this chat stays open. Returns what was started and what holds now,
+        not results: call get_automl_study_status next.
+        """
+        return self._reply(
+            "start_automl_study",
+            lambda service: service.start_study(
+                study_name, model_type, n_trials, epochs_max, cost_budget_usd
+            ),
+            text.started,
+            StartedModel.of,
+        )
+
+    def get_automl_study_status(
+        self, study_name: StudyName
+    ) -> Annotated[CallToolResult, StatusModel]:
+        """Tells where a study stands: trials done and running, best so far, time left, cost.
+
+        Use it after start_automl_study until the study is COMPLETE; the reply says in how many
+        seconds the next look is worth it, so do not call in a tight loop. Once complete it gives
+        the best value and its parameters; call compare_automl_trials or get_automl_best_params
+        next.
+        """
+        return self._reply(
+            "get_automl_study_status",
+            lambda service: service.status(study_name),
+            text.status,
+            StatusModel.of,
+        )
+
+    def list_automl_studies(self) -> Annotated[CallToolResult, StudiesModel]:
+        """Lists the studies of this workspace, newest first: state, trials done, best value, cost.
+
+        Use it to find a study's name or to see what was tuned before. For one study's details call
+        get_automl_study_status.
+        """
+        return self._reply(
+            "list_automl_studies",
+            lambda service: service.studies(),
+            partial(tables.studies, now=time.time()),
+            StudiesModel.of,
+        )
+
+    def compare_automl_trials(
+        self, study_name: StudyName, top_k: TopK = None
+    ) -> Annotated[CallToolResult, ComparisonModel]:
+        """Shows a study's best trials side by side, with value and hyperparameters, best first.
+
+        Use it to see which settings win and how close they are; it also works while the study runs.
+        Needs at least one finished trial. For the single best one, ready to be trained again, call
+        get_automl_best_params.
+        """
+        return self._reply(
+            "compare_automl_trials",
+            lambda service: service.compare(study_name, 5 if top_k is None else top_k),
+            tables.comparison,
+            ComparisonModel.of,
+        )
+
+    def get_automl_best_params(self, study_name: StudyName) -> Annotated[CallToolResult, BestModel]:
+        """Gives a study's best hyperparameters, and the commands that train with them again.
+
+        Use it when a study is complete, or to see the best so far. Needs at least one finished
+        trial. The commands are for the user to run; this tool trains nothing.
+        """
+        return self._reply(
+            "get_automl_best_params",
+            lambda service: service.best(study_name),
+            recipe.best,
+            BestModel.of,
+        )
+
+    def _reply(
+        self,
+        tool: str,
+        ask: "Callable[[Service], A]",
+        say: Callable[[A], str],
+        shape: Callable[[A], BaseModel],
+    ) -> CallToolResult:
+        try:
+            answer = ask(self._service())
+            return CallToolResult(
+                content=[TextContent(type="text", text=say(answer))],
+                structured_content=shape(answer).model_dump(mode="json"),
+            )
+        except Exception as error:
+            return failed(tool, error)
+
+
+def _tool(function: Callable[..., CallToolResult], title: str, *, writes: bool = False) -> Tool:
+    tool = Tool.from_function(
+        function,
+        title=title,
+        description=inspect.getdoc(function),
+        annotations=ToolAnnotations(
+            read_only_hint=not writes,
+            destructive_hint=False,
+            # A study asked for twice is the same study; nothing reaches beyond this machine.
+            idempotent_hint=True,
+            open_world_hint=False,
+        ),
+    )
+    tool.parameters = {**trimmed(tool.parameters), "additionalProperties": False}
+    metadata = tool.fn_metadata
+    if metadata.output_schema is not None:
+        metadata.output_schema = trimmed(metadata.output_schema)
+    return tool

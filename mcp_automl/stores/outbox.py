@@ -1,0 +1,90 @@
+"""What the tracker is still to be told, in order; written in the transaction that makes it true."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from mcp_automl.domain.events import Record
+from mcp_automl.domain.space import Params
+from mcp_automl.domain.study import Measurement, Study, StudyState
+from mcp_automl.ports import AttemptStart, EntryKind, TrackingEntry
+from mcp_automl.stores import codec
+
+
+def put(connection: sqlite3.Connection, entry: TrackingEntry) -> None:
+    query = "INSERT INTO automl_outbox (entry) VALUES (?)"
+    connection.execute(query, (codec.dump_entry(entry),))
+
+
+def oldest(connection: sqlite3.Connection, limit: int) -> list[tuple[int, TrackingEntry]]:
+    rows = connection.execute("SELECT id, entry FROM automl_outbox ORDER BY id LIMIT ?", (limit,))
+    return [(entry_id, codec.load_entry(entry)) for entry_id, entry in rows]
+
+
+def remove(connection: sqlite3.Connection, entry_ids: Sequence[int]) -> None:
+    ids = [(entry_id,) for entry_id in entry_ids]
+    connection.executemany("DELETE FROM automl_outbox WHERE id = ?", ids)
+
+
+def study_started(study: Study, at: float) -> TrackingEntry:
+    config = study.config
+    return TrackingEntry(
+        kind=EntryKind.STUDY_STARTED,
+        study=config.name,
+        model=config.model,
+        at=at,
+        tags={**_tags(study), "model": config.model, "objective": config.objective.name},
+    )
+
+
+def trial_started(study: Study, start: AttemptStart, params: Params) -> TrackingEntry:
+    return TrackingEntry(
+        kind=EntryKind.TRIAL_STARTED,
+        study=study.config.name,
+        model=study.config.model,
+        at=start.at,
+        trial=start.trial,
+        params={**study.arguments, **params},
+        tags={**_tags(study), "trial_number": str(start.trial), "data": study.data},
+    )
+
+
+def measured(study: Study, trial: int, measurement: Measurement, at: float) -> TrackingEntry:
+    return TrackingEntry(
+        kind=EntryKind.MEASURED,
+        study=study.config.name,
+        model=study.config.model,
+        at=at,
+        trial=trial,
+        metrics={**measurement.metrics, "seconds": measurement.seconds},
+        epoch=measurement.epoch,
+    )
+
+
+def trial_ended(study: Study, record: Record, cost_usd: float, at: float) -> TrackingEntry:
+    """Also for an interrupted trial, as WAITING: its run must not look as if it were running."""
+    value = {} if record.value is None else {study.config.objective.name: record.value}
+    return TrackingEntry(
+        kind=EntryKind.TRIAL_ENDED,
+        study=study.config.name,
+        model=study.config.model,
+        at=at,
+        trial=record.trial,
+        tags={"reason": record.reason},
+        metrics={**value, "cost_usd": cost_usd},
+        state=record.state.value,
+    )
+
+
+def study_ended(study: Study, state: StudyState, reason: str, at: float) -> TrackingEntry:
+    return TrackingEntry(
+        kind=EntryKind.STUDY_ENDED,
+        study=study.config.name,
+        model=study.config.model,
+        at=at,
+        tags={"reason": reason},
+        state=state.value,
+    )
+
+
+def _tags(study: Study) -> dict[str, str]:
+    return {"automl": "true", "study_name": study.config.name}

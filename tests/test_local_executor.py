@@ -1,0 +1,389 @@
+"""What only real processes can show: signals, groups, descriptors, and who dies with whom."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import psutil
+import pytest
+from anyio import fail_after
+
+from mcp_automl.domain.events import Outcome
+from mcp_automl.domain.study import Measurement
+from mcp_automl.executors import devices
+from mcp_automl.executors.local import CUDA_CONTEXT_GB, LocalExecutor
+from mcp_automl.executors.processes import is_running, kill_leftover
+from mcp_automl.ports import Attempt, Ended, Job, Need, ProcessRef
+from tests.jobs_for_tests import (
+    FAKE,
+    end_of,
+    fake_job,
+    followed,
+    hide_main_module,
+    launched,
+    taken_slot,
+)
+from tests.nvml_for_tests import FakeGpu, FakeNvml
+
+GIB = 2**30
+ROOT = Path(__file__).parent.parent
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def executor() -> LocalExecutor:
+    hide_main_module()
+    return LocalExecutor(preload=["mcp_automl.worker.main"], grace=0.3)
+
+
+@asynccontextmanager
+async def going(
+    executor: LocalExecutor, job: Job
+) -> AsyncIterator[tuple[Attempt, AsyncIterator[Measurement | Ended], Measurement]]:
+    """A job that has measured once and been told to go on."""
+    async with launched(executor, job) as attempt:
+        words = attempt.words()
+        first = await anext(words)
+        assert isinstance(first, Measurement)
+        await attempt.go_on()
+        yield attempt, words, first
+
+
+def pids_in(measurement: Measurement) -> list[int]:
+    return [int(pid) for pid in measurement.metrics.values()]
+
+
+async def survivors(pids: Sequence[int], *, seconds: float = 5.0) -> list[int]:
+    """Those that still run after at most so many seconds; a zombie runs no more."""
+    return await anyio.to_thread.run_sync(wait_for_end, pids, seconds)
+
+
+def wait_for_end(pids: Sequence[int], seconds: float = 5.0) -> list[int]:
+    found = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    deadline = time.monotonic() + seconds
+    while alive := [process.pid for process in found if is_running(process)]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.005)
+    return alive
+
+
+# --- how a worker lives ------------------------------------------------------------------------
+
+
+async def test_a_worker_leads_its_own_session_and_imports_nothing_heavy_of_ours(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    note = tmp_path / "note"
+    with fail_after(10):
+        async with executor:
+            await end_of(executor, fake_job(tmp_path, behaviour="describe", note=str(note)))
+
+    cores = max(1, devices.usable_cores() // 3)
+    assert note.read_text().splitlines() == [
+        f"OMP_NUM_THREADS={cores}",
+        "CUDA_VISIBLE_DEVICES=",
+        "leader=True",
+        "heavy=[]",
+    ]
+
+
+async def test_all_that_a_worker_prints_is_appended_to_the_jobs_log(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    with fail_after(10):
+        async with executor:
+            await end_of(executor, fake_job(tmp_path, behaviour="print"))
+            await end_of(executor, fake_job(tmp_path, behaviour="raise"))
+
+    log = (tmp_path / "job.log").read_text()
+    assert {"to stdout", "to stderr", "from a child"} <= set(log.splitlines())
+    assert "Traceback" in log and "the lamp" in log
+
+
+async def test_a_log_that_cannot_be_opened_is_the_jobs_reason(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    job = fake_job(tmp_path)
+    job.log.mkdir()
+    with fail_after(10):
+        async with executor:
+            ended = await end_of(executor, job)
+
+    assert ended.outcome is Outcome.RAISED
+    assert "IsADirectoryError" in ended.reason
+
+
+async def test_a_worker_is_named_by_its_pid_and_start_time(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    with fail_after(10):
+        async with executor:
+            job = fake_job(tmp_path, epochs=0, behaviour="sleep")
+            async with going(executor, job) as (attempt, _, first):
+                process = attempt.process
+                assert pids_in(first) == [process.pid]
+                assert psutil.Process(process.pid).create_time() == process.started
+
+
+# --- how a worker ends -------------------------------------------------------------------------
+
+
+async def test_a_worker_deaf_to_sigterm_is_killed_after_the_grace(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    with fail_after(10):
+        async with executor:
+            job = fake_job(tmp_path, epochs=0, behaviour="busy and deaf")
+            async with going(executor, job) as (attempt, words, first):
+                await attempt.stop()
+                await attempt.stop()
+                last = await anext(words)
+                assert await survivors(pids_in(first), seconds=0) == []
+
+    assert last == Ended(outcome=Outcome.STOPPED, reason="it did not stop by itself in time")
+
+
+async def test_a_trainer_that_hangs_when_it_is_closed_is_killed_after_the_grace(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    with fail_after(10):
+        async with executor:
+            job = fake_job(tmp_path, epochs=3, behaviour="hang when closed")
+            async with launched(executor, job) as attempt:
+                async for word in attempt.words():
+                    last = word
+                    await attempt.stop()
+
+    assert last == Ended(outcome=Outcome.STOPPED, reason="it did not stop by itself in time")
+
+
+@pytest.mark.parametrize("behaviour", ["with grandchild", "leave grandchild"])
+async def test_a_workers_children_die_with_it(
+    executor: LocalExecutor, tmp_path: Path, behaviour: str
+) -> None:
+    with fail_after(10):
+        async with executor:
+            job = fake_job(tmp_path, epochs=0, behaviour=behaviour)
+            async with going(executor, job) as (attempt, words, first):
+                if behaviour == "with grandchild":
+                    os.kill(attempt.process.pid, signal.SIGKILL)
+                await anext(words)
+                alive = await survivors(pids_in(first))
+
+    assert len(pids_in(first)) == 2
+    assert alive == []
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        (
+            "kill oneself",
+            "killed by signal 9 (SIGKILL) from outside, perhaps for want of host memory",
+        ),
+        ("crash", "the process ended by signal 11 (SIGSEGV)"),
+        ("exit silently", "the process exited with code 3 without a last word"),
+    ],
+)
+async def test_a_worker_that_vanishes_was_killed_and_the_reason_says_how(
+    executor: LocalExecutor, tmp_path: Path, behaviour: str, reason: str
+) -> None:
+    with fail_after(10):
+        async with executor, launched(executor, fake_job(tmp_path, behaviour=behaviour)) as attempt:
+            measurement, ended = await followed(attempt)
+
+    assert isinstance(measurement, Measurement)
+    assert ended == Ended(outcome=Outcome.KILLED, reason=reason)
+
+
+async def test_cancelling_a_launch_leaves_no_process(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    pids: list[int] = []
+
+    async def follow_for_ever() -> None:
+        job = fake_job(tmp_path, epochs=0, behaviour="with grandchild")
+        async with going(executor, job) as (_, words, first):
+            pids.extend(pids_in(first))
+            measured.set()
+            await anext(words)
+
+    measured = anyio.Event()
+    with fail_after(10):
+        async with executor, anyio.create_task_group() as tasks:
+            tasks.start_soon(follow_for_ever)
+            await measured.wait()
+            tasks.cancel_scope.cancel()
+        alive = await survivors(pids)
+
+    assert len(pids) == 2
+    assert alive == []
+
+
+async def test_cancelling_everything_around_the_executor_leaves_no_process(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    with fail_after(10):
+        with anyio.CancelScope() as scope:
+            job = fake_job(tmp_path, epochs=0, behaviour="busy and deaf")
+            async with executor, going(executor, job) as (_, words, first):
+                scope.cancel()
+                await anext(words)
+
+    assert scope.cancelled_caught
+    assert not psutil.pid_exists(*pids_in(first))
+
+
+async def test_twenty_launches_leave_no_descriptor_and_no_process(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    def descriptors() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    pids = []
+    with fail_after(20):
+        async with executor:
+            await end_of(executor, fake_job(tmp_path))
+            before = descriptors()
+            for number in range(20):
+                job = fake_job(tmp_path, behaviour=("end", "raise", "kill oneself")[number % 3])
+                async with launched(executor, job) as attempt:
+                    await followed(attempt)
+                    pids.append(attempt.process.pid)
+            after = descriptors()
+
+    assert after == before
+    # A zombie would still have its pid.
+    assert [pid for pid in pids if psutil.pid_exists(pid)] == []
+
+
+async def test_a_killed_forkserver_is_replaced_and_its_workers_are_not_left_over(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    with fail_after(20):
+        async with executor:
+            job = fake_job(tmp_path, epochs=0, behaviour="sleep")
+            async with going(executor, job) as (attempt, words, first):
+                forkserver = psutil.Process(attempt.process.pid).parent()
+                assert forkserver is not None and forkserver.pid != os.getpid()
+                forkserver.kill()
+                last = await anext(words)
+                assert await survivors(pids_in(first), seconds=0) == []
+            ended = await end_of(executor, fake_job(tmp_path))
+
+    assert last == Ended(outcome=Outcome.KILLED, reason="the process vanished without a last word")
+    assert ended.outcome is Outcome.COMPLETED
+
+
+# --- who dies with whom ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def orchestrator(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A process with an executor and three jobs, each of them hard to end."""
+    behaviours = ["with grandchild", "busy and deaf", "hold the interpreter"]
+    command = [sys.executable, "-P", "-m", "tests.orchestrator_for_tests", *behaviours]
+    with subprocess.Popen(
+        [*command, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+        process.kill()
+
+
+def test_workers_and_forkserver_die_with_a_killed_orchestrator(
+    orchestrator: "subprocess.Popen[str]",
+) -> None:
+    assert orchestrator.stdout is not None
+    workers = [int(pid) for pid in json.loads(orchestrator.stdout.readline())]
+    family = [it.pid for it in psutil.Process(orchestrator.pid).children(recursive=True)]
+
+    orchestrator.kill()
+
+    assert len(workers) == 4
+    assert set(workers) < set(family)
+    assert wait_for_end(family) == []
+
+
+async def test_recovery_kills_the_group_that_a_process_ref_names(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    with fail_after(10):
+        async with executor:
+            job = fake_job(tmp_path, epochs=0, behaviour="with grandchild")
+            async with going(executor, job) as (attempt, words, first):
+                process = attempt.process
+                stranger = ProcessRef(pid=process.pid, started=process.started - 3600)
+                assert not await anyio.to_thread.run_sync(kill_leftover, stranger)
+                assert len(await survivors(pids_in(first), seconds=0)) == 2
+                assert await anyio.to_thread.run_sync(kill_leftover, process)
+                assert await survivors(pids_in(first), seconds=0) == []
+                await anext(words)
+            assert not await anyio.to_thread.run_sync(kill_leftover, process)
+
+
+def test_recovery_kills_a_group_whose_leader_is_gone() -> None:
+    # The shell leads a group, starts a child in it and leaves.
+    script = "sleep 10000 & echo $!"
+    with subprocess.Popen(
+        ["sh", "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as shell:
+        started = psutil.Process(shell.pid).create_time()
+        assert shell.stdout is not None
+        child = int(shell.stdout.readline())
+        shell.wait()
+
+        assert kill_leftover(ProcessRef(pid=shell.pid, started=started))
+        assert wait_for_end([child]) == []
+
+
+def test_recovery_never_kills_itself() -> None:
+    own = ProcessRef(pid=os.getpgrp(), started=0.0)
+
+    assert not kill_leftover(own)
+    assert not kill_leftover(ProcessRef(pid=0, started=0.0))
+
+
+# --- GPUs --------------------------------------------------------------------------------------
+
+
+async def test_a_worker_sees_only_its_gpu_and_its_measured_memory_is_remembered(
+    executor: LocalExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nvml = FakeNvml([FakeGpu(uuid="GPU-abc", total=8 * GIB, free=7 * GIB)])
+    monkeypatch.setattr(devices, "load_nvml", lambda: nvml)
+    need = Need(gpu_memory_gb=6.0, trainer=FAKE.name)
+    with fail_after(10):
+        async with executor:
+            slot = taken_slot(executor, need)
+            job = fake_job(tmp_path, behaviour="use gpu", epochs=0)
+            async with executor.launch(job, slot) as attempt:
+                await followed(attempt)
+            executor.release(slot)
+            nvml.gpus[0].free = int((3 + CUDA_CONTEXT_GB) * GIB)
+            note = tmp_path / "note"
+            slot = taken_slot(executor, need)
+            job = fake_job(tmp_path, behaviour="describe", note=str(note))
+            async with executor.launch(job, slot) as attempt:
+                await followed(attempt)
+            words = executor.describe()
+
+    assert words == "cuda:0"
+    assert (slot.device, slot.visible_device, slot.shared) == ("cuda", "GPU-abc", True)
+    assert "CUDA_VISIBLE_DEVICES=GPU-abc" in note.read_text()
