@@ -1,6 +1,6 @@
 """Which learning-rate schedule lets a pruner compare trials of different length?
 
-    python -m benchmarks.schedules --out docs/schedules.md
+    python -m benchmarks.schedules
 
 Records complete trainings on scikit-learn's digits under every schedule, with the same random
 configurations for each. Then it replays studies of 20 trials over many random orders of what was
@@ -14,7 +14,7 @@ import json
 import math
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -52,6 +52,8 @@ def one_cycle(step: int, total: int) -> float:
 
 SCHEDULES: dict[str, Schedule] = {"constant": constant, "cosine": cosine, "one-cycle": one_cycle}
 AVERAGED = "constant, averaged"
+TWINS = tuple((lr, size) for lr in (3e-4, 1e-3, 3e-3) for size in (32, 128))
+PARTS: tuple[data.Part, ...] = ("train", "validation", "test")
 NAMES = ("constant", AVERAGED, "cosine", "one-cycle")
 
 
@@ -79,6 +81,15 @@ def configurations(count: int, epochs_max: int) -> list[mnist.Config]:
             dataset="digits",
         )
         for _ in range(count)
+    ]
+
+
+def twins(*epochs: int) -> list[mnist.Config]:
+    """The same good configurations with different numbers of epochs."""
+    return [
+        mnist.Config(lr=lr, batch_size=size, epochs=count, dataset="digits")
+        for lr, size in TWINS
+        for count in epochs
     ]
 
 
@@ -132,15 +143,15 @@ def train_epoch(
         torch._foreach_lerp_(mnist.floats(learner.averaged), mnist.floats(learner.network), weight)
 
 
-def record_all(count: int, epochs_max: int, runs: Path) -> list[Run]:
-    data.prepare(runs, "digits")
-    parts = [data.load(runs, "digits", part) for part in ("train", "validation", "test")]
-    path = runs / f"schedules-{epochs_max}.jsonl"
+def record_all(configs: Sequence[mnist.Config], path: Path) -> list[Run]:
+    """Records every configuration under every schedule, but for those already in the file."""
+    data.prepare(path.parent, "digits")
+    parts = [data.load(path.parent, "digits", part) for part in PARTS]
     recorded = [Run(**json.loads(line)) for line in path.open()] if path.exists() else []
-    done = {(run.lr, run.schedule) for run in recorded}
-    for config in configurations(count, epochs_max):
+    done = {(run.lr, run.batch_size, run.epochs, run.schedule) for run in recorded}
+    for config in configs:
         for schedule in SCHEDULES:
-            if (config.lr, schedule) not in done:
+            if (config.lr, config.batch_size, config.epochs, schedule) not in done:
                 new = record(config, schedule, parts)
                 recorded += new
                 with path.open("a") as file:
@@ -178,34 +189,51 @@ def ranks(values: Sequence[float]) -> np.ndarray:
     return (array[:, None] > array).sum(1) + (array[:, None] == array).sum(1) / 2
 
 
-def row(runs: Sequence[Run], warmup: int) -> dict[str, float]:
+def row(runs: Sequence[Run], pairs: Sequence[Run], warmup: int) -> dict[str, float]:
     random = np.random.RandomState(0)
     studies = [[runs[i] for i in random.permutation(len(runs))[:TRIALS]] for _ in range(REPLAYS)]
     unpruned = [max(study, key=lambda run: run.curve[-1]) for study in studies]
     pruned, trained = zip(*(replay(study, warmup) for study in studies), strict=True)
-    regret = [full.curve[-1] - left.curve[-1] for full, left in zip(unpruned, pruned, strict=True)]
-    epochs = sum(run.epochs for study in studies for run in study)
+    hasty, _ = zip(*(replay(study, 1) for study in studies), strict=True)
+    loss, hasty_loss = (
+        np.asarray(
+            [full.curve[-1] - left.curve[-1] for full, left in zip(unpruned, found, strict=True)]
+        )
+        for found in (pruned, hasty)
+    )
     longer = [run for run in runs if run.epochs > warmup]
-    good = [run for run in runs if 3e-4 <= run.lr <= 3e-3]
-    short = [run.curve[0] for run in good if run.epochs <= 2]
-    long = [run.curve[0] for run in good if run.epochs > 2]
+    at_warmup, final = ([run.curve[k] for run in longer] for k in (warmup - 1, -1))
     return {
-        "best, no pruner": float(np.mean([run.curve[-1] for run in unpruned])),
-        "best, pruned": float(np.mean([run.curve[-1] for run in pruned])),
-        "its test accuracy": float(np.mean([run.test for run in pruned])),
-        "regret": float(np.mean(regret)),
-        "winner lost": float(np.mean(np.asarray(regret) > 0)),
-        "epochs saved": 1 - sum(trained) / epochs,
-        "rank correlation": spearman(
-            [run.curve[warmup - 1] for run in longer], [run.curve[-1] for run in longer]
-        ),
-        "short trials' lead": float(np.mean(short) - np.mean(long)),
+        "best, no pruner": mean(run.curve[-1] for run in unpruned),
+        "best, pruned": mean(run.curve[-1] for run in pruned),
+        "its test accuracy": mean(run.test for run in pruned),
+        "regret": mean(loss),
+        "winner lost": mean(loss > 0),
+        "winner lost, judged from epoch 1": mean(hasty_loss > 0),
+        "epochs saved": 1 - sum(trained) / sum(run.epochs for study in studies for run in study),
+        "rank correlation": spearman(at_warmup, final),
+        "short trial's lead": lead(pairs, warmup),
     }
 
 
-def table(recorded: Sequence[Run], epochs_max: int) -> str:
+def mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+def lead(pairs: Sequence[Run], warmup: int) -> float:
+    """By how much a trial of `warmup` epochs is ahead, at that epoch, of its longest twin."""
+    longest = max(run.epochs for run in pairs)
+    at = {(run.lr, run.batch_size, run.epochs): run.curve[warmup - 1] for run in pairs}
+    return mean(at[lr, size, warmup] - at[lr, size, longest] for lr, size in TWINS)
+
+
+def under(schedule: str, runs: Sequence[Run]) -> list[Run]:
+    return [run for run in runs if run.schedule == schedule]
+
+
+def table(recorded: Sequence[Run], pairs: Sequence[Run], epochs_max: int) -> str:
     warmup = max(2, 1 + math.ceil(epochs_max / 10))
-    rows = {name: row([run for run in recorded if run.schedule == name], warmup) for name in NAMES}
+    rows = {name: row(under(name, recorded), under(name, pairs), warmup) for name in NAMES}
     columns = list(rows[NAMES[0]])
     lines = [f"| schedule | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
     for name, values in rows.items():
@@ -217,23 +245,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--count", type=int, default=100, help="configurations per space")
     parser.add_argument("--runs", type=Path, default=Path("runs/schedules"))
-    parser.add_argument("--out", type=Path, help="where to write the tables beside printing them")
     options = parser.parse_args()
     torch.set_num_threads(1)
     began = time.process_time()
-    sections = [
-        f"Epochs 1 to {epochs_max}:\n\n"
-        + table(record_all(options.count, epochs_max, options.runs), epochs_max)
-        for epochs_max in (5, 10)
-    ]
+    sections = []
+    for epochs_max in (5, 10):
+        path = options.runs / f"schedules-{epochs_max}.jsonl"
+        recorded = record_all(configurations(options.count, epochs_max), path)
+        pairs = record_all(twins(2, epochs_max), options.runs / f"twins-{epochs_max}.jsonl")
+        sections.append(f"Epochs 1 to {epochs_max}:\n\n{table(recorded, pairs, epochs_max)}")
     machine = (
         f"Python {platform.python_version()}, torch {torch.__version__}, {platform.machine()}, "
         f"one thread, {time.process_time() - began:.0f} CPU-seconds in this call."
     )
     text = "\n\n".join([*sections, machine])
     print(text)
-    if options.out:
-        options.out.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def describe_devices() -> str:
     return describe(discover(os.environ, load_nvml()), usable_cores())
 
 
-def run_orchestrator(settings: Settings) -> None:
+def run_orchestrator(settings: Settings, catalog: Catalog | None = None) -> None:
     """Runs the workspace's orchestrator in this process; returns when there is nothing to do."""
     from mcp_automl.orchestrate import hold_workspace, log_to_file
     from mcp_automl.stores.registry import SqliteRegistry
@@ -45,18 +45,18 @@ def run_orchestrator(settings: Settings) -> None:
     log_to_file(settings)
     hold_workspace(
         settings,
-        live=lambda: _live(settings),
+        live=lambda: _live(settings, catalog or Catalog()),
         work_waits=lambda: any(study.state.should_run for study in registry.studies()),
     )
 
 
-def _live(settings: Settings) -> bool:
+def _live(settings: Settings, catalog: Catalog) -> bool:
     import anyio
 
-    return anyio.run(_orchestrate, settings)
+    return anyio.run(_orchestrate, settings, catalog)
 
 
-async def _orchestrate(settings: Settings) -> bool:
+async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
     import os
     import socket
     import time
@@ -71,7 +71,6 @@ async def _orchestrate(settings: Settings) -> bool:
     from mcp_automl.stores.sqlite_changes import SqliteChanges
     from mcp_automl.trackers.mlflow import MlflowTracker
 
-    catalog = Catalog()
     now = time.time()
     executor = LocalExecutor(
         preload=catalog.preload(),

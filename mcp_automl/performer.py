@@ -242,11 +242,15 @@ class StudyPerformer:
                 self._stopping.discard(trial)
 
     async def _listen(self, trial: int, attempt: Attempt) -> Ended:
+        ended: Ended | None = None
+        # To the very end, although `Ended` comes last: a generator left open is not cleaned up.
         async for word in attempt.words():
             if isinstance(word, Ended):
-                return word
-            self.tell(await self._measured(trial, word))
-        raise AssertionError("an attempt's last word is Ended")
+                ended = word
+            else:
+                self.tell(await self._measured(trial, word))
+        assert ended is not None, "an attempt's last word is Ended"
+        return ended
 
     async def _measured(self, trial: int, measurement: Measurement) -> Measured:
         prune = await self.store.report(self.study, trial, measurement)

@@ -102,8 +102,12 @@ class Service:
         """
         existing = self._registry.find(_checked_name(name))
         if existing is None:
-            study = self._create(name, model or "mnist", n_trials, epochs_max, cost_budget_usd)
-            return self._started(study, created=True)
+            try:
+                study = self._create(name, model or "mnist", n_trials, epochs_max, cost_budget_usd)
+                return self._started(study, created=True)
+            except NameTaken:
+                # Another server was first by milliseconds: then it is a study that exists.
+                existing = self._found(name)
         _refuse_other_search(existing, model, epochs_max)
         return self._go_on(existing, n_trials, cost_budget_usd)
 

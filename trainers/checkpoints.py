@@ -63,7 +63,7 @@ def keep_latest(workdir: Path, epoch: int) -> None:
             path.unlink(missing_ok=True)
 
 
-def replace_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def replace_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Has `write` fill a temporary file beside `path`, which then takes the place of `path`.
 
     Whoever opens `path` sees the old content or the new, never a part, even after a power failure.

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from filelock import FileLock
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.numpy import save
 
 from trainers.checkpoints import replace_atomically
 
@@ -163,8 +163,8 @@ def _ensure(data_dir: Path, name: str, read: Callable[[], dict[str, np.ndarray]]
     # One process fetches while the others wait, and these find the file when their turn comes.
     with FileLock(data_dir / f"{name}.lock"):
         if not path.exists():
-            tensors = {key: torch.from_numpy(value.copy()) for key, value in read().items()}
-            replace_atomically(path, lambda temporary: save_file(tensors, temporary))
+            content = save({key: np.ascontiguousarray(value) for key, value in read().items()})
+            replace_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 
 def _read_mnist(data_dir: Path, download: Download) -> dict[str, np.ndarray]:

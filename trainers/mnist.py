@@ -1,8 +1,6 @@
 """Handwritten digits with a small convolutional network: MNIST, or 8x8 digits where there is none.
 
 SCHEDULE_TEXT
-
-Reading order is running order: configuration, network, training, checkpoints, command line.
 """
 
 import argparse
@@ -21,7 +19,7 @@ import torch
 # torch.optim imports this a second late, at the first optimizer; a forked trial would pay for it.
 import torch._dynamo
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from trainers import checkpoints, data
@@ -230,8 +228,9 @@ def evaluate(network: Network, examples: data.Examples) -> tuple[float, float]:
 
 def save_model(network: Network, workdir: Path, name: str) -> None:
     tensors = {key: value.contiguous() for key, value in network.state_dict().items()}
-    save = partial(save_file, tensors, metadata={"dataset": name})
-    checkpoints.replace_atomically(workdir / "model.safetensors", save)
+    content = save(tensors, metadata={"dataset": name})
+    path = workdir / "model.safetensors"
+    checkpoints.replace_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 
 def load_model(workdir: Path) -> Network:
@@ -268,10 +267,9 @@ def resume(learner: Learner, context: Context, name: str) -> Measurement | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m trainers.mnist", allow_abbrev=False)
-    defaults = Config()
     for field in fields(Config):
-        flag, default = f"--{field.name.replace('_', '-')}", getattr(defaults, field.name)
-        parser.add_argument(flag, type=type(default), default=default)
+        flag = f"--{field.name.replace('_', '-')}"
+        parser.add_argument(flag, type=type(field.default), default=field.default)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())

@@ -205,7 +205,7 @@ class StudyRun:
             launching: the meter of a job that would run from now on; the rest must pay for its
                 stop too.
         """
-        if self._closing is not None or self._counted >= self.config.n_trials:
+        if self._closing is not None:
             return []
         budget = Budget(ceiling_usd=self.config.cost_budget_usd)
         meters = [flight.meter for flight in self._flights.values()]

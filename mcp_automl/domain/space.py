@@ -101,6 +101,10 @@ class SearchSpace:
             raise InvalidRequest("a search space needs at least one parameter")
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
 
+    def __deepcopy__(self, memo: object) -> "SearchSpace":
+        """Itself: it cannot change, and its read-only mapping could not be copied."""
+        return self
+
     def clip(self, params: Params) -> dict[str, Value]:
         """The point of this space nearest to `params`; parameters it does not know are dropped."""
         return {name: p.clip(params.get(name)) for name, p in self.parameters.items()}

@@ -100,10 +100,10 @@ class Child:
         """Gives the process its grace to exit by itself before it is made to. Idempotent."""
         self._ending.set()
 
-    def kill(self) -> None:
-        """Kills the process and its group at once."""
+    def kill(self, by: signal.Signals = signal.SIGKILL) -> None:
+        """Signals the process and its group at once; once it is gone, its pid may be another's."""
         if not self.gone.is_set():
-            signal_group(self.ref.pid, signal.SIGKILL)
+            signal_group(self.ref.pid, by)
 
     async def supervise(self, grace: float) -> None:
         """Waits until the process is gone, and ends it once it has been asked to end."""
@@ -157,10 +157,10 @@ class Child:
         await self._ending.wait()
         with anyio.move_on_after(grace * 2 / 3):
             await self.gone.wait()
-        signal_group(self.ref.pid, signal.SIGTERM)
+        self.kill(by=signal.SIGTERM)
         with anyio.move_on_after(grace / 3):
             await self.gone.wait()
-        signal_group(self.ref.pid, signal.SIGKILL)
+        self.kill()
 
 
 def start_process(context: Context, target: Callable[..., NoReturn], *arguments: Any) -> Started:

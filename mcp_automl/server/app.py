@@ -31,6 +31,8 @@ from mcp_automl.server.tools import Tools
 if TYPE_CHECKING:
     from mcp_automl.service import Service
 
+logger = logging.getLogger(__name__)
+
 INSTRUCTIONS = """\
 mcp-automl tunes a model's hyperparameters with real trainings on this machine.
 1. start_automl_study(study_name="mnist-opt-1", n_trials=10) begins a study and returns at once.
@@ -84,10 +86,14 @@ def serve(service: "Callable[[], Service]") -> None:
 
 
 async def _serve(server: MCPServer[Any]) -> None:
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_leave_on_signal)
-        await server.run_stdio_async()
-        tasks.cancel_scope.cancel()
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_leave_on_signal)
+            await server.run_stdio_async()
+            tasks.cancel_scope.cancel()
+    except* BrokenPipeError:
+        # The client went without waiting for its answer, which is its right.
+        logger.info("the client has left")
 
 
 async def _leave_on_signal() -> None:

@@ -12,6 +12,8 @@ from mcp_automl.server.words import literal, plain, score
 FIRST = ("epochs", "lr", "batch_size")
 """Parameters that stand first in a command; others follow in the space's order."""
 
+MAX_COMMAND = 1_500
+
 
 def best(answer: BestParams) -> str:
     """The best parameters, ready to be used."""
@@ -22,8 +24,8 @@ def best(answer: BestParams) -> str:
         lines += [*_listed(params), "", _origin(study, answer.trial), plain(study.reason)]
         return "\n".join(lines)
     lines += ["Use with trigger_training_job():", *_listed(params), ""]
-    lines += ["Full command:", command(answer), ""]
-    lines += [f"The same training now, from a terminal: {terminal(answer)}"]
+    lines += ["Full command:", _whole(command(answer)), ""]
+    lines += [f"The same training now, from a terminal: {_whole(terminal(answer))}"]
     lines += ["(trigger_training_job() is not among this version's tools yet.)"]
     lines += [_origin(study, answer.trial)]
     if study.state.should_run:
@@ -52,6 +54,11 @@ def terminal(answer: BestParams) -> str:
     return f"python -m trainers.{study.config.model} {' '.join(flags)}"
 
 
+def _whole(command: str) -> str:
+    """The command, or where it is: cut, it would be another one."""
+    return command if len(command) <= MAX_COMMAND else "(long; it is in the structured result)"
+
+
 def _in_order(answer: BestParams) -> dict[str, Value]:
     return ordered(answer.params, (*FIRST, *answer.study.config.space.parameters))
 
@@ -59,7 +66,7 @@ def _in_order(answer: BestParams) -> dict[str, Value]:
 def _listed(params: Mapping[str, Value]) -> list[str]:
     more = [f"  and {len(params) - MAX_PARAMS} more"] if len(params) > MAX_PARAMS else []
     shown = list(params.items())[:MAX_PARAMS]
-    return [f"  {plain(name, 40)}={literal(value)}" for name, value in shown] + more
+    return [f"  {plain(name, 40)}={plain(literal(value), 80)}" for name, value in shown] + more
 
 
 def _origin(study: Study, trial: Trial) -> str:

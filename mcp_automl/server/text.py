@@ -181,7 +181,8 @@ def _hyperparameters(answer: StudyStatus) -> list[str]:
         return []
     params = list(_ordered(answer).items())
     more = [f"  and {len(params) - MAX_PARAMS} more"] if len(params) > MAX_PARAMS else []
-    shown = [f"  {plain(name, 40)}: {exact(value)}" for name, value in params[:MAX_PARAMS]]
+    first = params[:MAX_PARAMS]
+    shown = [f"  {plain(name, 40)}: {plain(exact(value), 80)}" for name, value in first]
     return ["", "Best hyperparameters:", *shown, *more]
 
 
@@ -250,7 +251,7 @@ def is_foreign(study: Study) -> bool:
 
 
 def _notes(notes: tuple[str, ...]) -> list[str]:
-    return [f"Note: {plain(note, 700)}" for note in notes[:5]]
+    return [f"Note: {plain(note, 700)}" for note in notes[:3]]
 
 
 def status_call(study: Study) -> str:

@@ -47,14 +47,15 @@ def exact(value: Value) -> str:
 
 def literal(value: Value) -> str:
     """A parameter as an argument of a tool call is written."""
-    return quoted(value) if isinstance(value, str) else repr(value)
+    # Whole, because cut it would be another value; JSON escapes what is not visible.
+    return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
 def assignments(params: Mapping[str, Value], limit: int = 8) -> str:
-    """Parameters in one line, such as `lr=0.001547, batch_size=128`."""
+    """Parameters in one short line, such as `lr=0.001547, batch_size=128`."""
     shown = [f"{plain(name, 40)}={exact(value)}" for name, value in list(params.items())[:limit]]
     more = f" and {len(params) - limit} more" if len(params) > limit else ""
-    return ", ".join(shown) + more
+    return plain(", ".join(shown) + more)
 
 
 def dollars(amount: float) -> str:

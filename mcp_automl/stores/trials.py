@@ -7,7 +7,7 @@ tables are Optuna 5's (its schema 12). Their times are UTC without saying so.
 import math
 import sqlite3
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from mcp_automl.domain.space import Value
 from mcp_automl.domain.study import Measurement, Objective, Study, Trial, TrialState
@@ -160,4 +160,4 @@ def seconds(stored: str | None) -> float | None:
     """Seconds since the epoch from one of Optuna's times."""
     if stored is None:
         return None
-    return datetime.fromisoformat(stored).replace(tzinfo=UTC).timestamp()
+    return datetime.fromisoformat(f"{stored}+00:00").timestamp()

@@ -1,0 +1,227 @@
+"""What holds for every `StudyRegistry`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mcp_automl.domain.errors import NameTaken, StudyNotFound
+from mcp_automl.domain.events import Outcome, Record
+from mcp_automl.domain.space import Categorical, Float, Int, SearchSpace
+from mcp_automl.domain.study import Objective, StudyState, TrialState
+from tests.stores_for_tests import CONFIG, NOW, SIGN, Pair, fake_pair, real_pair
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["sqlite", "fake"])
+def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Pair:
+    return real_pair(tmp_path / "workspace" / "s.db") if request.param == "sqlite" else fake_pair()
+
+
+# --- studies -----------------------------------------------------------------------------------
+
+
+def test_a_created_study_is_queued_and_has_no_past(pair: Pair) -> None:
+    study = pair.registry.create(CONFIG)
+
+    assert (study.state, study.reason, study.data) == (StudyState.QUEUED, "", "")
+    assert (study.created_at, study.started_at, study.ended_at) == (NOW, None, None)
+    assert pair.registry.progress(study).counts == {}
+    assert pair.registry.trials(study, list(TrialState)) == []
+    assert pair.registry.last_measurement(study, 0) is None
+
+
+def test_a_configuration_comes_back_as_it_went_in(pair: Pair) -> None:
+    space = SearchSpace(
+        {
+            "x": Float(low=-1.5, high=2.0),
+            "layers": Int(low=1, high=9, step=2),
+            "width": Int(low=1, high=512, log=True),
+            "norm": Categorical(choices=(None, True, "batch", 3, 0.5)),
+        }
+    )
+    objectives = (
+        Objective(name="val_loss", maximize=False),
+        Objective(name="cost_usd", maximize=False),
+    )
+    config = replace(
+        CONFIG,
+        space=space,
+        default={"x": 0.1, "norm": None},
+        objectives=objectives,
+        cost_budget_usd=0.5,
+    )
+
+    pair.registry.create(config)
+
+    found = pair.registry.find(CONFIG.name)
+    assert found is not None
+    assert found.config == config
+    assert list(found.config.space.parameters) == ["x", "layers", "width", "norm"]
+
+
+def test_a_name_is_taken_whatever_its_case(pair: Pair) -> None:
+    study = pair.registry.create(CONFIG)
+
+    with pytest.raises(NameTaken):
+        pair.registry.create(replace(CONFIG, name="dIGITS-1"))
+
+    assert pair.registry.studies() == [study]
+
+
+def test_a_study_is_found_whatever_its_case(pair: Pair) -> None:
+    study = pair.registry.create(CONFIG)
+
+    assert pair.registry.find("DIGITS-1") == study
+    assert pair.registry.find("digits") is None
+
+
+def test_studies_are_listed_newest_first(pair: Pair) -> None:
+    first = pair.registry.create(CONFIG)
+    pair.pass_time(1)
+    second = pair.registry.create(replace(CONFIG, name="second"))
+
+    assert pair.registry.studies() == [second, first]
+
+
+def test_a_new_target_is_a_new_intention(pair: Pair) -> None:
+    study = pair.registry.create(CONFIG)
+
+    changed = pair.registry.retarget(study.id, n_trials=30, cost_budget_usd=0.25)
+
+    assert (changed.config.n_trials, changed.config.cost_budget_usd) == (30, 0.25)
+    assert changed.revision > study.revision
+    assert pair.registry.find(CONFIG.name) == changed
+
+
+@pytest.mark.parametrize("state", [StudyState.COMPLETE, StudyState.STOPPED, StudyState.FAILED])
+async def test_a_new_target_queues_an_ended_study_again(pair: Pair, state: StudyState) -> None:
+    study = await pair.started()
+    await pair.store.finish(study, state, "it ended")
+
+    changed = pair.registry.retarget(study.id, n_trials=30, cost_budget_usd=None)
+
+    assert (changed.state, changed.reason) == (StudyState.QUEUED, "")
+    assert (changed.started_at, changed.ended_at) == (NOW, None)
+
+
+async def test_a_new_target_leaves_a_running_study_running(pair: Pair) -> None:
+    study = await pair.started()
+
+    changed = pair.registry.retarget(study.id, n_trials=30, cost_budget_usd=None)
+
+    assert changed.state is StudyState.RUNNING
+
+
+def test_an_unknown_study_cannot_be_retargeted(pair: Pair) -> None:
+    with pytest.raises(StudyNotFound):
+        pair.registry.retarget(99, n_trials=30, cost_budget_usd=None)
+
+
+# --- trials ------------------------------------------------------------------------------------
+
+
+async def test_progress_counts_trials_by_state(pair: Pair) -> None:
+    study = await pair.started()
+    await pair.completed(study, 0.5)
+    await pair.completed(study, 0.6)
+    await pair.failed(study, "boom")
+    await pair.attempted(study)
+
+    counts = pair.registry.progress(study).counts
+
+    assert counts == {TrialState.COMPLETE: 2, TrialState.FAIL: 1, TrialState.RUNNING: 1}
+
+
+async def test_running_attempts_cost_up_to_their_last_sign_of_life(pair: Pair) -> None:
+    study = await pair.started()
+    await pair.completed(study, 0.5, cost=0.25)
+    await pair.attempted(study)
+    pair.pass_time(100)
+
+    await pair.store.sign(replace(SIGN, alive_at=NOW + 10))
+
+    assert pair.registry.progress(study).cost_usd == pytest.approx(0.25 + 0.01)
+
+
+async def test_progress_knows_how_long_finished_trials_trained(pair: Pair) -> None:
+    study = await pair.started()
+    trial = (await pair.attempted(study)).trial
+    pair.pass_time(30)
+    done = Record(trial, TrialState.COMPLETE, 0.5, 0.01, "")
+    await pair.store.record(study, done, Outcome.COMPLETED)
+    await pair.failed(study, "boom")
+
+    assert pair.registry.progress(study).finished_seconds == (30.0,)
+
+
+async def test_trials_are_listed_by_number_without_their_parameters(pair: Pair) -> None:
+    study = await pair.started()
+    for value in (0.5, 0.6, 0.7):
+        await pair.completed(study, value)
+
+    listed = pair.registry.trials(study, [TrialState.COMPLETE, TrialState.PRUNED])
+
+    assert [(t.number, t.value, dict(t.params)) for t in listed] == [
+        (0, 0.5, {}),
+        (1, 0.6, {}),
+        (2, 0.7, {}),
+    ]
+    assert pair.registry.trials(study, [TrialState.RUNNING]) == []
+
+
+async def test_a_running_trial_is_listed_with_its_last_epoch(pair: Pair) -> None:
+    study = await pair.started()
+    trial = (await pair.attempted(study)).trial
+    await pair.measure(study, trial, {1: 0.3, 2: 0.4})
+
+    (listed,) = pair.registry.trials(study, [TrialState.RUNNING])
+
+    assert (listed.epoch, listed.value, listed.ended_at) == (2, 0.4, None)
+    last = pair.registry.last_measurement(study, trial)
+    assert last is not None
+    assert (last.epoch, last.metrics, last.seconds) == (
+        2,
+        {"val_accuracy": 0.4, "val_loss": 0.1},
+        2.0,
+    )
+
+
+async def test_one_trial_is_shown_complete(pair: Pair) -> None:
+    study = await pair.started()
+    suggestion = await pair.attempted(study)
+    await pair.measure(study, suggestion.trial, {1: 0.3, 2: 0.4})
+    pruned = Record(suggestion.trial, TrialState.PRUNED, 0.4, 0.03, "too slow a learner")
+    await pair.store.record(study, pruned, Outcome.STOPPED)
+
+    trial = pair.registry.trial(study, suggestion.trial)
+
+    assert (trial.state, trial.value, trial.epoch) == (TrialState.PRUNED, 0.4, 2)
+    assert (trial.cost_usd, trial.reason) == (0.03, "too slow a learner")
+    assert dict(trial.params) == dict(CONFIG.default)
+    assert trial.started_at is not None
+    assert trial.ended_at is not None
+
+
+async def test_a_trial_that_does_not_exist_is_a_lookup_error(pair: Pair) -> None:
+    study = pair.registry.create(CONFIG)
+    with pytest.raises(LookupError, match="#0"):
+        pair.registry.trial(study, 0)
+
+    await pair.store.open(study)
+
+    with pytest.raises(LookupError, match="#7"):
+        pair.registry.trial(study, 7)
+
+
+# --- who runs it -------------------------------------------------------------------------------
+
+
+async def test_the_registry_says_who_last_signed(pair: Pair) -> None:
+    assert pair.registry.orchestrator() is None
+
+    await pair.store.sign(SIGN)
+    await pair.store.sign(replace(SIGN, pid=43))
+
+    assert pair.registry.orchestrator() == replace(SIGN, pid=43)

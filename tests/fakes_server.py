@@ -1,0 +1,219 @@
+"""The use cases over a registry in memory, and answers to make texts from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mcp_automl.answers import Comparison, RunningTrial, Started, StudyStatus
+from mcp_automl.catalog import Catalog
+from mcp_automl.domain.errors import NameTaken
+from mcp_automl.domain.space import Categorical, Float, Int, Params, SearchSpace
+from mcp_automl.domain.study import (
+    Measurement,
+    Objective,
+    Study,
+    StudyConfig,
+    StudyState,
+    Trial,
+    TrialState,
+)
+from mcp_automl.launcher import Launcher
+from mcp_automl.ports import OrchestratorSign, Progress
+from mcp_automl.service import Service
+from mcp_automl.settings import Settings
+
+NOW = 1_800_000_000.0
+MNIST = "MNIST, 50000 train / 10000 validation"
+SPACE = SearchSpace(
+    {
+        "lr": Float(low=1e-5, high=1e-2, log=True),
+        "batch_size": Categorical(choices=(32, 64, 128, 256)),
+        "epochs": Int(low=1, high=5),
+    }
+)
+BEST: Params = {"lr": 0.001547, "batch_size": 128, "epochs": 4}
+
+
+class FakeRegistry:
+    """A `StudyRegistry` whose trials are put in by hand."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, Study] = {}
+        self.put: dict[str, list[Trial]] = {}
+        self.writes = 0
+
+    def create(self, config: StudyConfig) -> Study:
+        if config.name.lower() in self.stored:
+            raise NameTaken()
+        self.writes += 1
+        study = a_study(state=StudyState.QUEUED, config=config, id=len(self.stored) + 1, data="")
+        self.stored[config.name.lower()] = study
+        return study
+
+    def retarget(self, study_id: int, *, n_trials: int, cost_budget_usd: float | None) -> Study:
+        self.writes += 1
+        name, study = next((n, s) for n, s in self.stored.items() if s.id == study_id)
+        config = replace(study.config, n_trials=n_trials, cost_budget_usd=cost_budget_usd)
+        self.stored[name] = replace(study, config=config, state=StudyState.QUEUED)
+        return self.stored[name]
+
+    def add(self, study: Study, trials: Sequence[Trial] = ()) -> None:
+        self.stored[study.config.name.lower()] = study
+        self.put[study.config.name.lower()] = list(trials)
+
+    def find(self, name: str) -> Study | None:
+        return self.stored.get(name.lower())
+
+    def studies(self) -> Sequence[Study]:
+        return list(reversed(self.stored.values()))
+
+    def progress(self, study: Study) -> Progress:
+        trials = self._trials(study)
+        counts = {state: sum(t.state is state for t in trials) for state in TrialState}
+        cost = sum(trial.cost_usd for trial in trials)
+        return Progress(counts=counts, cost_usd=cost, finished_seconds=(10.0,) if trials else ())
+
+    def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:
+        return [replace(t, params={}) for t in self._trials(study) if t.state in states]
+
+    def trial(self, study: Study, number: int) -> Trial:
+        return next(trial for trial in self._trials(study) if trial.number == number)
+
+    def last_measurement(self, study: Study, number: int) -> Measurement | None:
+        return None
+
+    def orchestrator(self) -> OrchestratorSign | None:
+        return None
+
+    def _trials(self, study: Study) -> list[Trial]:
+        return self.put.get(study.config.name.lower(), [])
+
+
+def a_service(registry: FakeRegistry, home: Path) -> Service:
+    settings = Settings(home=home)
+    return Service(
+        registry=registry,
+        trainers=Catalog(),
+        launcher=Launcher(settings, start=lambda _: None),
+        settings=settings,
+        devices=lambda: "cuda:0",
+        owner="tester",
+        now=lambda: NOW,
+    )
+
+
+def a_config(
+    name: str = "mnist-opt-20260104",
+    *,
+    model: str = "mnist",
+    n_trials: int = 10,
+    budget: float | None = None,
+    space: SearchSpace = SPACE,
+) -> StudyConfig:
+    return StudyConfig(
+        name=name,
+        model=model,
+        objectives=(Objective(name="val_accuracy", maximize=True),),
+        space=space,
+        default={},
+        n_trials=n_trials,
+        epochs_max=5,
+        cost_budget_usd=budget,
+        seed=7,
+    )
+
+
+def a_study(
+    state: StudyState = StudyState.COMPLETE,
+    *,
+    config: StudyConfig | None = None,
+    id: int = 1,
+    data: str = MNIST,
+    reason: str = "",
+    arguments: Params | None = None,
+) -> Study:
+    return Study(
+        id=id,
+        config=config or a_config(),
+        state=state,
+        reason=reason,
+        data=data,
+        arguments={"dataset": "mnist"} if arguments is None else arguments,
+        created_at=NOW - 100,
+        started_at=NOW - 90,
+        ended_at=None,
+        revision=1,
+    )
+
+
+def a_trial(
+    number: int = 2,
+    value: float | None = 0.9847,
+    *,
+    state: TrialState = TrialState.COMPLETE,
+    params: Params = BEST,
+    epoch: int = 4,
+) -> Trial:
+    return Trial(number=number, state=state, params=params, value=value, epoch=epoch, cost_usd=0.01)
+
+
+def a_start(
+    study: Study,
+    *,
+    done: int = 0,
+    created: bool = True,
+    nothing_to_run: bool = False,
+    expected_data: str = "",
+    notes: tuple[str, ...] = (),
+) -> Started:
+    return Started(
+        study=study,
+        done=done,
+        created=created,
+        nothing_to_run=nothing_to_run,
+        expected_data=expected_data,
+        max_parallel=3,
+        devices="cuda:0",
+        notes=notes,
+    )
+
+
+def a_status(
+    study: Study,
+    counts: Mapping[TrialState, int],
+    *,
+    best: Trial | None = None,
+    running: tuple[RunningTrial, ...] = (),
+    remaining_s: float | None = None,
+    cost_usd: float = 0.0312,
+    pruned_for_cost: int = 0,
+    notes: tuple[str, ...] = (),
+) -> StudyStatus:
+    return StudyStatus(
+        study=study,
+        counts=counts,
+        best=best,
+        running=running,
+        elapsed_s=72.4,
+        remaining_s=remaining_s,
+        cost_usd=cost_usd,
+        pruned_for_cost=pruned_for_cost,
+        next_look_s=20 if study.state.should_run else None,
+        notes=notes,
+    )
+
+
+def the_top_five() -> Comparison:
+    """The seed's own table."""
+    rows = [
+        (2, 0.9847, 1.547e-3, 128, 4),
+        (5, 0.9823, 2.34e-3, 64, 5),
+        (0, 0.9812, 1.12e-3, 256, 4),
+        (1, 0.9798, 8.9e-4, 64, 3),
+        (3, 0.9765, 5.67e-4, 32, 5),
+    ]
+    trials = tuple(
+        a_trial(n, value, params={"lr": lr, "batch_size": batch, "epochs": epochs})
+        for n, value, lr, batch, epochs in rows
+    )
+    return Comparison(study=a_study(), trials=trials)

@@ -1,0 +1,345 @@
+"""The study database in memory: both of its sides, for tests of the service and the orchestrator.
+
+`FakeDatabase` is what is stored; make a `FakeRegistry` and a `FakeStore` of it. They keep the same
+contract as the real ones (`tests/contracts/test_registry.py`, `test_store.py`).
+"""
+
+import math
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+
+from mcp_automl.domain.budget import ORPHAN_SECONDS
+from mcp_automl.domain.errors import NameTaken, StudyNotFound
+from mcp_automl.domain.events import Outcome, Record
+from mcp_automl.domain.space import Categorical, Params, Value
+from mcp_automl.domain.study import (
+    History,
+    Measurement,
+    Study,
+    StudyConfig,
+    StudyState,
+    Trial,
+    TrialState,
+    Waiting,
+)
+from mcp_automl.ports import (
+    AttemptStart,
+    EntryKind,
+    OrchestratorSign,
+    Progress,
+    Suggestion,
+    TrackingEntry,
+)
+from tests.fakes_database import FakeAttempt, FakeDatabase, FakeTrial
+
+
+@dataclass(slots=True)
+class FakeRegistry:
+    """A `StudyRegistry` in memory."""
+
+    database: FakeDatabase = field(default_factory=FakeDatabase)
+
+    def create(self, config: StudyConfig) -> Study:
+        if self.find(config.name) is not None:
+            raise NameTaken
+        study = Study(
+            id=len(self.database.all_studies) + 1,
+            config=deepcopy(config),
+            state=StudyState.QUEUED,
+            reason="",
+            data="",
+            arguments={},
+            created_at=self.database.now,
+            started_at=None,
+            ended_at=None,
+            revision=1,
+        )
+        self.database.all_studies[study.id] = study
+        self.database.intend()
+        return study
+
+    def retarget(self, study_id: int, *, n_trials: int, cost_budget_usd: float | None) -> Study:
+        if study_id not in self.database.all_studies:
+            raise StudyNotFound
+        study = self.database.all_studies[study_id]
+        running = study.state is StudyState.RUNNING
+        changed = replace(
+            study,
+            config=replace(study.config, n_trials=n_trials, cost_budget_usd=cost_budget_usd),
+            state=StudyState.RUNNING if running else StudyState.QUEUED,
+            reason="",
+            ended_at=None,
+            revision=study.revision + 1,
+        )
+        self.database.all_studies[study_id] = changed
+        self.database.intend()
+        return changed
+
+    def find(self, name: str) -> Study | None:
+        studies = self.database.all_studies.values()
+        return next((s for s in studies if s.config.name.lower() == name.lower()), None)
+
+    def studies(self) -> Sequence[Study]:
+        return sorted(
+            self.database.all_studies.values(), key=lambda s: (s.created_at, s.id), reverse=True
+        )
+
+    def progress(self, study: Study) -> Progress:
+        trials = self.database.of(study)
+        counts: dict[TrialState, int] = {}
+        for trial in trials:
+            counts[trial.trial.state] = counts.get(trial.trial.state, 0) + 1
+        finished = [t for t in trials if t.trial.state.counts and t.attempts]
+        finished.sort(key=lambda t: t.attempts[-1].ended_at or 0.0)
+        return Progress(
+            counts=counts,
+            cost_usd=sum(a.spent for t in trials for a in t.attempts),
+            finished_seconds=tuple(
+                sum((a.ended_at or a.alive_at) - a.started_at for a in t.attempts)
+                for t in finished[-20:]
+            ),
+        )
+
+    def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:
+        found = [t for t in self.database.of(study) if t.trial.state in states]
+        return [replace(_seen(study, t), params={}, reason="", cost_usd=0.0) for t in found]
+
+    def trial(self, study: Study, number: int) -> Trial:
+        return _seen(study, self.database.trial(study, number), epoch_always=True)
+
+    def last_measurement(self, study: Study, number: int) -> Measurement | None:
+        trial = self.database.all_trials.get(study.id, {}).get(number)
+        return None if trial is None else deepcopy(trial.last)
+
+    def orchestrator(self) -> OrchestratorSign | None:
+        return self.database.signed
+
+
+def _seen(study: Study, stored: FakeTrial, *, epoch_always: bool = False) -> Trial:
+    trial, last = stored.trial, stored.last
+    closed = stored.attempts[-1].record if stored.attempts else None
+    value = trial.value
+    if last is not None and not trial.state.is_finished:
+        value = last.value(study.config.objective)
+    shows_epoch = last is not None and (epoch_always or not trial.state.is_finished)
+    return replace(
+        trial,
+        params=dict(trial.params),
+        value=value,
+        epoch=last.epoch if last is not None and shows_epoch else 0,
+        cost_usd=sum(a.spent for a in stored.attempts),
+        reason="" if closed is None else closed.reason,
+    )
+
+
+@dataclass(slots=True)
+class FakeStore:
+    """A `StudyStore` in memory: the default configuration first, then random suggestions."""
+
+    database: FakeDatabase = field(default_factory=FakeDatabase)
+
+    async def should_run(self) -> Sequence[Study]:
+        return [s for s in self.database.all_studies.values() if s.state.should_run]
+
+    async def recover(self) -> None:
+        for study in self.database.all_studies.values():
+            for stored in self.database.of(study):
+                self._recover(study, stored)
+
+    def _recover(self, study: Study, stored: FakeTrial) -> None:
+        attempt = stored.open_attempt
+        if attempt is not None:
+            assert attempt.start is not None
+            self.database.killed.append(attempt.start.process)
+            until = min(self.database.now, attempt.alive_at + ORPHAN_SECONDS)
+            cost = attempt.cost(until)
+            reason = "interrupted: its orchestrator vanished"
+            record = Record(stored.trial.number, TrialState.WAITING, None, cost, reason)
+            self._close(study, stored, attempt, record, until)
+        if stored.trial.state is TrialState.RUNNING:
+            stored.set(TrialState.WAITING)
+
+    async def open(self, study: Study) -> History:
+        known = self.database.all_studies[study.id]
+        if known.state.should_run:
+            known = replace(known, state=StudyState.RUNNING)
+        if known.started_at is None:
+            known = replace(known, started_at=self.database.now)
+            tags = {
+                "automl": "true",
+                "study_name": study.config.name,
+                "model": study.config.model,
+                "objective": study.config.objective.name,
+            }
+            self.database.put(EntryKind.STUDY_STARTED, study, tags=tags)
+        self.database.all_studies[study.id] = known
+        trials = self.database.all_trials.setdefault(study.id, {})
+        if not trials:
+            default = Trial(number=0, state=TrialState.WAITING, params=dict(study.config.default))
+            trials[0] = FakeTrial(default)
+        return self._history(study)
+
+    def _history(self, study: Study) -> History:
+        trials = self.database.of(study)
+        interrupted = [t for t in trials if t.trial.state is TrialState.WAITING and t.attempts]
+        return History(
+            counted=sum(t.trial.state.counts for t in trials),
+            waiting={t.trial.number: _waiting(t) for t in interrupted},
+            spent_usd=sum(a.spent for t in trials for a in t.attempts),
+            failures=tuple(reversed(list(_failures(trials)))),
+        )
+
+    async def prepared(self, study: Study, *, data: str, arguments: Params) -> Study:
+        known = self.database.all_studies[study.id]
+        self.database.all_studies[study.id] = replace(known, data=data, arguments=dict(arguments))
+        return self.database.all_studies[study.id]
+
+    async def ask(self, study: Study) -> Suggestion:
+        trials = self.database.all_trials[study.id]
+        waiting = [t for t in trials.values() if t.trial.state is TrialState.WAITING]
+        if waiting:
+            stored = waiting[0]
+        else:
+            number = len(trials)
+            params = _random_point(study, number)
+            stored = FakeTrial(Trial(number=number, state=TrialState.RUNNING, params=params))
+            trials[number] = stored
+        stored.trial = replace(stored.trial, state=TrialState.RUNNING, started_at=self.database.now)
+        return Suggestion(trial=stored.trial.number, params=dict(stored.trial.params))
+
+    async def open_attempt(self, study: Study, start: AttemptStart) -> None:
+        stored = self.database.trial(study, start.trial)
+        if not stored.attempts:
+            self.database.put(
+                EntryKind.TRIAL_STARTED,
+                study,
+                trial=start.trial,
+                params={**study.arguments, **stored.trial.params},
+                tags={
+                    "automl": "true",
+                    "study_name": study.config.name,
+                    "trial_number": str(start.trial),
+                    "data": study.data,
+                },
+            )
+        stored.attempts.append(FakeAttempt(study.id, start, start.at, start.at))
+
+    async def report(self, study: Study, trial: int, measurement: Measurement) -> str | None:
+        stored = self.database.trial(study, trial)
+        if measurement.epoch in stored.measurements:
+            return None
+        stored.measurements[measurement.epoch] = deepcopy(measurement)
+        if stored.open_attempt is not None:
+            stored.open_attempt.new_epochs += 1
+        metrics = {**measurement.metrics, "seconds": measurement.seconds}
+        self.database.put(
+            EntryKind.MEASURED, study, trial=trial, epoch=measurement.epoch, metrics=metrics
+        )
+        if measurement.value(study.config.objective) is None:
+            return None
+        return self.database.prunes.get((trial, measurement.epoch))
+
+    async def record(self, study: Study, record: Record, outcome: Outcome | None) -> None:
+        if record.state is TrialState.COMPLETE and record.value is None:
+            raise ValueError(f"trial #{record.trial} cannot be COMPLETE without a value")
+        stored = self.database.trial(study, record.trial)
+        if stored.trial.state.is_finished:
+            return
+        attempt = stored.open_attempt
+        if attempt is None and outcome is not None:
+            attempt = FakeAttempt(study.id, None, self.database.now, self.database.now)
+            stored.attempts.append(attempt)
+        if attempt is not None:
+            attempt.outcome = outcome
+            self._close(study, stored, attempt, record, self.database.now)
+        at = self.database.now if record.state.is_finished else None
+        value = record.value if record.state.counts else None
+        stored.set(record.state, value, at)
+
+    def _close(
+        self, study: Study, stored: FakeTrial, attempt: FakeAttempt, record: Record, at: float
+    ) -> None:
+        attempt.ended_at, attempt.cost_usd, attempt.record = at, record.cost_usd, record
+        value = {} if record.value is None else {study.config.objective.name: record.value}
+        self.database.put(
+            EntryKind.TRIAL_ENDED,
+            study,
+            trial=record.trial,
+            state=record.state.value,
+            tags={"reason": record.reason},
+            metrics={**value, "cost_usd": sum(a.spent for a in stored.attempts)},
+        )
+
+    async def finish(self, study: Study, state: StudyState, reason: str) -> bool:
+        known = self.database.all_studies[study.id]
+        if known.revision != study.revision:
+            return False
+        ended = replace(known, state=state, reason=reason, ended_at=self.database.now)
+        self.database.all_studies[study.id] = ended
+        self.database.put(EntryKind.STUDY_ENDED, study, state=state.value, tags={"reason": reason})
+        return True
+
+    async def sign(self, sign: OrchestratorSign) -> None:
+        self.database.signed = sign
+        for trials in self.database.all_trials.values():
+            for attempt in (t.open_attempt for t in trials.values()):
+                if attempt is not None:
+                    attempt.alive_at = max(attempt.alive_at, sign.alive_at)
+
+    async def undelivered(self, limit: int) -> Sequence[tuple[int, TrackingEntry]]:
+        return list(self.database.outbox.items())[:limit]
+
+    async def delivered(self, entry_ids: Sequence[int]) -> None:
+        for entry_id in entry_ids:
+            self.database.outbox.pop(entry_id, None)
+
+
+@dataclass(slots=True)
+class FakeChanges:
+    """A `Changes` over a `FakeDatabase`; only intentions count as changes."""
+
+    database: FakeDatabase
+
+    async def changed(self) -> None:
+        await self.database.intention.wait()
+
+
+def _waiting(stored: FakeTrial) -> Waiting:
+    barren = 0
+    for attempt in reversed(stored.attempts):
+        if attempt.new_epochs:
+            break
+        barren += attempt.outcome is not Outcome.STOPPED
+    return Waiting(
+        epoch=max(stored.measurements, default=0),
+        barren=barren,
+        alone=any(
+            a.outcome is Outcome.OUT_OF_MEMORY and a.start is not None and a.start.slot.shared
+            for a in stored.attempts
+        ),
+    )
+
+
+def _failures(trials: Sequence[FakeTrial]) -> Iterator[str]:
+    closed = [(a.ended_at or 0.0, a.record) for t in trials for a in t.attempts if a.record]
+    for _, record in sorted(closed, key=lambda pair: pair[0], reverse=True):
+        if record.state.counts:
+            return
+        if record.state is TrialState.FAIL:
+            yield record.reason
+
+
+def _random_point(study: Study, number: int) -> Mapping[str, Value]:
+    rng = random.Random(f"{study.config.seed}:{number}")
+    point: dict[str, Value] = {}
+    for name, parameter in study.config.space.parameters.items():
+        if isinstance(parameter, Categorical):
+            point[name] = rng.choice(parameter.choices)
+        elif parameter.log:
+            low, high = math.log(parameter.low), math.log(parameter.high)
+            point[name] = parameter.clip(math.exp(rng.uniform(low, high)))
+        else:
+            point[name] = parameter.clip(rng.uniform(parameter.low, parameter.high))
+    return point

@@ -1,0 +1,26 @@
+import pytest
+
+from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
+
+
+def test_the_rest_takes_as_long_as_the_latest_trials_did_shared_by_those_in_parallel() -> None:
+    remaining = remaining_seconds(missing=6, finished_seconds=[10.0, 20.0], parallel=3)
+
+    assert remaining == pytest.approx(30.0)
+
+
+def test_the_last_trial_is_not_shared() -> None:
+    assert remaining_seconds(missing=1, finished_seconds=[10.0], parallel=3) == 10.0
+
+
+def test_nothing_missing_takes_no_time() -> None:
+    assert remaining_seconds(missing=0, finished_seconds=[10.0], parallel=3) == 0.0
+
+
+def test_nobody_knows_before_the_first_trial_has_finished() -> None:
+    assert remaining_seconds(missing=6, finished_seconds=[], parallel=3) is None
+
+
+@pytest.mark.parametrize(("remaining", "seconds"), [(None, 10), (0.0, 5), (60.0, 20), (9000.0, 60)])
+def test_the_next_look_is_worth_its_tokens(remaining: float | None, seconds: int) -> None:
+    assert next_look_seconds(remaining) == seconds

@@ -1,0 +1,226 @@
+"""The orchestrator over fakes: what is taken up, handed out, interrupted and delivered.
+
+Its decisions are tested in `test_domain_run*.py`; here is what happens around them.
+"""
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import anyio
+import pytest
+
+from mcp_automl.domain.errors import TrackerUnavailable, TrainerUnavailable
+from mcp_automl.domain.events import Outcome
+from mcp_automl.domain.study import StudyConfig, StudyState, TrialState
+from mcp_automl.orchestrator import Orchestrator
+from mcp_automl.performer import Clocks, Folders
+from mcp_automl.ports import Ended, EntryKind, OrchestratorSign, TrackingEntry, TrainerRef
+from tests.fakes_database import FakeDatabase
+from tests.fakes_executor import FakeExecutor
+from tests.fakes_store import FakeChanges, FakeRegistry, FakeStore
+from tests.studies_for_tests import a_config
+
+pytestmark = pytest.mark.anyio
+
+SIGN = OrchestratorSign(host="here", pid=1, version="0", started_at=0.0, alive_at=0.0, settings={})
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@dataclass(slots=True)
+class FakeTracker:
+    """Keeps what is delivered; unavailable as often as told."""
+
+    unavailable: int = 0
+    got: list[TrackingEntry] = field(default_factory=list)
+
+    async def deliver(self, entries: Sequence[TrackingEntry]) -> None:
+        if self.unavailable:
+            self.unavailable -= 1
+            raise TrackerUnavailable("connection refused")
+        self.got += entries
+
+
+@dataclass(slots=True)
+class House:
+    """A workspace in memory and one orchestrator after the other."""
+
+    executor: FakeExecutor = field(default_factory=FakeExecutor)
+    tracker: FakeTracker = field(default_factory=FakeTracker)
+    database: FakeDatabase = field(default_factory=FakeDatabase)
+    max_parallel: int = 3
+    idle_seconds: float = 0.0
+
+    @property
+    def registry(self) -> FakeRegistry:
+        return FakeRegistry(self.database)
+
+    def orchestrator(self) -> Orchestrator:
+        return Orchestrator(
+            store=FakeStore(self.database),
+            executor=self.executor,
+            tracker=self.tracker,
+            changes=FakeChanges(self.database),
+            trainer_of=lambda model: TrainerRef(name=model, module=model),
+            folders=Folders(studies=Path("studies"), data=Path("data")),
+            clocks=Clocks(monotonic=anyio.current_time, wall=anyio.current_time),
+            sign=SIGN,
+            max_parallel=self.max_parallel,
+            idle_seconds=self.idle_seconds,
+        )
+
+    async def run(self) -> bool:
+        with anyio.fail_after(10):
+            return await self.orchestrator().run()
+
+    def states(self, name: str = "digits") -> list[str]:
+        study = self.registry.find(name)
+        assert study is not None
+        trials = self.registry.trials(study, tuple(TrialState))
+        return [trial.state.value for trial in trials]
+
+    def state(self, name: str = "digits") -> StudyState:
+        study = self.registry.find(name)
+        assert study is not None
+        return study.state
+
+
+def named(name: str, n_trials: int) -> StudyConfig:
+    return replace(a_config(n_trials=n_trials), name=name)
+
+
+async def test_a_study_is_run_to_its_total_and_the_orchestrator_leaves_when_idle() -> None:
+    house = House()
+    house.registry.create(a_config(n_trials=7))
+    assert await house.run() is False
+    assert house.state() is StudyState.COMPLETE
+    assert house.states() == ["COMPLETE"] * 7
+    assert house.executor.all_free
+
+
+async def test_three_trials_are_in_flight_at_once_and_never_four() -> None:
+    house = House(executor=FakeExecutor(slots=8))
+    house.registry.create(a_config(n_trials=9))
+    await house.run()
+    assert house.executor.most_in_flight == 3
+
+
+async def test_two_studies_share_the_slots() -> None:
+    house = House()
+    for name in ("one", "two"):
+        house.registry.create(named(name, 6))
+    await house.run()
+    assert house.states("one") == house.states("two") == ["COMPLETE"] * 6
+    first_six = {job.workdir.parts[1] for job in house.executor.launched[:6]}
+    assert first_six == {"1", "2"}
+
+
+async def test_every_trial_gets_the_data_set_that_was_chosen_once_for_the_study() -> None:
+    house = House()
+    house.registry.create(a_config(n_trials=2))
+    await house.run()
+    assert [job.params["dataset"] for job in house.executor.launched] == ["fake", "fake"]
+    study = house.registry.find("digits")
+    assert study is not None
+    assert study.data == "made-up data"
+
+
+async def test_a_trainer_that_cannot_be_used_fails_its_study_with_that_reason() -> None:
+    house = House(executor=FakeExecutor(data=TrainerUnavailable("pip install it")))
+    house.registry.create(a_config())
+    await house.run()
+    study = house.registry.find("digits")
+    assert study is not None
+    assert (study.state, study.reason) == (StudyState.FAILED, "pip install it")
+
+
+async def test_trials_that_fail_alike_end_the_study_after_five() -> None:
+    raised = Ended(outcome=Outcome.RAISED, reason="ValueError: no such layer")
+    house = House(executor=FakeExecutor(last_word=lambda _: raised), max_parallel=1)
+    house.registry.create(a_config(n_trials=20))
+    await house.run()
+    study = house.registry.find("digits")
+    assert study is not None
+    assert study.state is StudyState.FAILED
+    assert "no such layer" in study.reason
+    assert house.states().count("FAIL") == 5
+
+
+async def test_asked_to_leave_it_interrupts_what_runs_and_the_next_one_finishes_the_study() -> None:
+    house = House(executor=FakeExecutor(last_word=_leave_once()), idle_seconds=0.1)
+    house.registry.create(a_config(n_trials=6))
+    assert await house.run() is True
+    assert house.state() is StudyState.RUNNING
+    assert "RUNNING" not in house.states()
+    assert house.executor.all_free
+    await house.run()
+    assert house.state() is StudyState.COMPLETE
+    assert house.states() == ["COMPLETE"] * 6
+
+
+def _leave_once() -> "_LeaveOnce":
+    return _LeaveOnce()
+
+
+class _LeaveOnce:
+    """Sends this process SIGTERM when the second job starts."""
+
+    def __init__(self) -> None:
+        self.jobs = 0
+
+    def __call__(self, job: object) -> Ended:
+        self.jobs += 1
+        if self.jobs == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return Ended(outcome=Outcome.COMPLETED)
+
+
+async def test_a_cancelled_orchestrator_leaves_nothing_that_the_next_one_cannot_finish() -> None:
+    house = House(idle_seconds=60.0)
+    house.registry.create(a_config(n_trials=5))
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(house.orchestrator().run)
+            await house.executor.full.wait()
+            tasks.cancel_scope.cancel()
+    assert house.executor.all_free
+    house.idle_seconds = 0.0
+    await house.run()
+    assert house.states() == ["COMPLETE"] * 5
+
+
+async def test_a_study_that_arrives_while_another_runs_is_taken_up() -> None:
+    house = House(idle_seconds=0.05)
+    house.registry.create(named("first", 3))
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(house.run)
+            await house.executor.full.wait()
+            house.registry.create(named("second", 2))
+    assert house.states("second") == ["COMPLETE"] * 2
+
+
+async def test_what_the_tracker_cannot_take_waits_and_arrives_later_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mcp_automl.orchestrator.TRACK_RETRY_SECONDS", (0.0, 0.0))
+    house = House(tracker=FakeTracker(unavailable=3))
+    house.registry.create(a_config(n_trials=2))
+    await house.run()
+    kinds = [entry.kind for entry in house.tracker.got]
+    assert (kinds[0], kinds[-1]) == (EntryKind.STUDY_STARTED, EntryKind.STUDY_ENDED)
+    assert kinds.count(EntryKind.TRIAL_ENDED) == 2
+    assert not house.database.outbox
+
+
+async def test_a_dead_tracker_stops_neither_the_study_nor_the_leaving() -> None:
+    house = House(tracker=FakeTracker(unavailable=10**6))
+    house.registry.create(a_config(n_trials=2))
+    await house.run()
+    assert house.state() is StudyState.COMPLETE
+    assert house.database.outbox

@@ -1,0 +1,316 @@
+"""The server as its clients of both eras see it, in memory."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client, MCPError
+from mcp.server.mcpserver import MCPServer
+from mcp.types import CallToolResult, TextContent
+
+from mcp_automl.domain.errors import WorkspaceUnusable
+from mcp_automl.domain.study import StudyState, TrialState
+from mcp_automl.server.app import build
+from mcp_automl.service import Service
+from tests.fakes_server import FakeRegistry, a_config, a_service, a_study, a_trial
+
+TOOLS = [
+    "start_automl_study",
+    "get_automl_study_status",
+    "list_automl_studies",
+    "compare_automl_trials",
+    "get_automl_best_params",
+]
+DONE = "mnist-opt-20260104"
+
+
+@pytest.fixture
+def registry() -> FakeRegistry:
+    return FakeRegistry()
+
+
+@pytest.fixture
+def server(registry: FakeRegistry, tmp_path: Path) -> MCPServer[Any]:
+    return build(lambda: a_service(registry, tmp_path))
+
+
+@pytest.fixture(params=["auto", "legacy"])
+async def client(request: pytest.FixtureRequest, server: MCPServer[Any]) -> AsyncIterator[Client]:
+    """A client of the server over that registry, in each era of the protocol."""
+    async with Client(server, mode=request.param, raise_exceptions=True) as connected:
+        yield connected
+
+
+async def call(client: Client, tool: str, **arguments: Any) -> CallToolResult:
+    with anyio.fail_after(5):
+        return await client.call_tool(tool, arguments)
+
+
+def text_of(result: CallToolResult) -> str:
+    (content,) = result.content
+    assert isinstance(content, TextContent)
+    return content.text
+
+
+def structure_of(result: CallToolResult) -> dict[str, Any]:
+    assert isinstance(result.structured_content, dict)
+    return result.structured_content
+
+
+def add_finished(registry: FakeRegistry, name: str = DONE) -> None:
+    trials = [
+        a_trial(0, 0.9, state=TrialState.PRUNED),
+        a_trial(1, float("nan")),
+        a_trial(2, 0.9847),
+        a_trial(3, None, state=TrialState.FAIL),
+    ]
+    registry.add(a_study(config=a_config(name, n_trials=3)), trials)
+
+
+async def test_the_five_tools_come_in_a_stable_order_with_titles_and_hints(client: Client) -> None:
+    tools = (await client.list_tools()).tools
+    assert [tool.name for tool in tools] == TOOLS
+    assert all(tool.title and tool.description and tool.output_schema for tool in tools)
+    hints = [tool.annotations for tool in tools]
+    assert [h.read_only_hint for h in hints if h] == [False, True, True, True, True]
+    assert not any(h is None or h.destructive_hint or h.open_world_hint for h in hints)
+
+
+async def test_the_whole_list_of_tools_costs_less_than_four_thousand_tokens(client: Client) -> None:
+    tools = (await client.list_tools()).tools
+    wire = json.dumps([tool.model_dump(by_alias=True, exclude_none=True) for tool in tools])
+    assert len(wire) < 4 * 4_000
+
+
+async def test_no_default_stands_in_the_schema_for_a_client_to_fill_in(client: Client) -> None:
+    schema = (await client.list_tools()).tools[0].input_schema
+    assert schema["required"] == ["study_name"]
+    assert list(schema["properties"]) == [
+        "study_name",
+        "model_type",
+        "n_trials",
+        "epochs_max",
+        "cost_budget_usd",
+    ]
+    assert not any("default" in parameter for parameter in schema["properties"].values())
+    assert all(parameter["description"] for parameter in schema["properties"].values())
+
+
+async def test_every_answer_has_the_structure_that_its_tool_declares(
+    client: Client, registry: FakeRegistry
+) -> None:
+    add_finished(registry)
+    # Knowing the schemas, the SDK's client raises on a result that does not fit.
+    assert all(tool.output_schema for tool in (await client.list_tools()).tools)
+    for tool, arguments in {
+        "start_automl_study": {"study_name": "new"},
+        "get_automl_study_status": {"study_name": DONE},
+        "list_automl_studies": {},
+        "compare_automl_trials": {"study_name": DONE},
+        "get_automl_best_params": {"study_name": DONE},
+    }.items():
+        result = await call(client, tool, **arguments)
+        assert not result.is_error, text_of(result)
+        assert json.dumps(result.structured_content, allow_nan=False)
+
+
+async def test_a_study_is_started_with_the_defaults_of_a_new_one(
+    client: Client, registry: FakeRegistry
+) -> None:
+    result = await call(client, "start_automl_study", study_name="new")
+    assert text_of(result).startswith("[OK] AutoML Study Started: new\nModel: mnist (")
+    config = registry.stored["new"].config
+    assert (config.n_trials, config.epochs_max, config.cost_budget_usd) == (20, 5, None)
+    assert structure_of(result)["created"] is True
+
+
+async def test_null_and_numbers_as_text_are_accepted(
+    client: Client, registry: FakeRegistry
+) -> None:
+    result = await call(
+        client,
+        "start_automl_study",
+        study_name="new",
+        model_type=None,
+        n_trials="30",
+        epochs_max=None,
+        cost_budget_usd="0.5",
+    )
+    assert not result.is_error, text_of(result)
+    config = registry.stored["new"].config
+    assert (config.n_trials, config.epochs_max, config.cost_budget_usd) == (30, 5, 0.5)
+
+
+async def test_what_is_left_out_keeps_its_stored_value(
+    client: Client, registry: FakeRegistry
+) -> None:
+    await call(client, "start_automl_study", study_name="s", n_trials=3, cost_budget_usd=0.5)
+    result = await call(client, "start_automl_study", study_name="s", n_trials=30)
+    assert text_of(result).startswith("[OK] AutoML Study Resumed: s\n")
+    assert "Trials: 0 of 30 done" in text_of(result) and "Budget: $0.50" in text_of(result)
+    assert registry.stored["s"].config.cost_budget_usd == 0.5
+
+
+async def test_a_study_that_has_all_its_trials_starts_none(
+    client: Client, registry: FakeRegistry
+) -> None:
+    add_finished(registry)
+    result = await call(client, "start_automl_study", study_name=DONE)
+    assert "nothing was left to run" in text_of(result)
+    assert structure_of(result)["nothing_to_run"] is True
+    assert registry.writes == 0
+
+
+async def test_a_finished_study_is_told_by_every_reading_tool(
+    client: Client, registry: FakeRegistry
+) -> None:
+    add_finished(registry)
+    status = await call(client, "get_automl_study_status", study_name=DONE)
+    assert text_of(status).startswith(f"[OK] AutoML Study Complete: {DONE}\n")
+    assert structure_of(status)["best"]["params"]["lr"] == 0.001547
+    table = await call(client, "compare_automl_trials", study_name=DONE, top_k=1)
+    assert text_of(table).startswith(f"[Info] Top 1 Trials for {DONE}:")
+    best = await call(client, "get_automl_best_params", study_name=DONE)
+    assert "trigger_training_job(epochs=4, lr=0.001547, batch_size=128)" in text_of(best)
+    assert structure_of(best)["terminal"].endswith("--seed 7")
+    studies = await call(client, "list_automl_studies")
+    assert structure_of(studies)["studies"][0]["best"] == 0.9847
+
+
+REFUSALS: list[tuple[str, dict[str, Any], str]] = [
+    ("get_automl_study_status", {"study_name": "nobody"}, "no study named 'nobody'; studies: "),
+    ("compare_automl_trials", {"study_name": "empty"}, "no finished trial .* get_automl_study_sta"),
+    ("get_automl_best_params", {"study_name": "empty"}, "no finished trial"),
+    ("compare_automl_trials", {"study_name": DONE, "top_k": 0}, "top_k must be from 1 to 50"),
+    ("compare_automl_trials", {"study_name": DONE, "top_k": 51}, "top_k must be from 1 to 50"),
+    ("start_automl_study", {"study_name": "other", "model_type": "mnist"}, "is a study of model"),
+    ("start_automl_study", {"study_name": "n", "n_trials": 0}, "n_trials must be from 1 to 10000"),
+    ("start_automl_study", {"study_name": "n", "n_trials": 10**6}, "from 1 to 10000, not 1000000"),
+    ("start_automl_study", {"study_name": "n", "epochs_max": 0}, "epochs_max must be from 1"),
+    ("start_automl_study", {"study_name": "n", "cost_budget_usd": "NaN"}, "dollars such as 0.50"),
+    ("start_automl_study", {"study_name": "n", "cost_budget_usd": "inf"}, "dollars such as 0.50"),
+    ("start_automl_study", {"study_name": "n", "cost_budget_usd": -1}, "dollars such as 0.50"),
+    ("start_automl_study", {"study_name": "n", "model_type": "gpt"}, "model_type can be 'mnist'"),
+    ("start_automl_study", {"study_name": "a b"}, "is no name for a study; use 1 to 64 letters"),
+    ("start_automl_study", {"study_name": "x" * 65}, "is no name for a study"),
+    (
+        "start_automl_study",
+        {"study_name": "n", "trials": 3},
+        "no argument 'trials'; it takes study",
+    ),
+    ("list_automl_studies", {"limit": 3}, "no argument 'limit'; it takes no arguments"),
+    ("start_automl_study", {"study_name": "n", "n_trials": "many"}, "whole number such as 20, or"),
+    ("start_automl_study", {"study_name": "n", "n_trials": 3.5}, "n_trials must be a whole number"),
+    (
+        "start_automl_study",
+        {"study_name": "n", "n_trials": True},
+        "n_trials must be a whole number",
+    ),
+    ("start_automl_study", {"study_name": "n", "n_trials": [3]}, "n_trials must be a whole number"),
+    ("start_automl_study", {"study_name": "n", "cost_budget_usd": "1 $"}, "a number such as 0.5"),
+    ("start_automl_study", {"study_name": 7}, "study_name must be a text such as 'mnist-opt-1'"),
+    ("start_automl_study", {}, "study_name is missing: it must be a text such as"),
+    ("start_study", {"study_name": "n"}, "no tool 'start_study'; the tools are start_automl_study"),
+]
+
+
+@pytest.mark.parametrize(("tool", "arguments", "says"), REFUSALS)
+async def test_a_call_that_cannot_be_carried_out_says_what_would_be_valid(
+    client: Client, registry: FakeRegistry, tool: str, arguments: dict[str, Any], says: str
+) -> None:
+    add_finished(registry)
+    registry.add(a_study(StudyState.RUNNING, config=a_config("empty"), id=2))
+    registry.add(a_study(config=a_config("other", model="llm"), id=3))
+    result = await call(client, tool, **arguments)
+    said = text_of(result)
+    assert result.is_error
+    assert re.search(says, said), said
+    assert "pydantic" not in said and "Error executing" not in said
+    assert structure_of(result)["error"]["message"] == said
+    assert registry.writes == 0
+
+
+async def test_a_domain_error_keeps_its_kind(client: Client) -> None:
+    result = await call(client, "get_automl_study_status", study_name="nobody")
+    assert structure_of(result)["error"]["kind"] == "StudyNotFound"
+
+
+async def test_studies_can_be_read_as_resources(client: Client, registry: FakeRegistry) -> None:
+    add_finished(registry)
+    with anyio.fail_after(5):
+        listed = (await client.read_resource("automl://studies")).contents[0]
+        one = (await client.read_resource(f"automl://studies/{DONE}")).contents[0]
+        templates = (await client.list_resource_templates()).resource_templates
+    assert [t.uri_template for t in templates] == ["automl://studies/{name}"]
+    assert listed.mime_type == one.mime_type == "application/json"
+    assert json.loads(getattr(listed, "text"))["total"] == 1  # noqa: B009
+    status = await call(client, "get_automl_study_status", study_name=DONE)
+    assert json.loads(getattr(one, "text")) == status.structured_content  # noqa: B009
+
+
+async def test_a_resource_that_is_not_there_is_invalid_params(client: Client) -> None:
+    with anyio.fail_after(5), pytest.raises(MCPError) as refused:
+        await client.read_resource("automl://studies/nobody")
+    assert refused.value.error.code == -32602
+    assert "no study named 'nobody'" in refused.value.error.message
+
+
+@pytest.fixture
+def attempts() -> list[None]:
+    return []
+
+
+@pytest.fixture
+def fragile(attempts: list[None], tmp_path: Path) -> MCPServer[Any]:
+    """A server whose use cases cannot be made at the first attempt."""
+
+    def provide() -> Service:
+        attempts.append(None)
+        if len(attempts) == 1:
+            raise WorkspaceUnusable()
+        return a_service(FakeRegistry(), tmp_path)
+
+    return build(provide)
+
+
+async def test_a_workspace_that_cannot_be_used_is_said_and_tried_again(
+    fragile: MCPServer[Any], attempts: list[None]
+) -> None:
+    async with Client(fragile) as client:
+        assert attempts == [], "the use cases are made at the first call that wants them"
+        refused = await call(client, "list_automl_studies")
+        assert refused.is_error and "set MCP_AUTOML_HOME to a folder" in text_of(refused)
+        assert not (await call(client, "list_automl_studies")).is_error
+        assert not (await call(client, "list_automl_studies")).is_error
+        assert len(attempts) == 2
+
+
+@pytest.fixture
+def broken() -> MCPServer[Any]:
+    def provide() -> Service:
+        raise RuntimeError("a secret path")
+
+    return build(provide)
+
+
+async def test_a_crash_is_logged_whole_and_told_in_a_sentence(
+    broken: MCPServer[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Client(broken) as client:
+        result = await call(client, "list_automl_studies")
+    assert result.is_error
+    assert "secret" not in text_of(result) and "mcp-automl doctor" in text_of(result)
+    assert "RuntimeError: a secret path" in caplog.text
+
+
+async def test_wrong_settings_are_named(
+    server: MCPServer[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCP_AUTOML_MAX_PARALLEL_TRIALS", "many")
+    async with Client(server) as client:
+        result = await call(client, "list_automl_studies")
+    assert "MAX_PARALLEL_TRIALS" in text_of(result) and "restart the server" in text_of(result)

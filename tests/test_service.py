@@ -1,0 +1,204 @@
+"""The use cases: what is stored, what is refused, and who is woken."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from mcp_automl.catalog import Catalog
+from mcp_automl.domain.errors import InvalidRequest, NameTaken, NothingToShow, StudyNotFound
+from mcp_automl.domain.study import Study, StudyConfig, StudyState, Trial, TrialState
+from mcp_automl.launcher import Launcher
+from mcp_automl.ports import OrchestratorSign
+from mcp_automl.service import Service
+from mcp_automl.settings import Settings
+from tests.fakes_server import FakeRegistry, a_config, a_study
+
+NOW = 1_800_000_000.0
+
+
+class Office:
+    """A service over a registry in memory, and what it started."""
+
+    def __init__(self, home: Path) -> None:
+        self.settings = Settings(home=home)
+        self.registry = FakeRegistry()
+        self.started: list[Settings] = []
+        self.service = Service(
+            registry=self.registry,
+            trainers=Catalog(),
+            launcher=Launcher(self.settings, self.started.append),
+            settings=self.settings,
+            devices=lambda: "cpu",
+            owner="me",
+            now=lambda: NOW,
+        )
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def done(*values: float) -> list[Trial]:
+    return [
+        Trial(number=n, state=TrialState.COMPLETE, params={"epochs": 2}, value=value, cost_usd=0.5)
+        for n, value in enumerate(values)
+    ]
+
+
+def test_a_new_study_is_stored_with_defaults_and_an_orchestrator_is_woken(office: Office) -> None:
+    answer = office.service.start_study("first")
+    config = answer.study.config
+    assert (config.model, config.n_trials, config.epochs_max) == ("mnist", 20, 5)
+    assert (config.cost_budget_usd, config.owner) == (None, "me")
+    assert answer.created
+    assert office.started == [office.settings]
+
+
+def test_two_studies_do_not_begin_with_the_same_guesses(office: Office) -> None:
+    seeds = {office.service.start_study(name).study.config.seed for name in ("one", "two")}
+    assert len(seeds) == 2
+
+
+def test_for_an_existing_study_an_omitted_argument_keeps_its_stored_value(office: Office) -> None:
+    office.service.start_study("s", "mnist", 10, 3, 2.0)
+    answer = office.service.start_study("s")
+    config = answer.study.config
+    assert (config.n_trials, config.epochs_max, config.cost_budget_usd) == (10, 3, 2.0)
+    assert not answer.created
+
+
+def test_a_larger_total_continues_a_complete_study(office: Office) -> None:
+    office.registry.add(a_study(config=a_config("s", n_trials=2)), done(0.5, 0.6))
+    answer = office.service.start_study("S", n_trials=3)
+    assert (answer.study.state, answer.study.config.n_trials) == (StudyState.QUEUED, 3)
+    assert answer.done == 2
+
+
+@pytest.mark.parametrize("n_trials", [None, 1, 2])
+def test_a_total_that_is_done_runs_nothing_and_changes_nothing(
+    office: Office, n_trials: int | None
+) -> None:
+    office.registry.add(a_study(config=a_config("s", n_trials=2)), done(0.5, 0.6))
+    answer = office.service.start_study("s", n_trials=n_trials)
+    assert answer.nothing_to_run
+    assert office.registry.writes == 0
+    assert office.started == []
+
+
+def test_a_study_that_was_started_by_another_server_meanwhile_is_gone_on_with(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = office.registry.create
+
+    def create_late(config: StudyConfig) -> Study:
+        create(config)
+        return create(config)
+
+    monkeypatch.setattr(office.registry, "create", create_late)
+    assert not office.service.start_study("s", "mnist", 4).created
+
+
+Call = Callable[[Service], object]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [
+        (lambda s: s.start_study("a/b"), InvalidRequest, "no name for a study"),
+        (lambda s: s.start_study(".."), InvalidRequest, "no name for a study"),
+        (lambda s: s.start_study("x" * 65), InvalidRequest, "no name for a study"),
+        (lambda s: s.start_study("n", "resnet"), InvalidRequest, "model_type can be 'mnist'"),
+        (lambda s: s.start_study("n", n_trials=0), InvalidRequest, "from 1 to 10000"),
+        (lambda s: s.start_study("n", n_trials=10**6), InvalidRequest, "from 1 to 10000"),
+        (lambda s: s.start_study("n", epochs_max=0), InvalidRequest, "epochs_max must be from 1"),
+        (lambda s: s.start_study("n", cost_budget_usd=float("nan")), InvalidRequest, "positive"),
+        (lambda s: s.start_study("n", cost_budget_usd=0.0), InvalidRequest, "positive"),
+        (lambda s: s.start_study("old", n_trials=0), InvalidRequest, "from 1 to 10000"),
+        (lambda s: s.start_study("old", cost_budget_usd=-1.0), InvalidRequest, "positive"),
+        (lambda s: s.start_study("old", epochs_max=9), InvalidRequest, "epochs_max=5"),
+        (lambda s: s.start_study("OLD", "llm"), NameTaken, "a study of model 'mnist'"),
+        (lambda s: s.start_study("plain"), NameTaken, "plain Optuna"),
+        (lambda s: s.status("nothing"), StudyNotFound, "'old'.*list_automl_studies"),
+        (lambda s: s.compare("old", 0), InvalidRequest, "top_k must be from 1 to 50"),
+        (lambda s: s.compare("old", 51), InvalidRequest, "top_k must be from 1 to 50"),
+        (lambda s: s.compare("old"), NothingToShow, "start_automl_study"),
+        (lambda s: s.best("old"), NothingToShow, "start_automl_study"),
+    ],
+)
+def test_a_refused_call_says_what_would_be_valid_and_changes_nothing(
+    office: Office, call: Call, error: type[Exception], says: str
+) -> None:
+    office.registry.add(a_study(StudyState.STOPPED, config=a_config("old")))
+    office.registry.add(a_study(config=a_config("plain", model="optuna"), id=-3))
+    with pytest.raises(error, match=says):
+        call(office.service)
+    assert office.registry.writes == 0
+    assert office.started == []
+
+
+def test_asking_for_the_status_of_a_study_that_should_run_wakes_an_orchestrator(
+    office: Office,
+) -> None:
+    office.registry.add(a_study(StudyState.RUNNING, config=a_config("s")))
+    answer = office.service.status("s")
+    assert office.started == [office.settings]
+    assert "has been started again" in answer.notes[0]
+
+
+def test_asking_for_the_status_of_a_finished_study_starts_nothing(office: Office) -> None:
+    office.registry.add(a_study(config=a_config("s", n_trials=1)), done(0.5))
+    answer = office.service.status("s")
+    assert office.started == []
+    assert (answer.next_look_s, answer.remaining_s, answer.done) == (None, None, 1)
+
+
+def test_an_orchestrator_that_is_silent_is_reported_with_the_last_line_of_its_log(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.registry.add(a_study(StudyState.RUNNING, config=a_config("s")))
+    office.settings.orchestrator_log.parent.mkdir()
+    office.settings.orchestrator_log.write_text("CUDA driver is gone\n")
+    sign = OrchestratorSign(
+        host="h", pid=1, version="0", started_at=NOW - 99, alive_at=NOW - 20, settings={}
+    )
+    monkeypatch.setattr(office.registry, "orchestrator", lambda: sign)
+    with FileLock(office.settings.orchestrator_lock):
+        (note,) = office.service.status("s").notes
+    assert "no sign of life for 20 s" in note
+    assert note.endswith("CUDA driver is gone")
+
+
+def test_a_server_with_other_settings_is_told_which_hold(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign = OrchestratorSign(
+        host="h",
+        pid=1,
+        version="0",
+        started_at=NOW,
+        alive_at=NOW,
+        settings={"MCP_AUTOML_MAX_PARALLEL_TRIALS": "1"},
+    )
+    monkeypatch.setattr(office.registry, "orchestrator", lambda: sign)
+    with FileLock(office.settings.orchestrator_lock):
+        (note,) = office.service.start_study("s").notes
+    assert note.endswith("which hold: MCP_AUTOML_MAX_PARALLEL_TRIALS=1")
+
+
+def test_the_best_trials_come_with_their_parameters_best_first(office: Office) -> None:
+    office.registry.add(a_study(config=a_config("s", n_trials=3)), done(0.5, 0.7, 0.6))
+    answer = office.service.compare("s", top_k=2)
+    assert [(t.number, t.params) for t in answer.trials] == [(1, {"epochs": 2}), (2, {"epochs": 2})]
+    assert office.service.best("s").trial.number == 1
+
+
+def test_the_list_has_the_newest_study_first_with_its_best_and_cost(office: Office) -> None:
+    office.registry.add(a_study(config=a_config("old", n_trials=2)), done(0.5, 0.7))
+    office.registry.add(a_study(StudyState.QUEUED, config=a_config("new")))
+    new, old = office.service.studies()
+    assert (new.study.config.name, new.best) == ("new", None)
+    assert old.best is not None
+    assert (old.best.value, old.cost_usd) == (0.7, 1.0)
