@@ -46,7 +46,7 @@ class FakeRegistry:
             raise NameTaken
         study = Study(
             id=len(self.database.all_studies) + 1,
-            config=deepcopy(config),
+            config=replace(config, default=dict(config.default)),
             state=StudyState.QUEUED,
             reason="",
             data="",

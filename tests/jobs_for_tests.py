@@ -1,10 +1,16 @@
-"""Jobs for executors, and the simplest follower of one."""
+"""Jobs for executors, the simplest follower of one, and what is left of them afterwards."""
 
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psutil
+from anyio import to_thread
+
+from mcp_automl.domain.study import Measurement
+from mcp_automl.executors.processes import is_running
 from mcp_automl.ports import Attempt, Ended, Executor, Job, Need, Slot, TrainerRef, Word
 
 FAKE = TrainerRef(name="fake", module="tests.trainers_for_tests")
@@ -55,6 +61,38 @@ async def end_of(executor: Executor, job: Job) -> Ended:
         *_, last = await followed(attempt)
     assert isinstance(last, Ended)
     return last
+
+
+@asynccontextmanager
+async def going(
+    executor: Executor, job: Job
+) -> AsyncIterator[tuple[Attempt, AsyncIterator[Word], Measurement]]:
+    """A job that has measured once and been told to go on."""
+    async with launched(executor, job) as attempt:
+        words = attempt.words()
+        first = await anext(words)
+        assert isinstance(first, Measurement)
+        await attempt.go_on()
+        yield attempt, words, first
+
+
+def pids_in(measurement: Measurement) -> list[int]:
+    return [int(pid) for pid in measurement.metrics.values()]
+
+
+async def survivors(pids: Sequence[int], *, seconds: float = 5.0) -> list[int]:
+    """Those that still run after at most so many seconds; a zombie runs no more."""
+    return await to_thread.run_sync(wait_for_end, pids, seconds)
+
+
+def wait_for_end(pids: Sequence[int], seconds: float = 5.0) -> list[int]:
+    found = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    deadline = time.monotonic() + seconds
+    while alive := [process.pid for process in found if is_running(process)]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.005)
+    return alive
 
 
 def hide_main_module() -> None:

@@ -1,8 +1,12 @@
 """Both sides of one study database, real or in memory, and what tests put into it."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import cast
 
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.space import Categorical, Float, Int, SearchSpace
@@ -17,6 +21,8 @@ from mcp_automl.ports import (
     Suggestion,
     TrackingEntry,
 )
+from mcp_automl.stores.database import Database
+from mcp_automl.stores.engine import open_storage
 from mcp_automl.stores.optuna import OptunaStore
 from mcp_automl.stores.registry import SqliteRegistry
 from tests.fakes_store import FakeDatabase, FakeRegistry, FakeStore
@@ -141,15 +147,39 @@ def measurement(epoch: int, value: float) -> Measurement:
     return Measurement(epoch=epoch, metrics={"val_accuracy": value, "val_loss": 0.1}, seconds=2.0)
 
 
+class InThread:
+    """A registry whose calls run in a thread: they block, and tests have an event loop."""
+
+    def __init__(self, registry: StudyRegistry) -> None:
+        self._registry = registry
+        self._threads = ThreadPoolExecutor(1)
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        method = getattr(self._registry, name)
+        return lambda *args, **kwargs: self._threads.submit(method, *args, **kwargs).result()
+
+
+@cache
+def _empty_database() -> bytes:
+    """Optuna takes 0.4 s to make its tables: they are made once and copied."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        open_storage(Database(path)).engine.dispose()
+        return path.read_bytes()
+
+
 def real_pair(path: Path) -> Pair:
     """On a file; two pairs on the same file are two processes to each other."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_empty_database())
     clock, killed = Clock(), list[ProcessRef]()
 
     def pass_time(seconds: float) -> None:
         clock.now += seconds
 
     return Pair(
-        registry=SqliteRegistry(path, clock=clock),
+        registry=cast("StudyRegistry", InThread(SqliteRegistry(path, clock=clock))),
         store=OptunaStore(path, kill=killed.append, clock=clock),
         pass_time=pass_time,
         killed=killed,

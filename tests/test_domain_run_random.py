@@ -76,8 +76,10 @@ class World:
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.asked_for = self.most_asked_for = self.random.randint(1, 12)
-        self.ceiling = self.random.choice([None, None, 5.0, 30.0, 100.0])
+        self.ceiling = self.random.choice([None, 4.0, 8.0, 16.0])
         self.busybody = self.random.choice([0.0, 0.01, 0.05])
+        luck = [(0.1, WAYS_TO_END), (0.4, WAYS_TO_END), (0.9, [Outcome.RAISED])]
+        self.bad_luck, self.ways_to_end = self.random.choice(luck)
         self.open()
 
     def open(self) -> None:
@@ -198,8 +200,8 @@ class World:
             self.end(trial, Outcome.COMPLETED)
         elif job.stopped_at is not None:
             self.end(trial, Outcome.STOPPED)
-        elif self.random.random() < 0.1:
-            self.end(trial, self.random.choice(WAYS_TO_END))
+        elif self.random.random() < self.bad_luck:
+            self.end(trial, self.random.choice(self.ways_to_end))
 
     def end(self, trial: int, outcome: Outcome) -> None:
         job = self.jobs.pop(trial)
@@ -230,7 +232,7 @@ class World:
         self.pass_time()
         if not calm and self.random.random() < self.busybody:
             self.interfere()
-        actions = [self.suggest, self.measure, self.measure, self.measure, self.end_one]
+        actions = [self.suggest, self.measure, self.measure, self.end_one]
         if self.run.wants_slot or (not calm and self.random.random() < 0.1):
             actions.append(self.offer)
         self.random.choice(actions)()

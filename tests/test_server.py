@@ -234,6 +234,17 @@ async def test_a_call_that_cannot_be_carried_out_says_what_would_be_valid(
     assert registry.writes == 0
 
 
+async def test_a_bare_nan_on_the_wire_is_no_budget(
+    server: MCPServer[Any], registry: FakeRegistry
+) -> None:
+    """The SDK's client cannot send one, but its server takes `NaN` for a number."""
+    arguments = {"study_name": "n", "cost_budget_usd": float("nan")}
+    result = await server.call_tool("start_automl_study", arguments)
+    assert isinstance(result, CallToolResult) and result.is_error
+    assert "cost_budget_usd must be a positive number" in text_of(result)
+    assert registry.writes == 0
+
+
 async def test_a_domain_error_keeps_its_kind(client: Client) -> None:
     result = await call(client, "get_automl_study_status", study_name="nobody")
     assert structure_of(result)["error"]["kind"] == "StudyNotFound"

@@ -276,7 +276,7 @@ def test_a_job_that_must_be_alone_waits_for_a_gpu_with_nothing_on_it() -> None:
     slots.release(other.id)
     slot = take(slots, need=Need(alone=True))
 
-    assert refused == NoSlot(reason="waiting for a device of its own: 1 jobs are on cuda:0")
+    assert refused == NoSlot(reason="waiting for a device of its own: cuda:0 is in use")
     assert slot.id == "cuda:0/0"
     assert not slot.shared
 

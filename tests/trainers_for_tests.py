@@ -132,6 +132,18 @@ def _sleep(config: Config) -> Iterator[Measurement]:
     time.sleep(HOURS)
 
 
+def _tidy_up(config: Config) -> Iterator[Measurement]:
+    """Never comes to another measurement, but listens to SIGTERM."""
+
+    def leave(number: int, frame: object) -> None:
+        Path(config.note).write_text("tidied up")
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+    yield _tell(config, pid=os.getpid())
+    time.sleep(HOURS)
+
+
 def _busy_and_deaf(config: Config) -> Iterator[Measurement]:
     yield _tell(config, pid=os.getpid())
     _be_busy_and_deaf()
@@ -181,6 +193,7 @@ BEHAVIOURS = {
     "kill oneself": _kill_oneself,
     "crash": _crash,
     "sleep": _sleep,
+    "tidy up": _tidy_up,
     "busy and deaf": _busy_and_deaf,
     "hold the interpreter": _hold_the_interpreter,
     "with grandchild": _with_grandchild,

@@ -1,6 +1,9 @@
 """Handwritten digits with a small convolutional network: MNIST, or 8x8 digits where there is none.
 
-SCHEDULE_TEXT
+The learning rate is constant after a short rise, and what is judged is a running average of the
+weights, so no epoch depends on how many follow. Over replayed studies of 20 trials (epochs 1-10)
+that found .988 and the pruner lost the winner in 2 %; one-cycle found .986 and lost it in 8 %, 16 %
+when judged from epoch 1; cosine found .986, constant without averaging lost 3 % (docs/schedules.md).
 """
 
 import argparse
@@ -151,7 +154,7 @@ def train(config: Config, context: Context) -> Iterator[Measurement]:
 def new_learner(config: Config, context: Context, images: Tensor) -> Learner:
     """Returns an untrained learner whose weights depend on the seed alone."""
     torch.manual_seed(context.seed)
-    grey = images.float()
+    grey = images[:5000].float()  # enough to tell; all of MNIST would take 0.4 s
     mean, deviation = grey.mean().item(), grey.std().item()
     network = Network(dropout=config.dropout, mean=mean, deviation=deviation).to(context.device)
     if context.device != "mps":

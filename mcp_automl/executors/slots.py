@@ -100,7 +100,7 @@ class SlotTable:
         if any(it.alone for it in held):
             return f"waiting for {device.label}: a job has it to itself"
         if need.alone and held:
-            return f"waiting for a device of its own: {len(held)} jobs are on {device.label}"
+            return f"waiting for a device of its own: {device.label} is in use"
         if len(held) >= self._places(device):
             return f"waiting for {device.label}: all its slots are in use"
         return self._memory_obstacle(device, need, free)

@@ -100,7 +100,7 @@ class Engine:
     def _trials(self) -> BaseStorage:
         """One storage for all studies: every storage has a cache of its own, slow to fill."""
         if self._storage is None:
-            self._storage = _open_storage(self.database)
+            self._storage = optuna.storages.get_storage(open_storage(self.database))
         return self._storage
 
     def _trial_id(self, loaded: _Loaded, number: int) -> int:
@@ -150,7 +150,7 @@ class Engine:
             self._trials.set_study_system_attr(study_id, METRIC_NAMES, [config.objective.name])
 
 
-def _open_storage(database: Database) -> BaseStorage:
+def open_storage(database: Database) -> RDBStorage:
     """Opens Optuna's storage on our file; its tables are made under the lock, by one process."""
     optuna.logging.disable_default_handler()
     optuna.logging.enable_propagation()
@@ -159,8 +159,7 @@ def _open_storage(database: Database) -> BaseStorage:
     # The connections come from us, so that a path may hold braces, percent signs and spaces, which
     # mean something in Optuna's and in SQLAlchemy's URLs.
     with schema.schema_lock(database.path):
-        storage = RDBStorage(
+        return RDBStorage(
             "sqlite:///automl_studies.db",
             engine_kwargs={"creator": lambda: schema.open_file(database.path, create=False)},
         )
-    return optuna.storages.get_storage(storage)

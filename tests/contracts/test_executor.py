@@ -23,13 +23,6 @@ from tests.jobs_for_tests import (
 )
 from trainers.checkpoints import checkpoint_path
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
 
 @pytest.fixture(params=["local", "inline"])
 def executor(request: pytest.FixtureRequest) -> LocalExecutor | InlineExecutor:

@@ -1,0 +1,239 @@
+"""The main job with nothing faked: a client, servers, an orchestrator, workers, real trainings."""
+
+import math
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import optuna
+import psutil
+import pytest
+from mlflow import MlflowClient
+from safetensors.numpy import load_file
+
+from tests.workspace_for_tests import (
+    STUDY_SECONDS,
+    Workspace,
+    deepest_overlap,
+    structure_of,
+    text_of,
+)
+
+NAME = "mnist-e2e"
+TRIALS = 8
+EPOCHS_MAX = 3
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """One real study, followed by a client that came only after its server had gone."""
+
+    workspace: Workspace
+    started: str
+    inherited: set[str]
+    """Pipes of the server that the orchestrator held too."""
+    orchestrator: psutil.Process
+    parents: list[int]
+    status: str
+    best: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return anyio.run(_run_study, Workspace(tmp_path_factory.mktemp("home") / "workspace"))
+
+
+async def _run_study(workspace: Workspace) -> Finished:
+    async with workspace.server() as client:
+        arguments = {"study_name": NAME, "n_trials": TRIALS, "epochs_max": EPOCHS_MAX}
+        started = await client.call_tool("start_automl_study", arguments)
+        orchestrator = await _orchestrator(workspace)
+        (server,) = _servers()
+        inherited = _pipes(server) & _pipes(orchestrator)
+        parents = [parent.pid for parent in orchestrator.parents()]
+    status = await workspace.until_ended(NAME)
+    best = await workspace.call("get_automl_best_params", study_name=NAME)
+    return Finished(
+        workspace,
+        text_of(started),
+        inherited,
+        orchestrator,
+        parents,
+        text_of(status),
+        structure_of(best),
+    )
+
+
+async def _orchestrator(workspace: Workspace) -> psutil.Process:
+    with anyio.fail_after(30):
+        while not workspace.rows("SELECT pid FROM automl_orchestrator"):
+            await anyio.sleep(0.05)
+    return workspace.orchestrator()
+
+
+def _servers() -> list[psutil.Process]:
+    children = psutil.Process().children()
+    return [child for child in children if child.cmdline()[-1:] == ["serve"]]
+
+
+def _pipes(process: psutil.Process) -> set[str]:
+    links = (os.readlink(fd) for fd in Path(f"/proc/{process.pid}/fd").iterdir())
+    return {link for link in links if link.startswith(("pipe:", "socket:"))}
+
+
+def test_starting_a_study_answers_with_the_block_of_the_guide(finished: Finished) -> None:
+    lines = finished.started.splitlines()
+    assert lines[0] == f"[OK] AutoML Study Started: {NAME}"
+    assert lines[1].startswith("Model: mnist (")
+    assert lines[2].startswith(f"Trials: {TRIALS} in total, up to 3 in parallel on ")
+    assert lines[-1] == f'Next: get_automl_study_status(study_name="{NAME}")'
+
+
+def test_a_finished_study_answers_with_the_block_of_the_guide_and_names_its_data(
+    finished: Finished,
+) -> None:
+    block = (
+        rf"\[OK\] AutoML Study Complete: {NAME}\nModel: mnist\nTrials completed: {TRIALS}\n"
+        r"Best val_accuracy: 0\.\d{4}\n\nBest hyperparameters:\n"
+        r"  lr: [\d.e-]+\n  batch_size: \d+\n  epochs: [1-3]\n"
+    )
+    assert re.match(block, finished.status)
+    assert re.search(r"(digits|MNIST).* train / \d+ validation", finished.status)
+
+
+def test_the_study_ran_on_after_its_server_had_gone(finished: Finished) -> None:
+    spans = finished.workspace.rows("SELECT min(started_at), max(ended_at) FROM automl_attempts")
+    assert len(spans) == 1
+    assert len(_trials(finished)) == TRIALS
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_orchestrator_holds_no_descriptor_of_the_server_and_is_not_its_child(
+    finished: Finished,
+) -> None:
+    assert finished.inherited == set()
+    assert os.getpid() not in finished.parents
+
+
+def test_three_workers_train_at_once_and_never_four(finished: Finished) -> None:
+    attempts = finished.workspace.rows("SELECT pid, started_at, ended_at FROM automl_attempts")
+    assert deepest_overlap([(start, end) for _, start, end in attempts]) == 3
+    assert len({pid for pid, _, _ in attempts}) == TRIALS
+    trials = [(t.datetime_start, t.datetime_complete) for t in _trials(finished)]
+    assert deepest_overlap(trials) == 3
+
+
+def _trials(finished: Finished) -> list[optuna.trial.FrozenTrial]:
+    study = optuna.load_study(study_name=NAME, storage=f"sqlite:///{finished.workspace.database}")
+    return study.trials
+
+
+def test_plain_optuna_reads_every_trial_with_a_value_for_every_epoch(finished: Finished) -> None:
+    trials = _trials(finished)
+    assert [trial.number for trial in trials] == list(range(TRIALS))
+    for trial in trials:
+        trained = max(trial.intermediate_values)
+        assert list(trial.intermediate_values) == list(range(1, trained + 1))
+        assert trial.value == trial.intermediate_values[trained]
+        if trial.state is optuna.trial.TrialState.PRUNED:
+            assert "the median of" in trial.user_attrs["reason"]
+        else:
+            assert trained == trial.params["epochs"]
+
+
+def test_the_first_trial_is_the_default_configuration(finished: Finished) -> None:
+    assert _trials(finished)[0].params == {"lr": 1e-3, "batch_size": 64, "epochs": EPOCHS_MAX}
+
+
+def test_mlflow_has_the_same_trials_nested_under_one_run_with_every_epoch(
+    finished: Finished,
+) -> None:
+    client = MlflowClient(f"sqlite:///{finished.workspace.home / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("mnist-training")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id], "tags.study_name = 'mnist-e2e'")
+    nested = {int(r.data.tags["trial_number"]): r for r in runs if "trial_number" in r.data.tags}
+    assert len(runs) == TRIALS + 1
+    for trial in _trials(finished):
+        run = nested[trial.number]
+        history = client.get_metric_history(run.info.run_id, "val_loss")
+        complete = trial.state is optuna.trial.TrialState.COMPLETE
+        assert run.info.status == ("FINISHED" if complete else "KILLED")
+        assert sorted(m.step for m in history) == list(trial.intermediate_values)
+        assert float(run.data.params["lr"]) == trial.params["lr"]
+        assert re.match(rf"automl-mnist-trial{trial.number}-\d{{8}}", str(run.info.run_name))
+
+
+def test_a_trial_costs_the_seconds_of_its_attempts_times_the_slots_price(
+    finished: Finished,
+) -> None:
+    rows = finished.workspace.rows(
+        "SELECT cost_usd, (ended_at - started_at) * usd_per_hour / 3600 FROM automl_attempts"
+    )
+    # The two clocks differ by what lies between asking the sampler and the process's start.
+    assert all(math.isclose(cost, metered, rel_tol=0.25) for cost, metered in rows)
+    costs = [trial.user_attrs["cost_usd"] for trial in _trials(finished)]
+    assert math.isclose(sum(costs), sum(cost for cost, _ in rows))
+
+
+def test_the_best_trials_model_file_loads(finished: Finished) -> None:
+    number = finished.best["trial"]["number"]
+    folder = finished.workspace.home / "studies" / "1" / "trials" / str(number)
+    assert load_file(folder / "model.safetensors")
+
+
+def test_the_printed_terminal_command_repeats_the_best_trial_exactly(
+    finished: Finished, tmp_path: Path
+) -> None:
+    command = shlex.split(finished.best["terminal"])
+    data = finished.workspace.home / "data"
+    rerun = subprocess.run(
+        [sys.executable, *command[1:], "--data-dir", str(data), "--workdir", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=STUDY_SECONDS,
+        check=True,
+    )
+    assert rerun.stdout == ""
+    assert f"val_accuracy {finished.best['trial']['value']:.4f}" in rerun.stderr
+
+
+def test_the_orchestrator_leaves_when_idle_and_takes_every_process_with_it(
+    finished: Finished,
+) -> None:
+    finished.orchestrator.wait(timeout=30)
+    assert finished.workspace.workers() == []
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Iterator[Workspace]:
+    workspace = Workspace(tmp_path / "killed")
+    yield workspace
+    if psutil.pid_exists(workspace.orchestrator().pid):
+        workspace.orchestrator().terminate()
+
+
+async def test_after_kill_9_of_the_orchestrator_the_next_call_resumes_and_no_trial_is_doubled(
+    killed: Workspace,
+) -> None:
+    await killed.call("start_automl_study", study_name="s", n_trials=4, epochs_max=3)
+    await killed.until_running("s")
+    workers = killed.workers()
+    killed.orchestrator().kill()
+    assert workers
+    gone, alive = psutil.wait_procs(workers, timeout=5)
+    assert not alive
+    status = await killed.until_ended("s")
+    assert "Trials completed: 4" in text_of(status)
+    numbers = killed.rows("SELECT number, state FROM trials ORDER BY number")
+    assert [number for number, _ in numbers] == [0, 1, 2, 3]
+    assert killed.rows("SELECT count(*) FROM automl_attempts WHERE cost_usd IS NULL") == [(0,)]

@@ -1,0 +1,97 @@
+"""Noticing writes of others, by polling at one place."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import pytest
+
+from mcp_automl.stores.sqlite_changes import INTENTIONS, POLL_SECONDS, SqliteChanges
+from tests.stores_for_tests import CONFIG, SIGN, Pair, real_pair
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "s.db"
+
+
+@pytest.fixture
+def pair(path: Path) -> Pair:
+    return real_pair(path)
+
+
+@pytest.fixture
+def changes(path: Path) -> Iterator[SqliteChanges]:
+    changes = SqliteChanges(path)
+    yield changes
+    changes.close()
+
+
+async def stays_quiet(changes: SqliteChanges) -> bool:
+    with anyio.move_on_after(3 * POLL_SECONDS) as waiting:
+        await changes.changed()
+    return waiting.cancelled_caught
+
+
+async def test_what_was_before_counts_as_a_change_once(changes: SqliteChanges) -> None:
+    with anyio.fail_after(5):
+        await changes.changed()
+
+    assert await stays_quiet(changes)
+
+
+async def test_a_write_is_noticed_even_if_nobody_waited_then(
+    changes: SqliteChanges, pair: Pair
+) -> None:
+    await changes.changed()
+
+    pair.registry.create(CONFIG)
+
+    with anyio.fail_after(5):
+        await changes.changed()
+
+
+async def test_a_burst_of_writes_is_one_change(changes: SqliteChanges, pair: Pair) -> None:
+    await changes.changed()
+    for number in range(5):
+        pair.registry.create(replace(CONFIG, name=f"s{number}"))
+
+    with anyio.fail_after(5):
+        await changes.changed()
+
+    assert await stays_quiet(changes)
+
+
+async def test_who_waits_is_woken(changes: SqliteChanges, pair: Pair) -> None:
+    await changes.changed()
+    woken = anyio.Event()
+
+    async def wait() -> None:
+        await changes.changed()
+        woken.set()
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+            assert not woken.is_set()
+            await pair.store.sign(SIGN)
+            await woken.wait()
+
+
+async def test_an_orchestrator_is_not_woken_by_its_own_writes(path: Path, pair: Pair) -> None:
+    intentions = SqliteChanges(path, watch=INTENTIONS)
+    study = await pair.started()
+    await intentions.changed()
+
+    await pair.store.sign(SIGN)
+    await pair.completed(study, 0.5)
+
+    assert await stays_quiet(intentions)
+    pair.registry.retarget(study.id, n_trials=30, cost_budget_usd=None)
+    with anyio.fail_after(5):
+        await intentions.changed()
+    intentions.close()

@@ -1,0 +1,192 @@
+"""A kill may fall before any commit: whatever was done by then, nothing is lost or doubled."""
+
+import sqlite3
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from mcp_automl.domain.events import Outcome, Record
+from mcp_automl.domain.study import Study, StudyState, TrialState
+from mcp_automl.ports import EntryKind, ProcessRef
+from mcp_automl.stores.optuna import OptunaStore
+from tests.stores_for_tests import CONFIG, SIGN, Pair, real_pair
+
+pytestmark = pytest.mark.anyio
+
+TRIALS = 2
+EPOCHS = (1, 2)
+
+
+class Killed(Exception):
+    """Stands in for SIGKILL: raised where the process would have been no more."""
+
+
+class Doomed(sqlite3.Connection):
+    """Raises before a commit once `commits` are used up; Optuna's and ours both count."""
+
+    commits: ClassVar[int] = 10**9
+
+    def commit(self) -> None:
+        self._count()
+        super().commit()
+
+    def execute(self, *args: Any) -> sqlite3.Cursor:
+        if args[0] == "COMMIT":
+            self._count()
+        return super().execute(*args)
+
+    @staticmethod
+    def _count() -> None:
+        Doomed.commits -= 1
+        if Doomed.commits < 0:
+            raise Killed
+
+
+async def run_on(pair: Pair, name: str) -> Study:
+    """What an orchestrator does from its start: recover, and run the study to its end."""
+    await pair.store.sign(SIGN)
+    await pair.store.recover()
+    study = pair.registry.find(name)
+    assert study is not None
+    history = await pair.store.open(study)
+    counted = history.counted
+    while counted < TRIALS:
+        trial = (await pair.attempted(study)).trial
+        await pair.measure(study, trial, {epoch: trial + epoch / 10 for epoch in EPOCHS})
+        value = trial + EPOCHS[-1] / 10
+        record = Record(trial, TrialState.COMPLETE, value, 0.01, "")
+        await pair.store.record(study, record, Outcome.COMPLETED)
+        counted += 1
+    assert await pair.store.finish(study, StudyState.COMPLETE, "done")
+    return study
+
+
+async def check(pair: Pair, study: Study) -> None:
+    trials = pair.registry.trials(study, list(TrialState))
+    assert [(t.number, t.state, t.value) for t in trials] == [
+        (0, TrialState.COMPLETE, 0.2),
+        (1, TrialState.COMPLETE, 1.2),
+    ]
+    costs = [pair.registry.trial(study, t.number).cost_usd for t in trials]
+    assert pair.registry.progress(study).cost_usd == pytest.approx(sum(costs))
+    entries = await pair.entries()
+    told = Counter((e.kind, e.trial, e.epoch) for e in entries if e.state != "WAITING")
+    expected = [(EntryKind.STUDY_STARTED, None, 0), (EntryKind.STUDY_ENDED, None, 0)]
+    for number in range(TRIALS):
+        expected += [(EntryKind.TRIAL_STARTED, number, 0), (EntryKind.TRIAL_ENDED, number, 0)]
+        expected += [(EntryKind.MEASURED, number, epoch) for epoch in EPOCHS]
+    assert told == Counter(expected)
+
+
+def intermediate_values(path: Path) -> dict[tuple[int, int], float]:
+    query = """
+        SELECT t.number, i.step, i.intermediate_value FROM trial_intermediate_values i
+        JOIN trials t ON t.trial_id = i.trial_id
+    """
+    connection = sqlite3.connect(path)
+    try:
+        return {(number, step): value for number, step, value in connection.execute(query)}
+    finally:
+        connection.close()
+
+
+async def test_a_kill_before_any_commit_of_a_studys_life_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Doomed))
+    kills = 0
+    while True:
+        path = tmp_path / f"{kills}.db"
+        monkeypatch.setattr(Doomed, "commits", 10**9)
+        first = real_pair(path)
+        study = first.registry.create(CONFIG)
+        monkeypatch.setattr(Doomed, "commits", kills)
+        try:
+            await run_on(first, CONFIG.name)
+        except Killed:
+            kills += 1
+        else:
+            break
+        monkeypatch.setattr(Doomed, "commits", 10**9)
+        second = real_pair(path)
+        known = second.registry.find(CONFIG.name)
+        assert known is not None
+        if known.state.should_run:
+            await run_on(second, CONFIG.name)
+        await check(second, study)
+    # sign, open and finish, and per trial: ask, attempt, two reports, record and tell.
+    assert kills > 3 + TRIALS * 6
+    monkeypatch.undo()
+    expected = {(n, e): n + e / 10 for n in range(TRIALS) for e in EPOCHS}
+    for number in range(kills):
+        assert intermediate_values(tmp_path / f"{number}.db") == expected
+
+
+async def test_a_kill_in_the_middle_of_a_suggestion_keeps_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.db"
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Doomed))
+    first = real_pair(path)
+    study = await first.started()
+    await first.completed(study, 0.5)
+    # The trial itself and its first parameter, but not the second.
+    monkeypatch.setattr(Doomed, "commits", 2)
+    with pytest.raises(Killed):
+        await first.store.ask(study)
+    monkeypatch.setattr(Doomed, "commits", 10**9)
+    second = real_pair(path)
+
+    await second.store.recover()
+
+    await second.store.open(study)
+    suggestion = await second.store.ask(study)
+    assert suggestion.trial == 1
+    assert suggestion.params.keys() == CONFIG.default.keys()
+
+
+async def test_a_kill_in_the_middle_of_recovery_is_recovered_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.db"
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Doomed))
+    first = real_pair(path)
+    study = await first.started()
+    suggestions = [await first.attempted(study) for _ in range(3)]
+    for commits in range(20):
+        monkeypatch.setattr(Doomed, "commits", commits)
+        try:
+            await real_pair(path).store.recover()
+        except Killed:
+            continue
+        break
+    assert commits >= 2 * len(suggestions) - 1
+    monkeypatch.setattr(Doomed, "commits", 10**9)
+    last = real_pair(path)
+
+    history = await last.store.open(study)
+
+    assert list(history.waiting) == [0, 1, 2]
+    assert [await last.store.ask(study) for _ in suggestions] == suggestions
+    lost = [e for e in await last.entries() if e.kind is EntryKind.TRIAL_ENDED]
+    assert len(lost) == 3
+
+
+async def test_a_process_is_dead_before_its_attempt_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    first = real_pair(path)
+    study = await first.started()
+    await first.attempted(study)
+
+    def will_not_die(process: ProcessRef) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        await OptunaStore(path, kill=will_not_die).recover()
+
+    second = real_pair(path)
+    await second.store.recover()
+    assert [process.pid for process in second.killed] == [1000]

@@ -1,0 +1,105 @@
+"""A real workspace, driven as a chat client drives it: servers over stdio, everything else detached."""
+
+import os
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import anyio
+import psutil
+from mcp import Client, StdioServerParameters
+from mcp.types import CallToolResult, TextContent
+
+LOOK_SECONDS = 0.2
+STUDY_SECONDS = 120.0
+"""Longest that a small real study may take on a busy machine."""
+
+
+class Workspace:
+    """A folder of its own; its orchestrators leave soon after the last study."""
+
+    def __init__(self, home: Path, *, idle_seconds: float = 1.0) -> None:
+        self.home = home
+        self.environment = {
+            **os.environ,
+            "MCP_AUTOML_HOME": str(home),
+            "MCP_AUTOML_IDLE_SECONDS": str(idle_seconds),
+        }
+
+    @property
+    def database(self) -> Path:
+        return self.home / "automl_studies.db"
+
+    @asynccontextmanager
+    async def server(self) -> AsyncIterator[Client]:
+        """A new server process and a client of it; the server dies with the block."""
+        command = StdioServerParameters(
+            command=sys.executable, args=["-P", "-m", "mcp_automl", "serve"], env=self.environment
+        )
+        async with Client(command) as client:
+            yield client
+
+    async def call(self, tool: str, **arguments: Any) -> CallToolResult:
+        """One tool call by a server of its own, as MCP Inspector's CLI does it."""
+        async with self.server() as client:
+            return await client.call_tool(tool, arguments)
+
+    async def until_ended(self, name: str) -> CallToolResult:
+        """Follows a study to its end and returns its last status."""
+        with anyio.fail_after(STUDY_SECONDS):
+            async with self.server() as client:
+                while True:
+                    arguments = {"study_name": name}
+                    result = await client.call_tool("get_automl_study_status", arguments)
+                    assert not result.is_error, text_of(result)
+                    if structure_of(result)["next_look_s"] is None:
+                        return result
+                    await anyio.sleep(LOOK_SECONDS)
+
+    async def until_running(self, name: str) -> None:
+        """Waits until a trial of the study has measured an epoch and is not done."""
+        with anyio.fail_after(STUDY_SECONDS):
+            async with self.server() as client:
+                while True:
+                    arguments = {"study_name": name}
+                    result = await client.call_tool("get_automl_study_status", arguments)
+                    if any(trial["epoch"] for trial in structure_of(result)["running"]):
+                        return
+                    await anyio.sleep(LOOK_SECONDS / 4)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Reads the database past everything of ours."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            return connection.execute(query).fetchall()
+
+    def orchestrator(self) -> psutil.Process:
+        """The process that last signed."""
+        ((pid,),) = self.rows("SELECT pid FROM automl_orchestrator")
+        return psutil.Process(pid)
+
+    def workers(self) -> list[psutil.Process]:
+        """Processes of open attempts that are alive."""
+        pids = self.rows("SELECT pid FROM automl_attempts WHERE ended_at IS NULL")
+        return [psutil.Process(pid) for (pid,) in pids if psutil.pid_exists(pid)]
+
+
+def text_of(result: CallToolResult) -> str:
+    return "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+
+
+def structure_of(result: CallToolResult) -> dict[str, Any]:
+    assert isinstance(result.structured_content, dict)
+    return result.structured_content
+
+
+def deepest_overlap(spans: list[tuple[Any, Any]]) -> int:
+    """How many of these (start, end) spans cover one moment."""
+    edges = sorted([(start, 1) for start, _ in spans] + [(end, -1) for _, end in spans])
+    depth = deepest = 0
+    for _, step in edges:
+        depth += step
+        deepest = max(deepest, depth)
+    return deepest
