@@ -244,7 +244,8 @@ def table(recorded: Sequence[Run], pairs: Sequence[Run], epochs_max: int) -> str
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--count", type=int, default=100, help="configurations per space")
-    parser.add_argument("--runs", type=Path, default=Path("runs/schedules"))
+    cache = Path("~/.cache/trainers/schedules").expanduser()
+    parser.add_argument("--runs", type=Path, default=cache)
     options = parser.parse_args()
     torch.set_num_threads(1)
     began = time.process_time()

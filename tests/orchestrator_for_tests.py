@@ -16,7 +16,7 @@ from tests.jobs_for_tests import fake_job, launched
 
 
 async def main(behaviours: list[str], folder: Path) -> None:
-    executor = LocalExecutor(preload=["mcp_automl.worker.main"], max_parallel=len(behaviours))
+    executor = LocalExecutor(max_parallel=len(behaviours))
     async with executor, AsyncExitStack() as stack:
         pids: list[float] = []
         for number, behaviour in enumerate(behaviours):

@@ -172,7 +172,8 @@ def real_pair(path: Path) -> Pair:
     """On a file; two pairs on the same file are two processes to each other."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(_empty_database())
+        with ThreadPoolExecutor(1) as thread:
+            path.write_bytes(thread.submit(_empty_database).result())
     clock, killed = Clock(), list[ProcessRef]()
 
     def pass_time(seconds: float) -> None:

@@ -59,7 +59,7 @@ def test_workers_and_forkserver_die_with_a_killed_orchestrator(
 
 async def test_recovery_kills_the_group_that_a_process_ref_names(tmp_path: Path) -> None:
     hide_main_module()
-    executor = LocalExecutor(preload=["mcp_automl.worker.main"])
+    executor = LocalExecutor()
     with fail_after(10):
         async with executor:
             job = fake_job(tmp_path, epochs=0, behaviour="with grandchild")

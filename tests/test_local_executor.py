@@ -34,7 +34,7 @@ GIB = 2**30
 @pytest.fixture
 def executor() -> LocalExecutor:
     hide_main_module()
-    return LocalExecutor(preload=["mcp_automl.worker.main"], grace=0.3)
+    return LocalExecutor(grace=0.3)
 
 
 # --- how a worker lives ------------------------------------------------------------------------
@@ -117,7 +117,7 @@ async def test_a_worker_that_does_not_come_to_a_measurement_gets_sigterm_before_
     tmp_path: Path,
 ) -> None:
     # Long enough for the handler on a busy machine: what is tested ends well before it.
-    executor = LocalExecutor(preload=["mcp_automl.worker.main"], grace=3.0)
+    executor = LocalExecutor(grace=3.0)
     note = tmp_path / "note"
     job = fake_job(tmp_path, epochs=0, behaviour="tidy up", note=str(note))
     with fail_after(10):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from mcp_automl.stores.sqlite_changes import INTENTIONS, POLL_SECONDS, SqliteChanges
@@ -76,7 +77,7 @@ async def test_who_waits_is_woken(changes: SqliteChanges, pair: Pair) -> None:
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(wait)
-            await anyio.wait_all_tasks_blocked()
+            await anyio.lowlevel.checkpoint()
             assert not woken.is_set()
             await pair.store.sign(SIGN)
             await woken.wait()

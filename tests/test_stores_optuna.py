@@ -74,8 +74,10 @@ async def test_where_less_is_better_a_pruned_trial_lies_above_the_median(pair: P
     trial = (await pair.attempted(study)).trial
 
     assert await pair.measure(study, trial, {1: 0.9, 2: 0.7}) == [
-        "pruned at epoch 2: its best val_accuracy 0.7000 is above 0.2500, "
-        "the median of 4 complete trials at that epoch"
+        (
+            "pruned at epoch 2: its best val_accuracy 0.7000 is above 0.2500, "
+            "the median of 4 complete trials at that epoch"
+        )
     ]
 
 
@@ -213,8 +215,7 @@ async def test_calls_from_several_tasks_take_turns(pair: Pair) -> None:
     asked: list[int] = []
 
     async def train() -> None:
-        for _ in range(3):
-            asked.append(await pair.completed(study, 0.5, 0.6))
+        asked.extend([await pair.completed(study, 0.5, 0.6) for _ in range(3)])
 
     with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:

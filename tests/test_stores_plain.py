@@ -1,6 +1,8 @@
 """Studies that plain Optuna made in our file."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import optuna
 import pytest
@@ -25,10 +27,9 @@ def registry(path: Path) -> SqliteRegistry:
     return SqliteRegistry(path)
 
 
-def made(path: Path, name: str, directions: tuple[str, ...] = ("minimize",)) -> optuna.Study:
-    return optuna.create_study(
-        study_name=name, storage=f"sqlite:///{path}", directions=list(directions)
-    )
+def made(path: Path, name: str, *directions: Literal["minimize", "maximize"]) -> optuna.Study:
+    ways = directions or ("minimize",)
+    return optuna.create_study(study_name=name, storage=f"sqlite:///{path}", directions=ways)
 
 
 def train(study: optuna.Study) -> None:
@@ -94,11 +95,7 @@ def test_their_names_are_taken(registry: SqliteRegistry, path: Path) -> None:
     made(path, "by-hand")
 
     with pytest.raises(NameTaken, match="made by Optuna itself"):
-        registry.create(CONFIG.__class__(**{**fields(), "name": "BY-HAND"}))
-
-
-def fields() -> dict[str, object]:
-    return {name: getattr(CONFIG, name) for name in CONFIG.__slots__}
+        registry.create(replace(CONFIG, name="BY-HAND"))
 
 
 def test_they_cannot_be_run(registry: SqliteRegistry, path: Path) -> None:
@@ -122,7 +119,7 @@ def test_an_empty_one_has_no_known_space(registry: SqliteRegistry, path: Path) -
 
 
 def test_several_objectives_have_a_name_each(registry: SqliteRegistry, path: Path) -> None:
-    study = made(path, "pareto", ("maximize", "minimize"))
+    study = made(path, "pareto", "maximize", "minimize")
     study.tell(study.ask(), (0.9, 3.0))
 
     found = registry.find("pareto")

@@ -68,7 +68,8 @@ def replace_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
     Whoever opens `path` sees the old content or the new, never a part, even after a power failure.
     """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    # Always the same name: what a killed writer left behind is overwritten, not collected.
+    temporary = path.with_name(f"{path.name}.tmp")
     try:
         write(temporary)
         with open(temporary, "rb+") as file:

@@ -88,7 +88,7 @@ class LocalExecutor:
     async def __aenter__(self) -> "LocalExecutor":
         self._slots = await to_thread.run_sync(self._look_around)
         if isinstance(self._context, multiprocessing.context.ForkServerContext):
-            self._context.set_forkserver_preload(self._preload)
+            self._context.set_forkserver_preload([*self._preload, worker.__name__])
             # It returns as soon as the process exists, and that process then loads on its own.
             await to_thread.run_sync(forkserver.ensure_running, limiter=self._starting)
         self._tasks = await anyio.create_task_group().__aenter__()

@@ -29,7 +29,7 @@ def executor(request: pytest.FixtureRequest) -> LocalExecutor | InlineExecutor:
     hide_main_module()
     if request.param == "inline":
         return InlineExecutor(max_parallel=2)
-    return LocalExecutor(preload=["mcp_automl.worker.main"], max_parallel=2)
+    return LocalExecutor(max_parallel=2)
 
 
 async def test_measurements_come_in_order_and_then_the_end(

@@ -1,0 +1,12 @@
+"""No tracker: for tests, and for whoever wants none."""
+
+from collections.abc import Sequence
+
+from mcp_automl.ports import TrackingEntry
+
+
+class NullTracker:
+    """Forgets what it is told."""
+
+    async def deliver(self, entries: Sequence[TrackingEntry]) -> None:
+        """Takes everything and does nothing."""
