@@ -1,10 +1,13 @@
 """What holds for every test: one backend, nothing blocks the event loop, no real workspace."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
+
+from mcp_automl.trackers.connection import connect
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +29,19 @@ def no_real_workspace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MCP_AUTOML_HOME", str(tmp_path / "workspace"))
     for name in ("MCP_AUTOML_CONFIG", "MLFLOW_TRACKING_URI", "MCP_AUTOML_MAX_PARALLEL_TRIALS"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with its schema, which takes seconds to make; copy it, do not use it."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    connect(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def mlflow_uri(empty_mlflow_database: Path, tmp_path: Path) -> str:
+    """An MLflow store of this test's own."""
+    path = tmp_path / "mlflow.db"
+    shutil.copy(empty_mlflow_database, path)
+    return f"sqlite:///{path}"

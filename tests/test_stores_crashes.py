@@ -176,3 +176,22 @@ async def test_a_process_is_dead_before_its_attempt_is_closed(tmp_path: Path) ->
     second = real_pair(path)
     await second.store.recover()
     assert [process.pid for process in second.killed] == [1000]
+
+
+async def test_an_epoch_that_optuna_was_not_told_of_is_told_by_recovery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.db"
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Doomed))
+    first = real_pair(path)
+    study = await first.started()
+    trial = (await first.attempted(study)).trial
+    monkeypatch.setattr(Doomed, "commits", 1)
+    with pytest.raises(Killed):
+        await first.measure(study, trial, {1: 0.1})
+    monkeypatch.setattr(Doomed, "commits", 10**9)
+    assert intermediate_values(path) == {}
+
+    await real_pair(path).store.recover()
+
+    assert intermediate_values(path) == {1: 0.1}

@@ -64,7 +64,7 @@ def make_sampler(
         n_startup_trials=STARTUP_TRIALS,
         multivariate=False,
         constant_liar=constant_liar,
-        seed=random.Random(f"{seed}").getrandbits(32),
+        seed=random.Random(f"{seed}:{trials}").getrandbits(32),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a tracker is to be told, gathered by run: an epoch's entry costs a round trip, a batch one."""
+"""What a tracker is to be told, gathered by run: a request costs as much as a hundred metrics."""
 
 import math
 from collections.abc import Iterable, Mapping

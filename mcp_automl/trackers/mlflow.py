@@ -18,7 +18,7 @@ migration of its database; both are part of the first delivery.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -125,7 +125,7 @@ class MlflowTracker:
         # Deleted ones too: what somebody has deleted must not rise again.
         found = client.search_runs(
             [self._experiment(client, batch.model)],
-            f"tags.`{KEY}` = '{key}'",
+            f'tags.`{KEY}` = "{key}"',
             run_view_type=ViewType.ALL,
             max_results=1,
         )
@@ -160,7 +160,7 @@ class MlflowTracker:
 
     def _create_experiment(self, client: "MlflowClient", name: str) -> str:
         path = sqlite_path(self._uri)
-        # MLflow's own default is a folder in whatever the working directory is; a server knows best.
+        # MLflow's default is a folder wherever this process happens to work; a server knows best.
         location = None if path is None else (path.parent / "mlflow-artifacts" / name).as_uri()
         return client.create_experiment(name, artifact_location=location)
 
@@ -206,7 +206,7 @@ def milliseconds(at: float) -> int:
     return round(at * 1000)
 
 
-def last_epoch(client: "MlflowClient", run_id: str, names: Sequence[str] | dict[str, float]) -> int:
+def last_epoch(client: "MlflowClient", run_id: str, names: Iterable[str]) -> int:
     """The last epoch of which one of these metrics is known; 0 if none is."""
     known = (point.step for name in names for point in client.get_metric_history(run_id, name))
     return max(known, default=0)
