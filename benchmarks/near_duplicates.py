@@ -1,8 +1,8 @@
 """Do trials in flight at the same time try nearly the same? `python -m benchmarks.near_duplicates`
 
 Simulated studies run through the product's store, three trials in flight, once with the sampler
-reckoning with what still runs (`constant_liar`) and once without. A new trial is a near-duplicate of
-one in flight if both have the same batch size and epochs and learning rates within 10 %.
+reckoning with what still runs (`constant_liar`) and once without. A new trial is a near-duplicate
+of one in flight if both have the same batch size and epochs and learning rates within 10 %.
 
 The goal: at most a tenth as many with `constant_liar` as without.
 """

@@ -1,9 +1,9 @@
 """How well three slots are used: 12 trials of a trainer that only waits 1 s, everything else real.
 
-Prints ideal over real time (goal 0.90), and the gap between one trial's last line and the first line
-of the next one's trainer in the same slot (goal under 0.10 s), with torch loaded in the workers'
-parent. Real are the database, the sampler, the pruner, MLflow and the processes. Counted from the
-first trial's first line, because loading torch once is not a trial's cost.
+Prints ideal over real time (goal 0.90), and the gap between one trial's last line and the first
+line of the next one's trainer in the same slot (goal under 0.10 s), with torch loaded in the
+workers' parent. Real are the database, the sampler, the pruner, MLflow and the processes. Counted
+from the first trial's first line, because loading torch once is not a trial's cost.
 
     python -m benchmarks.utilization [trials]
 """

@@ -1,8 +1,8 @@
 """`mcp-automl` and `python -m mcp_automl`.
 
-`serve` takes a lane of its own: a client waits for its first answer, so nothing is imported that the
-answer does not need, and the collector rests while a few thousand schema objects are built (a quarter
-of the start-up otherwise).
+`serve` takes a lane of its own: a client waits for its first answer, so nothing is imported that
+the answer does not need, and the collector rests while a few thousand schema objects are built (a
+quarter of the start-up otherwise).
 """
 
 import gc

@@ -1,4 +1,4 @@
-"""What the use cases answer, complete and in domain words; texts and schemas are made from these."""
+"""What the use cases answer, in domain words; texts and schemas are made from these."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

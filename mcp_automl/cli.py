@@ -1,4 +1,4 @@
-"""The command line: everything a chat client can do, without one, and the two background processes."""
+"""The command line: what a chat client can do, without one, and the two processes behind it."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""A chat client without the chat: a real MCP client that tunes a model through the server's tools."""
+"""A chat client without the chat: a real MCP client that tunes a model through the tools."""
 
 import os
 import sys
@@ -24,7 +24,8 @@ async def run_demo(console: Console, model: str, n_trials: int) -> int:
         command=sys.executable, args=["-P", "-m", "mcp_automl", "serve"], env=dict(os.environ)
     )
     name = study_name(model)
-    console.print(f'[bold]You:[/bold] "Optimize hyperparameters for {model} with {n_trials} trials"')
+    wish = f"Optimize hyperparameters for {model} with {n_trials} trials"
+    console.print(f'[bold]You:[/bold] "{wish}"')
     async with Client(server) as client:
         chat = _Chat(client, console)
         start = {"study_name": name, "model_type": model, "n_trials": n_trials}

@@ -1,6 +1,5 @@
 """What is installed, which devices there are, and how the workspace is, in one table."""
 
-import os
 import platform
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from mcp_automl.catalog import Catalog
 from mcp_automl.composition import describe_devices
 from mcp_automl.domain.errors import AutomlError, TrainerUnavailable
 from mcp_automl.launcher import Launcher
+from mcp_automl.service import SILENCE_SECONDS
 from mcp_automl.settings import Settings, config_file
 from mcp_automl.stores.registry import SqliteRegistry
 
@@ -84,5 +84,5 @@ def _workspace(settings: Settings) -> Iterator[Finding]:
         yield "orchestrator", True, f"starting; log: {settings.orchestrator_log}"
     else:
         age = time.time() - sign.alive_at
-        where = f"pid {sign.pid} on {sign.host}" if sign.host != os.uname().nodename else f"pid {sign.pid}"
-        yield "orchestrator", age < 15, f"{where}, last sign of life {age:.0f} s ago"
+        where = f"pid {sign.pid} on {sign.host}"
+        yield "orchestrator", age < SILENCE_SECONDS, f"{where}, last sign of life {age:.0f} s ago"

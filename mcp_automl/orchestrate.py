@@ -1,8 +1,9 @@
 """The orchestrator's process: one per workspace, with a lock, a log, and several lives.
 
-The lock is held for as long as the process may write. To leave when idle it releases the lock, looks
-for work once more, and takes the lock again if there is any: a study stored before the release is
-seen here, and whoever stores one after it finds the lock free and starts another orchestrator.
+The lock is held for as long as the process may write. To leave when idle it releases the lock,
+looks for work once more, and takes the lock again if there is any: a study stored before the
+release is seen here, and whoever stores one after it finds the lock free and starts another
+orchestrator.
 
 An unexpected error ends one life: it is logged, and the next life recovers everything from the
 database. Several such ends in a row end the process; the next tool call starts a new one.
@@ -19,7 +20,7 @@ from filelock import FileLock, Timeout
 from mcp_automl.settings import Settings
 
 LOCK_SECONDS = 2.0
-"""Longer than any probe of the lock lasts, so that a starting orchestrator is not put off by one."""
+"""Longer than any probe of the lock lasts: one must not put off a starting orchestrator."""
 
 LIVES = 5
 REBIRTH_SECONDS = 5.0

@@ -1,8 +1,8 @@
 """One study at work: performs its run's commands in order and feeds their results back as events.
 
 Every event of a study passes through one queue and one task, so that the commands it leads to are
-performed before the next one is looked at. What takes long happens elsewhere: trainings in their own
-tasks, Optuna in the store's thread.
+performed before the next one is looked at. What takes long happens elsewhere: trainings in their
+own tasks, Optuna in the store's thread.
 """
 
 import logging

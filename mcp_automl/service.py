@@ -290,10 +290,8 @@ class Service:
             return []
         words = self._launcher.last_words() or "(nothing)"
         log = self._settings.orchestrator_log
-        return [
-            f"the orchestrator has given no sign of life for {seconds:.0f} s; "
-            f"the last line of {log}: {words}"
-        ]
+        silence = f"the orchestrator has given no sign of life for {seconds:.0f} s"
+        return [f"{silence}; the last line of {log}: {words}"]
 
     def _other_settings(self, holding: Mapping[str, str]) -> list[str]:
         ours = self._settings.as_environment()

@@ -75,7 +75,7 @@ async def _run_study(workspace: Workspace) -> Finished:
 
 async def _orchestrator(workspace: Workspace) -> psutil.Process:
     with anyio.fail_after(30):
-        while not workspace.rows("SELECT pid FROM automl_orchestrator"):
+        while not workspace.rows("SELECT pid FROM automl_orchestrator"):  # noqa: ASYNC110
             await anyio.sleep(0.05)
     return workspace.orchestrator()
 

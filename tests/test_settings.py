@@ -1,4 +1,4 @@
-"""Settings come from the environment and from the operator's file, never from a working directory."""
+"""Settings come from the environment and the operator's file, never from a working directory."""
 
 from pathlib import Path
 

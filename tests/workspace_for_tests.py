@@ -1,4 +1,4 @@
-"""A real workspace, driven as a chat client drives it: servers over stdio, everything else detached."""
+"""A real workspace, driven as a chat client drives it: servers over stdio, the rest detached."""
 
 import os
 import sqlite3

@@ -205,6 +205,6 @@ def check_budget(cost_budget_usd: float | None) -> None:
     if cost_budget_usd is None or (math.isfinite(cost_budget_usd) and cost_budget_usd > 0):
         return
     raise InvalidRequest(
-        f"cost_budget_usd must be a positive number of dollars such as 0.50, not {cost_budget_usd}; "
-        "leave it out for no ceiling"
+        f"cost_budget_usd must be a positive number of dollars such as 0.50, not "
+        f"{cost_budget_usd}; leave it out for no ceiling"
     )

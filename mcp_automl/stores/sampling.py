@@ -1,8 +1,7 @@
 """How trials are suggested: TPE that reckons with what is still running, in Optuna's words."""
 
 import random
-from typing import Any
-from typing import assert_never
+from typing import Any, assert_never
 
 import optuna
 from optuna.distributions import (
