@@ -22,9 +22,10 @@ import anyio
 from anyio import to_thread
 
 from mcp_automl.domain.events import Outcome, Record
+from mcp_automl.domain.jobs import AttemptStart, ProcessRef, Slot
 from mcp_automl.domain.space import Categorical, Float, Int, Params, SearchSpace
 from mcp_automl.domain.study import Measurement, Objective, Study, StudyConfig, TrialState
-from mcp_automl.ports import AttemptStart, ProcessRef, Slot, Suggestion
+from mcp_automl.ports import Suggestion
 from mcp_automl.stores.optuna import OptunaStore
 from mcp_automl.stores.registry import SqliteRegistry
 
@@ -165,6 +166,6 @@ async def main(studies: int, n_trials: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Near-duplicates among trials in flight.")
     parser.add_argument("--studies", type=int, default=20)
-    parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--trials", type=int, default=20)
     arguments = parser.parse_args()
     anyio.run(main, arguments.studies, arguments.trials)

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 
 from mcp_automl.domain.errors import InvalidRequest, TrainerUnavailable
+from mcp_automl.domain.jobs import TrainerRef
 from mcp_automl.domain.space import Categorical, Float, Int, Parameter, SearchSpace, Value
 from mcp_automl.domain.study import Objective, StudyConfig, check_epochs_max
-from mcp_automl.ports import TrainerRef
 from trainers import contract
 from trainers.specs import BUILT_IN
 

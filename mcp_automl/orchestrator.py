@@ -22,17 +22,10 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from mcp_automl.domain.errors import TrackerUnavailable
 from mcp_automl.domain.events import Ticked
+from mcp_automl.domain.jobs import NoSlot, TrainerRef
 from mcp_automl.domain.study import Study
 from mcp_automl.performer import Clocks, Folders, StudyPerformer
-from mcp_automl.ports import (
-    Changes,
-    Executor,
-    NoSlot,
-    OrchestratorSign,
-    StudyStore,
-    Tracker,
-    TrainerRef,
-)
+from mcp_automl.ports import Changes, Executor, OrchestratorSign, StudyStore, Tracker
 
 BEAT_SECONDS = 2.0
 TICK_SECONDS = 0.25

@@ -35,19 +35,10 @@ from mcp_automl.domain.events import (
     Suggested,
     TrialEnded,
 )
+from mcp_automl.domain.jobs import AttemptStart, Ended, Job, Need, Slot, TrainerRef
 from mcp_automl.domain.run import StudyRun
 from mcp_automl.domain.study import Measurement, Study, StudyState
-from mcp_automl.ports import (
-    Attempt,
-    AttemptStart,
-    Ended,
-    Executor,
-    Job,
-    Need,
-    Slot,
-    StudyStore,
-    TrainerRef,
-)
+from mcp_automl.ports import Attempt, Executor, StudyStore
 
 logger = logging.getLogger(__name__)
 

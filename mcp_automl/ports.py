@@ -9,12 +9,22 @@ side, the only one that writes trials; its calls may take long and are awaited.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from mcp_automl.domain.events import Outcome, Record
+from mcp_automl.domain.jobs import (
+    AttemptStart,
+    Job,
+    Need,
+    NoSlot,
+    Prepared,
+    ProcessRef,
+    Slot,
+    TrainerRef,
+    Word,
+)
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import (
     History,
@@ -25,6 +35,7 @@ from mcp_automl.domain.study import (
     Trial,
     TrialState,
 )
+from mcp_automl.domain.tracking import TrackingEntry
 
 # --- the database, seen from a tool call -------------------------------------------------------
 
@@ -105,55 +116,6 @@ class Suggestion:
     params: Params
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessRef:
-    """A worker's process, told apart from a later one with the same pid."""
-
-    pid: int
-    """Also its process group."""
-    started: float
-    """The process's start time as the operating system gives it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptStart:
-    """What is known of an attempt before its first epoch."""
-
-    trial: int
-    slot: "Slot"
-    process: ProcessRef
-    at: float
-    """Wall clock."""
-
-
-class EntryKind(Enum):
-    """What a tracker is told."""
-
-    STUDY_STARTED = "study_started"
-    TRIAL_STARTED = "trial_started"
-    MEASURED = "measured"
-    TRIAL_ENDED = "trial_ended"
-    STUDY_ENDED = "study_ended"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackingEntry:
-    """One thing for the tracker, waiting on disk until it is delivered."""
-
-    kind: EntryKind
-    study: str
-    model: str
-    at: float
-    """Wall clock seconds."""
-    trial: int | None = None
-    params: Params = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    epoch: int = 0
-    state: str = ""
-    """What a trial or study ended as."""
-
-
 class StudyStore(Protocol):
     """Where trials are asked for, reported and told; one orchestrator at a time owns it."""
 
@@ -209,84 +171,6 @@ class Changes(Protocol):
 
 
 # --- where jobs run ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
-    """What a job asks of a slot."""
-
-    gpu_memory_gb: float = 0.0
-    alone: bool = False
-    """Whether nothing else may use the device."""
-    trainer: str = ""
-    """Whose measured peak counts in place of `gpu_memory_gb` once there is one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """The right to run one job on a device, or on a share of one."""
-
-    id: str
-    device: str
-    """As the trainer's library names it in the worker: `cpu`, `cuda`, `mps`."""
-    label: str
-    """As people name it: `cuda:0`, `cpu`."""
-    threads: int
-    usd_per_hour: float
-    shared: bool = False
-    """Whether other jobs may use the same device."""
-    visible_device: str | None = None
-    """The GPU's UUID, the only one its job may see; None for the CPU."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoSlot:
-    """Why no slot is free for this need now."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainerRef:
-    """Where a trainer's code is."""
-
-    name: str
-    module: str
-    gpu_memory_gb: float = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One training to be run in a slot."""
-
-    trainer: TrainerRef
-    params: Params
-    """Everything the trainer's `Config` gets."""
-    workdir: Path
-    data_dir: Path
-    seed: int
-    log: Path
-    """Where the process's stdout and stderr go."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """The data set a study will use."""
-
-    arguments: Params
-    description: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """A job's last word, or what its silence meant."""
-
-    outcome: Outcome
-    reason: str = ""
-
-
-Word: TypeAlias = Measurement | Ended
-"""What comes from a job: measurements, each of which wants a reply, and then one `Ended`."""
 
 
 class Attempt(Protocol):

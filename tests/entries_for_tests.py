@@ -1,6 +1,6 @@
 """What a store writes down for a tracker about a study of one trial, at fixed times."""
 
-from mcp_automl.ports import EntryKind, TrackingEntry
+from mcp_automl.domain.tracking import EntryKind, TrackingEntry
 
 NEW_YEAR = 1_767_225_600.0
 

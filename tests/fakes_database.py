@@ -6,14 +6,10 @@ from dataclasses import dataclass, field, replace
 import anyio
 
 from mcp_automl.domain.events import Outcome, Record
+from mcp_automl.domain.jobs import AttemptStart, ProcessRef
 from mcp_automl.domain.study import Measurement, Study, Trial, TrialState
-from mcp_automl.ports import (
-    AttemptStart,
-    EntryKind,
-    OrchestratorSign,
-    ProcessRef,
-    TrackingEntry,
-)
+from mcp_automl.domain.tracking import EntryKind, TrackingEntry
+from mcp_automl.ports import OrchestratorSign
 
 
 @dataclass(slots=True)

@@ -9,8 +9,18 @@ import anyio
 
 from mcp_automl.domain.errors import TrainerUnavailable
 from mcp_automl.domain.events import Outcome
+from mcp_automl.domain.jobs import (
+    Ended,
+    Job,
+    Need,
+    NoSlot,
+    Prepared,
+    ProcessRef,
+    Slot,
+    TrainerRef,
+    Word,
+)
 from mcp_automl.domain.study import Measurement
-from mcp_automl.ports import Ended, Job, Need, NoSlot, Prepared, ProcessRef, Slot, TrainerRef, Word
 
 
 def accuracy(epoch: int) -> Measurement:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from mcp_automl.domain.budget import ORPHAN_SECONDS
 from mcp_automl.domain.errors import NameTaken, StudyNotFound
 from mcp_automl.domain.events import Outcome, Record
+from mcp_automl.domain.jobs import AttemptStart
 from mcp_automl.domain.space import Categorical, Params, Value
 from mcp_automl.domain.study import (
     History,
@@ -24,14 +25,8 @@ from mcp_automl.domain.study import (
     TrialState,
     Waiting,
 )
-from mcp_automl.ports import (
-    AttemptStart,
-    EntryKind,
-    OrchestratorSign,
-    Progress,
-    Suggestion,
-    TrackingEntry,
-)
+from mcp_automl.domain.tracking import EntryKind, TrackingEntry
+from mcp_automl.ports import OrchestratorSign, Progress, Suggestion
 from tests.fakes_database import FakeAttempt, FakeDatabase, FakeTrial
 
 

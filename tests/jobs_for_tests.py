@@ -9,9 +9,10 @@ from pathlib import Path
 import psutil
 from anyio import to_thread
 
+from mcp_automl.domain.jobs import Ended, Job, Need, Slot, TrainerRef, Word
 from mcp_automl.domain.study import Measurement
 from mcp_automl.executors.processes import is_running
-from mcp_automl.ports import Attempt, Ended, Executor, Job, Need, Slot, TrainerRef, Word
+from mcp_automl.ports import Attempt, Executor
 
 FAKE = TrainerRef(name="fake", module="tests.trainers_for_tests")
 

@@ -9,23 +9,17 @@ from tempfile import TemporaryDirectory
 from typing import cast
 
 from mcp_automl.domain.events import Outcome, Record
+from mcp_automl.domain.jobs import AttemptStart, ProcessRef, Slot
 from mcp_automl.domain.space import Categorical, Float, Int, SearchSpace
 from mcp_automl.domain.study import Measurement, Objective, Study, StudyConfig, TrialState
-from mcp_automl.ports import (
-    AttemptStart,
-    OrchestratorSign,
-    ProcessRef,
-    Slot,
-    StudyRegistry,
-    StudyStore,
-    Suggestion,
-    TrackingEntry,
-)
+from mcp_automl.domain.tracking import TrackingEntry
+from mcp_automl.ports import OrchestratorSign, StudyRegistry, StudyStore, Suggestion
 from mcp_automl.stores.database import Database
 from mcp_automl.stores.engine import open_storage
 from mcp_automl.stores.optuna import OptunaStore
 from mcp_automl.stores.registry import SqliteRegistry
-from tests.fakes_store import FakeDatabase, FakeRegistry, FakeStore
+from tests.fakes_database import FakeDatabase
+from tests.fakes_store import FakeRegistry, FakeStore
 
 NOW = 1_800_000_000.0
 HOURLY = 3.6

@@ -13,9 +13,9 @@ import psutil
 import pytest
 from anyio import fail_after
 
+from mcp_automl.domain.jobs import ProcessRef
 from mcp_automl.executors.local import LocalExecutor
 from mcp_automl.executors.processes import kill_leftover
-from mcp_automl.ports import ProcessRef
 from tests.jobs_for_tests import (
     fake_job,
     going,

@@ -10,10 +10,10 @@ import pytest
 from anyio import fail_after
 
 from mcp_automl.domain.events import Outcome
+from mcp_automl.domain.jobs import Ended, Need
 from mcp_automl.domain.study import Measurement
 from mcp_automl.executors import devices
 from mcp_automl.executors.local import CUDA_CONTEXT_GB, LocalExecutor
-from mcp_automl.ports import Ended, Need
 from tests.jobs_for_tests import (
     FAKE,
     end_of,

@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
 from mcp_automl.domain.errors import TrackerUnavailable
-from mcp_automl.ports import TrackingEntry
+from mcp_automl.domain.tracking import TrackingEntry
 from mcp_automl.trackers import connection
 from mcp_automl.trackers.mlflow import MlflowTracker
 from tests.entries_for_tests import (

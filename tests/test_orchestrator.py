@@ -13,10 +13,12 @@ import pytest
 
 from mcp_automl.domain.errors import TrackerUnavailable, TrainerUnavailable
 from mcp_automl.domain.events import Outcome
+from mcp_automl.domain.jobs import Ended, TrainerRef
 from mcp_automl.domain.study import StudyConfig, StudyState, TrialState
+from mcp_automl.domain.tracking import EntryKind, TrackingEntry
 from mcp_automl.orchestrator import Orchestrator
 from mcp_automl.performer import Clocks, Folders
-from mcp_automl.ports import Ended, EntryKind, OrchestratorSign, TrackingEntry, TrainerRef
+from mcp_automl.ports import OrchestratorSign
 from tests.fakes_database import FakeDatabase
 from tests.fakes_executor import FakeExecutor
 from tests.fakes_store import FakeChanges, FakeRegistry, FakeStore

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from mcp_automl.domain.budget import Prices
+from mcp_automl.domain.jobs import Need, NoSlot, Slot
 from mcp_automl.executors import devices
 from mcp_automl.executors.devices import Device, DeviceLost, discover, free_memory_gb, visible
 from mcp_automl.executors.slots import Free, SlotTable
-from mcp_automl.ports import Need, NoSlot, Slot
 from tests.nvml_for_tests import FakeGpu, FakeNotSupported, FakeNvml, FakeNvmlError
 
 GIB = 2**30

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import pytest
 
 from mcp_automl.domain.events import Outcome, Record
+from mcp_automl.domain.jobs import ProcessRef
 from mcp_automl.domain.study import Study, StudyState, TrialState
-from mcp_automl.ports import EntryKind, ProcessRef
+from mcp_automl.domain.tracking import EntryKind
 from mcp_automl.stores.optuna import OptunaStore
 from tests.stores_for_tests import CONFIG, SIGN, Pair, real_pair
 

@@ -9,9 +9,9 @@ import signal
 from collections.abc import AsyncIterator, Callable
 
 from mcp_automl.domain.events import Outcome
+from mcp_automl.domain.jobs import Ended, ProcessRef, Word
 from mcp_automl.domain.study import Measurement
 from mcp_automl.executors.child import UNKNOWN_EXIT_CODE, Child
-from mcp_automl.ports import Ended, ProcessRef, Word
 from mcp_automl.worker.wire import Ending, LastWord, Measured, Message
 
 

@@ -26,8 +26,8 @@ from typing import Any, NoReturn, TypeAlias
 import anyio
 from anyio import to_thread
 
+from mcp_automl.domain.jobs import ProcessRef
 from mcp_automl.executors.processes import kill_leftover, process_ref, signal_group, sweep_group
-from mcp_automl.ports import ProcessRef
 from mcp_automl.worker.wire import GO, STOP, Lines, Message, decode
 
 UNKNOWN_EXIT_CODE = 255

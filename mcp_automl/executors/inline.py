@@ -19,11 +19,7 @@ from anyio.abc import TaskGroup
 from mcp_automl.domain.budget import Prices
 from mcp_automl.domain.errors import TrainerUnavailable
 from mcp_automl.domain.events import Outcome
-from mcp_automl.domain.study import Measurement
-from mcp_automl.executors.devices import Device
-from mcp_automl.executors.slots import SlotTable
-from mcp_automl.ports import (
-    Attempt,
+from mcp_automl.domain.jobs import (
     Ended,
     Job,
     Need,
@@ -34,6 +30,10 @@ from mcp_automl.ports import (
     TrainerRef,
     Word,
 )
+from mcp_automl.domain.study import Measurement
+from mcp_automl.executors.devices import Device
+from mcp_automl.executors.slots import SlotTable
+from mcp_automl.ports import Attempt
 from mcp_automl.worker import training
 from mcp_automl.worker.training import Assignment
 from mcp_automl.worker.wire import Ending, LastWord, Measured, Ready

@@ -26,12 +26,13 @@ from anyio.abc import TaskGroup
 
 from mcp_automl.domain.budget import Prices
 from mcp_automl.domain.errors import TrainerUnavailable
+from mcp_automl.domain.jobs import Job, Need, NoSlot, Prepared, Slot, TrainerRef
 from mcp_automl.executors import devices as found
 from mcp_automl.executors.attempt import LocalAttempt
 from mcp_automl.executors.child import Child, Context, Started, start_process
 from mcp_automl.executors.devices import Device, DeviceLost, Nvml
 from mcp_automl.executors.slots import Free, SlotTable
-from mcp_automl.ports import Attempt, Job, Need, NoSlot, Prepared, Slot, TrainerRef
+from mcp_automl.ports import Attempt
 from mcp_automl.worker import main as worker
 from mcp_automl.worker.training import Assignment
 from mcp_automl.worker.wire import LastWord, Message, Ready

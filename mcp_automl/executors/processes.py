@@ -7,7 +7,7 @@ import time
 
 import psutil
 
-from mcp_automl.ports import ProcessRef
+from mcp_automl.domain.jobs import ProcessRef
 
 SAME_START = 1.0
 """Seconds by which a start time may differ: it follows from the boot time, which clocks adjust."""

@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mcp_automl.domain.budget import Prices
+from mcp_automl.domain.jobs import Need, NoSlot, Slot
 from mcp_automl.executors.devices import Device
-from mcp_automl.ports import Need, NoSlot, Slot
 
 USABLE = 0.9
 """The part of a GPU that an empty one is sure to offer; a larger need is taken to be that much."""

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mcp_automl.domain.events import Outcome, Record
+from mcp_automl.domain.jobs import AttemptStart, ProcessRef
 from mcp_automl.domain.study import TrialState, Waiting
-from mcp_automl.ports import AttemptStart, ProcessRef
 
 LOST = "lost"
 """The outcome of an attempt whose orchestrator vanished before it was closed."""

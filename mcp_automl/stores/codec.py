@@ -15,7 +15,7 @@ from mcp_automl.domain.space import (
     Value,
 )
 from mcp_automl.domain.study import Objective, StudyConfig
-from mcp_automl.ports import EntryKind, TrackingEntry
+from mcp_automl.domain.tracking import EntryKind, TrackingEntry
 
 Json: TypeAlias = "str | int | float | bool | None | list[Json] | dict[str, Json]"
 

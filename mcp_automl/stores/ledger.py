@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mcp_automl.domain.events import Outcome, Record
+from mcp_automl.domain.jobs import AttemptStart
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import History, Measurement, Study, StudyState, TrialState, Waiting
-from mcp_automl.ports import AttemptStart, OrchestratorSign, TrackingEntry
+from mcp_automl.domain.tracking import TrackingEntry
+from mcp_automl.ports import OrchestratorSign
 from mcp_automl.stores import attempts, codec, outbox, studies, trials
 from mcp_automl.stores.database import Database
 

@@ -26,15 +26,11 @@ from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
 
 from mcp_automl.domain.events import Outcome, Record
+from mcp_automl.domain.jobs import AttemptStart, ProcessRef
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import History, Measurement, Study, StudyState, TrialState
-from mcp_automl.ports import (
-    AttemptStart,
-    OrchestratorSign,
-    ProcessRef,
-    Suggestion,
-    TrackingEntry,
-)
+from mcp_automl.domain.tracking import TrackingEntry
+from mcp_automl.ports import OrchestratorSign, Suggestion
 from mcp_automl.stores.database import Database
 from mcp_automl.stores.engine import Engine
 from mcp_automl.stores.ledger import Ledger

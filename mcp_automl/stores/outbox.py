@@ -4,9 +4,10 @@ import sqlite3
 from collections.abc import Sequence
 
 from mcp_automl.domain.events import Record
+from mcp_automl.domain.jobs import AttemptStart
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Measurement, Study, StudyState
-from mcp_automl.ports import AttemptStart, EntryKind, TrackingEntry
+from mcp_automl.domain.tracking import EntryKind, TrackingEntry
 from mcp_automl.stores import codec
 
 

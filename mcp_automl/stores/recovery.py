@@ -15,7 +15,7 @@ Every step leaves one of these states or none, so recovery may be killed and rep
 from collections.abc import Callable
 
 from mcp_automl.domain.budget import ORPHAN_SECONDS
-from mcp_automl.ports import ProcessRef
+from mcp_automl.domain.jobs import ProcessRef
 from mcp_automl.stores.engine import Engine
 from mcp_automl.stores.ledger import Ledger
 

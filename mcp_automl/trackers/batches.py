@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mcp_automl.domain.space import Value
-from mcp_automl.ports import EntryKind, TrackingEntry
+from mcp_automl.domain.tracking import EntryKind, TrackingEntry
 
 ENDINGS = (EntryKind.TRIAL_ENDED, EntryKind.STUDY_ENDED)
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from mcp_automl.ports import TrackingEntry
+from mcp_automl.domain.tracking import TrackingEntry
 from mcp_automl.trackers.batches import Batch, batches
 from mcp_automl.trackers.connection import connect, sqlite_path, unavailable
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mcp_automl.ports import TrackingEntry
+from mcp_automl.domain.tracking import TrackingEntry
 
 
 class NullTracker:

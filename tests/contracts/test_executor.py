@@ -8,10 +8,10 @@ from anyio import fail_after
 
 from mcp_automl.domain.errors import TrainerUnavailable
 from mcp_automl.domain.events import Outcome
+from mcp_automl.domain.jobs import Ended, Need, NoSlot, Slot, TrainerRef
 from mcp_automl.domain.study import Measurement
 from mcp_automl.executors.inline import InlineExecutor
 from mcp_automl.executors.local import LocalExecutor
-from mcp_automl.ports import Ended, Need, NoSlot, Slot, TrainerRef
 from tests.jobs_for_tests import (
     FAKE,
     end_of,

@@ -7,18 +7,16 @@ from pathlib import Path
 import pytest
 
 from mcp_automl.domain.events import Outcome, Record
-from mcp_automl.domain.study import Measurement, StudyState, TrialState, Waiting
-from mcp_automl.ports import EntryKind
+from mcp_automl.domain.study import Measurement, StudyState, TrialState
+from mcp_automl.domain.tracking import EntryKind
 from tests.stores_for_tests import (
     CONFIG,
     NOW,
-    SIGN,
     SPACE,
     Pair,
     fake_pair,
     measurement,
     real_pair,
-    start,
 )
 
 pytestmark = pytest.mark.anyio
@@ -292,127 +290,6 @@ async def test_a_trial_without_a_value_cannot_be_complete(pair: Pair) -> None:
         )
 
     assert pair.registry.trial(study, trial).state is TrialState.RUNNING
-
-
-# --- history -----------------------------------------------------------------------------------
-
-
-async def test_history_counts_trials_and_money(pair: Pair) -> None:
-    study = await pair.started()
-    await pair.completed(study, 0.5, cost=0.25)
-    trial = (await pair.attempted(study)).trial
-    pruned = Record(trial, TrialState.PRUNED, 0.1, 0.5, "cost budget")
-    await pair.store.record(study, pruned, Outcome.STOPPED)
-    await pair.failed(study, "boom")
-
-    history = await pair.store.open(study)
-
-    assert history.counted == 2
-    assert history.spent_usd == pytest.approx(0.76)
-    assert history.waiting == {}
-
-
-async def test_history_has_the_failures_since_the_last_success(pair: Pair) -> None:
-    study = await pair.started()
-    for reason in ("old", None, "first", "second"):
-        pair.pass_time(1)
-        await (pair.completed(study, 0.5) if reason is None else pair.failed(study, reason))
-
-    assert (await pair.store.open(study)).failures == ("first", "second")
-
-
-@pytest.mark.parametrize(
-    ("attempts", "expected"),
-    [
-        ([(Outcome.KILLED, ())], Waiting(epoch=0, barren=1)),
-        ([(Outcome.KILLED, (1, 2))], Waiting(epoch=2, barren=0)),
-        ([(Outcome.KILLED, (1,)), (Outcome.KILLED, ())], Waiting(epoch=1, barren=1)),
-        ([(Outcome.KILLED, (1,)), (Outcome.KILLED, (1,))], Waiting(epoch=1, barren=1)),
-        ([(Outcome.KILLED, ()), (Outcome.STOPPED, ())], Waiting(epoch=0, barren=1)),
-        ([(Outcome.KILLED, ()), (Outcome.STOPPED, (1,))], Waiting(epoch=1, barren=0)),
-    ],
-)
-async def test_history_counts_attempts_without_a_new_epoch(
-    pair: Pair, attempts: list[tuple[Outcome, tuple[int, ...]]], expected: Waiting
-) -> None:
-    study = await pair.started()
-    for outcome, epochs in attempts:
-        await pair.interrupted(study, outcome, *epochs)
-
-    assert (await pair.store.open(study)).waiting == {0: expected}
-
-
-async def test_history_knows_who_needs_a_device_alone(pair: Pair) -> None:
-    study = await pair.started()
-    await pair.interrupted(study, Outcome.OUT_OF_MEMORY, shared=True)
-    await pair.interrupted(study, Outcome.KILLED)
-
-    assert (await pair.store.open(study)).waiting[0].alone
-
-
-async def test_running_out_of_memory_alone_asks_for_nothing_more(pair: Pair) -> None:
-    study = await pair.started()
-    await pair.interrupted(study, Outcome.OUT_OF_MEMORY, shared=False)
-
-    assert not (await pair.store.open(study)).waiting[0].alone
-
-
-# --- recovery ----------------------------------------------------------------------------------
-
-
-async def test_recovery_ends_processes_and_sets_their_trials_waiting(pair: Pair) -> None:
-    study = await pair.started()
-    first, second = await pair.attempted(study), await pair.attempted(study)
-    await pair.measure(study, first.trial, {1: 0.5})
-
-    await pair.store.recover()
-
-    assert [ref.pid for ref in pair.killed] == [start(0).process.pid, start(1).process.pid]
-    history = await pair.store.open(study)
-    assert history.waiting == {0: Waiting(epoch=1, barren=0), 1: Waiting(epoch=0, barren=1)}
-    assert [await pair.store.ask(study), await pair.store.ask(study)] == [first, second]
-
-
-@pytest.mark.parametrize(("later", "charged"), [(1000, 15), (12, 12)])
-async def test_a_lost_attempt_is_charged_to_its_last_sign_of_life(
-    pair: Pair, later: float, charged: float
-) -> None:
-    study = await pair.started()
-    await pair.attempted(study)
-    await pair.store.sign(replace(SIGN, alive_at=NOW + 10))
-    pair.pass_time(later)
-
-    await pair.store.recover()
-
-    assert (await pair.store.open(study)).spent_usd == pytest.approx(charged * 0.001)
-    entry = (await pair.entries())[-1]
-    assert (entry.state, entry.tags["reason"]) == (
-        "WAITING",
-        "interrupted: its orchestrator vanished",
-    )
-
-
-async def test_recovery_takes_back_a_trial_that_never_started(pair: Pair) -> None:
-    study = await pair.started()
-    suggestion = await pair.store.ask(study)
-
-    await pair.store.recover()
-
-    assert (await pair.store.open(study)).waiting == {}
-    assert await pair.store.ask(study) == suggestion
-
-
-async def test_recovering_twice_changes_nothing_more(pair: Pair) -> None:
-    study = await pair.started()
-    await pair.completed(study, 0.5)
-    await pair.attempted(study)
-    await pair.store.recover()
-    before = pair.registry.progress(study), await pair.entries()
-    pair.pass_time(100)
-
-    await pair.store.recover()
-
-    assert (pair.registry.progress(study), await pair.entries()) == before
 
 
 # --- outbox ------------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from copy import deepcopy
 
 import pytest
 
-from mcp_automl.ports import Tracker, TrackingEntry
+from mcp_automl.domain.tracking import TrackingEntry
+from mcp_automl.ports import Tracker
 from mcp_automl.trackers.mlflow import MlflowTracker
 from mcp_automl.trackers.null import NullTracker
 from tests.entries_for_tests import a_whole_life
