@@ -3,9 +3,14 @@
 Imports are inside the functions: a server must not load what only an orchestrator needs.
 """
 
+from typing import TYPE_CHECKING
+
 from mcp_automl.catalog import Catalog
 from mcp_automl.service import Service
 from mcp_automl.settings import Settings
+
+if TYPE_CHECKING:
+    from mcp_automl.ports import OrchestratorSign
 
 
 def build_service(settings: Settings | None = None) -> Service:
@@ -58,20 +63,16 @@ def _live(settings: Settings, catalog: Catalog) -> bool:
 
 async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
     import os
-    import socket
     import time
 
-    from mcp_automl import __version__
     from mcp_automl.executors.local import LocalExecutor
     from mcp_automl.executors.processes import kill_leftover
     from mcp_automl.orchestrator import Orchestrator
     from mcp_automl.performer import Clocks, Folders
-    from mcp_automl.ports import OrchestratorSign
     from mcp_automl.stores.optuna import OptunaStore
     from mcp_automl.stores.sqlite_changes import SqliteChanges
     from mcp_automl.trackers.mlflow import MlflowTracker
 
-    now = time.time()
     executor = LocalExecutor(
         preload=catalog.preload(),
         max_parallel=settings.max_parallel_trials,
@@ -87,15 +88,27 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
             trainer_of=catalog.reference,
             folders=Folders(studies=settings.studies_dir, data=settings.data_path),
             clocks=Clocks(monotonic=time.monotonic, wall=time.time),
-            sign=OrchestratorSign(
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                version=__version__,
-                started_at=now,
-                alive_at=now,
-                settings=settings.as_environment(),
-            ),
+            sign=_sign(settings),
             max_parallel=settings.max_parallel_trials,
             idle_seconds=settings.idle_seconds,
         )
         return await orchestrator.run()
+
+
+def _sign(settings: Settings) -> "OrchestratorSign":
+    import os
+    import socket
+    import time
+
+    from mcp_automl import __version__
+    from mcp_automl.ports import OrchestratorSign
+
+    now = time.time()
+    return OrchestratorSign(
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        version=__version__,
+        started_at=now,
+        alive_at=now,
+        settings=settings.as_environment(),
+    )

@@ -4,7 +4,6 @@ Every call returns within a fraction of a second: it reads the database or write
 it, and makes sure that an orchestrator lives where one is needed. Refused calls change nothing.
 """
 
-import re
 import time
 import zlib
 from collections.abc import Callable, Mapping
@@ -19,7 +18,7 @@ from mcp_automl.answers import (
     StudySummary,
 )
 from mcp_automl.domain import leaderboard
-from mcp_automl.domain.errors import InvalidRequest, NameTaken, NothingToShow, StudyNotFound
+from mcp_automl.domain.errors import InvalidRequest, NameTaken, StudyNotFound
 from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
 from mcp_automl.domain.study import (
     COUNTED,
@@ -34,9 +33,9 @@ from mcp_automl.domain.study import (
 )
 from mcp_automl.launcher import Launcher, Life
 from mcp_automl.ports import StudyRegistry
+from mcp_automl.refusals import checked_name, no_such_study, nothing_to_show, refuse_other_search
 from mcp_automl.settings import Settings
 
-NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 DEFAULT_TRIALS = 20
 DEFAULT_EPOCHS_MAX = 5
 MAX_TOP_K = 50
@@ -100,7 +99,7 @@ class Service:
             NameTaken: the name belongs to a study of another model, or to plain Optuna.
             TrainerUnavailable: the model's packages are not installed.
         """
-        existing = self._registry.find(_checked_name(name))
+        existing = self._registry.find(checked_name(name))
         if existing is None:
             try:
                 study = self._create(name, model or "mnist", n_trials, epochs_max, cost_budget_usd)
@@ -108,7 +107,7 @@ class Service:
             except NameTaken:
                 # Another server was first by milliseconds: then it is a study that exists.
                 existing = self._found(name)
-        _refuse_other_search(existing, model, epochs_max)
+        refuse_other_search(existing, model, epochs_max)
         return self._go_on(existing, n_trials, cost_budget_usd)
 
     def _create(
@@ -176,11 +175,10 @@ class Service:
         study = self._found(name)
         notes = self._wake(study) if study.state.should_run else ()
         progress = self._registry.progress(study)
-        parallel = self._settings.max_parallel_trials
         remaining = remaining_seconds(
             missing=study.config.n_trials - counted(progress.counts),
             finished_seconds=progress.finished_seconds,
-            parallel=parallel,
+            parallel=self._settings.max_parallel_trials,
         )
         goes_on = study.state.should_run
         return StudyStatus(
@@ -224,7 +222,7 @@ class Service:
         finished = self._registry.trials(study, COUNTED)
         ranked = leaderboard.top(finished, study.config.objective, top_k)
         if not ranked:
-            raise _nothing_to_show(study)
+            raise nothing_to_show(study)
         trials = tuple(self._registry.trial(study, trial.number) for trial in ranked)
         return Comparison(study=study, trials=trials)
 
@@ -238,7 +236,7 @@ class Service:
         study = self._found(name)
         trial = self._best(study)
         if trial is None:
-            raise _nothing_to_show(study)
+            raise nothing_to_show(study)
         return BestParams(study=study, trial=trial)
 
     def _best(self, study: Study) -> Trial | None:
@@ -263,7 +261,7 @@ class Service:
         study = self._registry.find(name)
         if study is None:
             raise StudyNotFound(
-                _no_such_study(name, [s.config.name for s in self._registry.studies()])
+                no_such_study(name, [s.config.name for s in self._registry.studies()])
             )
         return study
 
@@ -300,50 +298,3 @@ class Service:
             return []
         held = ", ".join(f"{k}={holding[k]}" for k in differing)
         return [f"the running orchestrator was started with other settings, which hold: {held}"]
-
-
-def _checked_name(name: str) -> str:
-    if not NAME.fullmatch(name) or name in {".", ".."}:
-        raise InvalidRequest(
-            f"{name[:80]!r} is no name for a study; use 1 to 64 letters, digits, dots, dashes or "
-            "underscores, such as mnist-opt-1"
-        )
-    return name
-
-
-def _refuse_other_search(study: Study, model: str | None, epochs_max: int | None) -> None:
-    config = study.config
-    if study.id < 0:
-        raise NameTaken(
-            f"{config.name!r} is a study made by plain Optuna and can only be read here; "
-            "choose another study_name"
-        )
-    if model is not None and model != config.model:
-        raise NameTaken(
-            f"{config.name!r} is a study of model {config.model!r}; choose another study_name for "
-            f"{model!r}, or leave model_type out to go on with it"
-        )
-    if epochs_max is not None and epochs_max != config.epochs_max:
-        raise InvalidRequest(
-            f"{config.name!r} searches up to epochs_max={config.epochs_max}, and its trials could "
-            f"not be compared with others; leave epochs_max out, or choose another study_name"
-        )
-
-
-def _no_such_study(name: str, names: list[str]) -> str:
-    shown = ", ".join(repr(known) for known in names[:10]) or "there are none yet"
-    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-    return (
-        f"there is no study named {name[:80]!r}; studies: {shown}{more}. "
-        "Call list_automl_studies to see them, or start_automl_study to begin one"
-    )
-
-
-def _nothing_to_show(study: Study) -> NothingToShow:
-    name = study.config.name
-    advice = (
-        f'call get_automl_study_status(study_name="{name}") and look again later'
-        if study.state.should_run
-        else f'call start_automl_study(study_name="{name}") to go on with it'
-    )
-    return NothingToShow(f"study {name!r} has no finished trial with a value yet; {advice}")

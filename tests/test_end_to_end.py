@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import optuna
 import psutil
 import pytest
@@ -62,6 +63,8 @@ async def _run_study(workspace: Workspace) -> Finished:
         parents = [parent.pid for parent in orchestrator.parents()]
     status = await workspace.until_ended(NAME)
     best = await workspace.call("get_automl_best_params", study_name=NAME)
+    # Once it has left, everything has been delivered to MLflow too.
+    await anyio.to_thread.run_sync(orchestrator.wait, STUDY_SECONDS)
     return Finished(
         workspace,
         text_of(started),
@@ -210,7 +213,7 @@ def test_the_printed_terminal_command_repeats_the_best_trial_exactly(
 def test_the_orchestrator_leaves_when_idle_and_takes_every_process_with_it(
     finished: Finished,
 ) -> None:
-    finished.orchestrator.wait(timeout=30)
+    assert not finished.orchestrator.is_running()
     assert finished.workspace.workers() == []
 
 

@@ -1,0 +1,55 @@
+"""What the use cases refuse, and in which words: what is wrong, what is valid, what to call."""
+
+import re
+
+from mcp_automl.domain.errors import InvalidRequest, NameTaken, NothingToShow
+from mcp_automl.domain.study import Study
+
+NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def checked_name(name: str) -> str:
+    if not NAME.fullmatch(name) or name in {".", ".."}:
+        raise InvalidRequest(
+            f"{name[:80]!r} is no name for a study; use 1 to 64 letters, digits, dots, dashes or "
+            "underscores, such as mnist-opt-1"
+        )
+    return name
+
+
+def refuse_other_search(study: Study, model: str | None, epochs_max: int | None) -> None:
+    config = study.config
+    if study.id < 0:
+        raise NameTaken(
+            f"{config.name!r} is a study made by plain Optuna and can only be read here; "
+            "choose another study_name"
+        )
+    if model is not None and model != config.model:
+        raise NameTaken(
+            f"{config.name!r} is a study of model {config.model!r}; choose another study_name for "
+            f"{model!r}, or leave model_type out to go on with it"
+        )
+    if epochs_max is not None and epochs_max != config.epochs_max:
+        raise InvalidRequest(
+            f"{config.name!r} searches up to epochs_max={config.epochs_max}, and its trials could "
+            f"not be compared with others; leave epochs_max out, or choose another study_name"
+        )
+
+
+def no_such_study(name: str, names: list[str]) -> str:
+    shown = ", ".join(repr(known) for known in names[:10]) or "there are none yet"
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return (
+        f"there is no study named {name[:80]!r}; studies: {shown}{more}. "
+        "Call list_automl_studies to see them, or start_automl_study to begin one"
+    )
+
+
+def nothing_to_show(study: Study) -> NothingToShow:
+    name = study.config.name
+    advice = (
+        f'call get_automl_study_status(study_name="{name}") and look again later'
+        if study.state.should_run
+        else f'call start_automl_study(study_name="{name}") to go on with it'
+    )
+    return NothingToShow(f"study {name!r} has no finished trial with a value yet; {advice}")
