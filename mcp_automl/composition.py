@@ -70,7 +70,7 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
     from mcp_automl.orchestrator import Orchestrator
     from mcp_automl.performer import Clocks, Folders
     from mcp_automl.stores.optuna import OptunaStore
-    from mcp_automl.stores.sqlite_changes import SqliteChanges
+    from mcp_automl.stores.sqlite_changes import INTENTIONS, SqliteChanges
     from mcp_automl.trackers.mlflow import MlflowTracker
 
     executor = LocalExecutor(
@@ -83,8 +83,10 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
         orchestrator = Orchestrator(
             store=OptunaStore(settings.database, kill=kill_leftover),
             executor=executor,
-            tracker=MlflowTracker(settings.tracking_uri),
-            changes=SqliteChanges(settings.database),
+            tracker=MlflowTracker(
+                settings.tracking_uri, process_lock=settings.workspace / "tracking.lock"
+            ),
+            changes=SqliteChanges(settings.database, watch=INTENTIONS),
             trainer_of=catalog.reference,
             folders=Folders(studies=settings.studies_dir, data=settings.data_path),
             clocks=Clocks(monotonic=time.monotonic, wall=time.time),

@@ -62,6 +62,7 @@ class Orchestrator:
     """Study ids in the order in which they are next offered a slot."""
     _entries: anyio.Event = field(default_factory=anyio.Event, init=False)
     _leaving: bool = field(default=False, init=False)
+    _idle_since: float = field(default=0.0, init=False)
 
     async def run(self) -> bool:
         """Works until idle for `idle_seconds`, or until SIGTERM or SIGINT: then it returns True.
@@ -82,13 +83,20 @@ class Orchestrator:
 
     async def _watch(self, studies: TaskGroup) -> None:
         """Takes up studies until nothing has been there to do for `idle_seconds`."""
+        self._idle_since = self.clocks.monotonic()
         while not self._leaving:
             for study in await self.store.should_run():
                 self._take_up(study, studies)
-            with anyio.move_on_after(self.idle_seconds) as waiting:
+            with anyio.move_on_after(self._patience()) as waiting:
                 await self.changes.changed()
-            if waiting.cancelled_caught and not self._performers:
+            if waiting.cancelled_caught and not self._performers and self._patience() <= 0:
                 return
+
+    def _patience(self) -> float:
+        """How long to wait for an intention before looking whether it is time to leave."""
+        if self._performers:
+            return max(TICK_SECONDS, self.idle_seconds)
+        return self._idle_since + self.idle_seconds - self.clocks.monotonic()
 
     def _take_up(self, study: Study, studies: TaskGroup) -> None:
         known = self._performers.get(study.id)
@@ -112,6 +120,7 @@ class Orchestrator:
     async def _perform(self, performer: StudyPerformer) -> None:
         await performer.perform()
         del self._performers[performer.study.id]
+        self._idle_since = self.clocks.monotonic()
         self._order.remove(performer.study.id)
         logger.info("study %s: put down", performer.study.config.name)
         self._moved()

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from copy import deepcopy
 
 import pytest
 
@@ -81,6 +82,12 @@ def test_a_space_does_not_change_with_the_dictionary_it_was_made_from() -> None:
     parameters["batch_size"] = BATCH
 
     assert list(space.parameters) == ["lr"]
+
+
+def test_a_space_is_its_own_copy() -> None:
+    space = SearchSpace({"lr": LR})
+
+    assert deepcopy(space) is space
 
 
 def test_bounding_a_parameter_moves_its_upper_end_alone() -> None:

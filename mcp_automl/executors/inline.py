@@ -68,7 +68,8 @@ class InlineExecutor:
         trace: TracebackType | None,
     ) -> bool | None:
         self._tasks.cancel_scope.cancel()
-        return await self._tasks.__aexit__(kind, error, trace)
+        # The task group waits for its tasks however it is left; each of them has its own limit.
+        return await self._tasks.__aexit__(kind, error, trace)  # noqa: ASYNC102
 
     def describe(self) -> str:
         """The devices in words."""
@@ -106,8 +107,8 @@ class InlineExecutor:
         try:
             yield attempt
         finally:
-            await attempt.stop()
             with anyio.move_on_after(LEAVE_SECONDS, shield=True):
+                await attempt.stop()
                 await attempt.ended.wait()
                 attempt.close()
 

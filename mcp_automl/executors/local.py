@@ -102,7 +102,8 @@ class LocalExecutor:
         trace: TracebackType | None,
     ) -> bool | None:
         self._tasks.cancel_scope.cancel()
-        return await self._tasks.__aexit__(kind, error, trace)
+        # The task group waits for its tasks however it is left; each of them has its own limit.
+        return await self._tasks.__aexit__(kind, error, trace)  # noqa: ASYNC102
 
     def describe(self) -> str:
         """The devices in words, such as `cuda:0` or `2 CPU cores`."""

@@ -2,11 +2,11 @@
 
 import logging
 import os
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from filelock import FileLock
 
@@ -29,6 +29,7 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
 }
@@ -66,10 +67,8 @@ def unavailable(uri: str, error: Exception) -> TrackerUnavailable:
     """The error to raise: it names the place, without a password, and the cause's last line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     cause = lines[-1] if lines else type(error).__name__
-    return TrackerUnavailable(
-        f"MLflow at {_without_password(uri)} cannot be reached: {cause}; "
-        "entries wait on disk and are sent later"
-    )
+    message = f"MLflow at {uri} cannot be reached: {cause}; entries wait on disk and are sent later"
+    return TrackerUnavailable(_without_passwords(message))
 
 
 def _prepare_import() -> None:
@@ -91,8 +90,6 @@ def _connect_to_file(uri: str, path: Path) -> "MlflowClient":
         return MlflowClient(uri, registry_uri=uri)
 
 
-def _without_password(uri: str) -> str:
-    address = urlsplit(uri)
-    if address.password is None:
-        return uri
-    return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()
+def _without_passwords(text: str) -> str:
+    """MLflow's own messages repeat the address, and so does this one."""
+    return re.sub(r"//[^/@\s]+@", "//", text)
