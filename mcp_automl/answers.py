@@ -27,6 +27,23 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """What `stop_study` did and what holds now."""
+
+    study: Study
+    """As it is stored now."""
+    ran: bool
+    """Whether there was anything to stop; if not, nothing was changed."""
+    counts: Mapping[TrialState, int]
+    notes: tuple[str, ...]
+
+    @property
+    def done(self) -> int:
+        """Trials that count towards the total."""
+        return counted(self.counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunningTrial:
     """A trial in flight."""
 

@@ -31,11 +31,15 @@ def serve() -> None:
 
 
 @app.command()
-def orchestrate() -> None:
+def orchestrate(
+    wait: Annotated[
+        float | None, typer.Option(help="Seconds to wait for another orchestrator to leave.")
+    ] = None,
+) -> None:
     """Run the workspace's studies in this process until there are none; servers start this."""
     from mcp_automl.composition import run_orchestrator
 
-    run_orchestrator(Settings())
+    run_orchestrator(Settings(), wait=wait)
 
 
 @app.command()
@@ -74,6 +78,16 @@ def tune(
         console.print(f"It goes on. See it again: mcp-automl tune {model} --name {chosen}")
         sys.exit(130)
     console.print(text.status(status), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def stop(name: Annotated[str, typer.Argument(help="The study's name.")]) -> None:
+    """Stop a study; `tune --name NAME` goes on with it."""
+    from mcp_automl.composition import build_service
+    from mcp_automl.server import stopping
+
+    said = stopping.stopped(build_service().stop_study(name))
+    console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -40,8 +40,14 @@ def describe_devices() -> str:
     return describe(discover(os.environ, load_nvml()), usable_cores())
 
 
-def run_orchestrator(settings: Settings, catalog: Catalog | None = None) -> None:
-    """Runs the workspace's orchestrator in this process; returns when there is nothing to do."""
+def run_orchestrator(
+    settings: Settings, catalog: Catalog | None = None, wait: float | None = None
+) -> None:
+    """Runs the workspace's orchestrator in this process; returns when there is nothing to do.
+
+    Args:
+        wait: seconds to wait for one that leaves.
+    """
     from mcp_automl.orchestrate import hold_workspace, log_to_file
     from mcp_automl.stores.registry import SqliteRegistry
 
@@ -52,6 +58,7 @@ def run_orchestrator(settings: Settings, catalog: Catalog | None = None) -> None
         settings,
         live=lambda: _live(settings, catalog or Catalog()),
         work_waits=lambda: any(study.state.should_run for study in registry.studies()),
+        wait=wait,
     )
 
 

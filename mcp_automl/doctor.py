@@ -12,9 +12,9 @@ from mcp_automl.catalog import Catalog
 from mcp_automl.composition import describe_devices
 from mcp_automl.domain.errors import AutomlError, TrainerUnavailable
 from mcp_automl.launcher import Launcher
-from mcp_automl.service import SILENCE_SECONDS
 from mcp_automl.settings import Settings, config_file
 from mcp_automl.stores.registry import SqliteRegistry
+from mcp_automl.upkeep import SILENCE_SECONDS
 
 PACKAGES = ("mcp", "optuna", "mlflow", "torch", "torchvision", "transformers")
 

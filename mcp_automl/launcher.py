@@ -22,6 +22,9 @@ from mcp_automl.settings import Settings
 START_SECONDS = 10.0
 """How long the process that detaches may take; it usually needs 20 ms."""
 
+HAND_OVER_SECONDS = 120.0
+"""How long a successor waits: longer than leaving takes, and sending what waits for MLflow."""
+
 # Forks once more and lets the parent go, so that the orchestrator is nobody's zombie.
 _DETACH = "import os, sys\nif os.fork(): os._exit(0)\nos.execv(sys.argv[1], sys.argv[1:])"
 
@@ -39,11 +42,18 @@ class Launcher:
     Args:
         settings: the workspace's.
         start: starts a detached orchestrator; the real one unless a test says otherwise.
+        succeed: starts one that waits for the present one to leave.
     """
 
-    def __init__(self, settings: Settings, start: Callable[[Settings], None] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        start: Callable[[Settings], None] | None = None,
+        succeed: Callable[[Settings], None] | None = None,
+    ) -> None:
         self._settings = settings
         self._start = start or start_detached
+        self._succeed = succeed or start_successor
 
     def is_alive(self) -> bool:
         """Whether an orchestrator holds this workspace now."""
@@ -61,17 +71,26 @@ class Launcher:
         self._start(self._settings)
         return Life.STARTED
 
+    def succeed(self) -> None:
+        """Starts an orchestrator that follows the present one, which was asked to leave."""
+        self._succeed(self._settings)
+
     def last_words(self) -> str:
         """The last line of the orchestrator's log, or nothing."""
         return last_line(self._settings.orchestrator_log)
 
 
-def start_detached(settings: Settings) -> None:
+def start_successor(settings: Settings) -> None:
+    """Starts an orchestrator that waits for the workspace while another one leaves."""
+    start_detached(settings, "--wait", str(HAND_OVER_SECONDS))
+
+
+def start_detached(settings: Settings, *options: str) -> None:
     """Starts `mcp-automl orchestrate` in the workspace, detached from this process."""
     log = settings.orchestrator_log
     log.parent.mkdir(parents=True, exist_ok=True)
     # -P: a `trainers/` folder in somebody's project must not be imported for ours.
-    command = [sys.executable, "-P", "-m", "mcp_automl", "orchestrate"]
+    command = [sys.executable, "-P", "-m", "mcp_automl", "orchestrate", *options]
     with open(log, "ab") as output:
         detaching = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _DETACH, *command],

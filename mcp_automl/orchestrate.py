@@ -33,16 +33,20 @@ logger = logging.getLogger(__name__)
 
 
 def hold_workspace(
-    settings: Settings, live: Callable[[], bool], work_waits: Callable[[], bool]
+    settings: Settings,
+    live: Callable[[], bool],
+    work_waits: Callable[[], bool],
+    wait: float | None = None,
 ) -> None:
     """Lives in the workspace until there is nothing to do; returns at once if another one does.
 
     Args:
         live: one life; returns True if it was asked to leave, False if it ran out of work.
         work_waits: whether a study should run.
+        wait: seconds to wait while another orchestrator holds the workspace.
     """
     lock = FileLock(settings.orchestrator_lock)
-    while _taken(lock):
+    while _taken(lock, LOCK_SECONDS if wait is None else wait):
         try:
             logger.info("orchestrator %d holds %s", os.getpid(), settings.workspace)
             asked_to_leave = _lives(live)
@@ -53,9 +57,9 @@ def hold_workspace(
             return
 
 
-def _taken(lock: FileLock) -> bool:
+def _taken(lock: FileLock, seconds: float) -> bool:
     try:
-        lock.acquire(timeout=LOCK_SECONDS)
+        lock.acquire(timeout=seconds)
     except Timeout:
         logger.info("orchestrator %d is not needed: another one holds the workspace", os.getpid())
         return False

@@ -62,6 +62,9 @@ class Orchestrator:
     """Study ids in the order in which they are next offered a slot."""
     _entries: anyio.Event = field(default_factory=anyio.Event, init=False)
     _leaving: bool = field(default=False, init=False)
+    _waiting: anyio.CancelScope = field(default_factory=anyio.CancelScope, init=False)
+    """Around the wait for an intention."""
+    _tracking_trouble: str = field(default="", init=False)
     _idle_since: float = field(default=0.0, init=False)
 
     async def run(self) -> bool:
@@ -87,18 +90,23 @@ class Orchestrator:
         while not self._leaving:
             for study in await self.store.should_run():
                 self._take_up(study, studies)
-            with anyio.move_on_after(self._patience()) as waiting:
+            with anyio.move_on_after(self._patience()) as self._waiting:
                 await self.changes.changed()
-            if waiting.cancelled_caught and not self._performers and self._patience() <= 0:
+            waited = self._waiting.cancelled_caught
+            if waited and not self._performers and self._patience() <= 0:
                 return
 
     def _patience(self) -> float:
         """How long to wait for an intention before looking whether it is time to leave."""
+        if self._leaving:
+            return 0.0
         if self._performers:
             return max(TICK_SECONDS, self.idle_seconds)
         return self._idle_since + self.idle_seconds - self.clocks.monotonic()
 
     def _take_up(self, study: Study, studies: TaskGroup) -> None:
+        if self._leaving:
+            return
         known = self._performers.get(study.id)
         if known is not None:
             known.follow(study)
@@ -115,15 +123,19 @@ class Orchestrator:
             moved=self._moved,
         )
         self._order.append(study.id)
-        studies.start_soon(self._perform, performer)
+        studies.start_soon(self._perform, performer, studies)
 
-    async def _perform(self, performer: StudyPerformer) -> None:
+    async def _perform(self, performer: StudyPerformer, studies: TaskGroup) -> None:
         await performer.perform()
         del self._performers[performer.study.id]
         self._idle_since = self.clocks.monotonic()
         self._order.remove(performer.study.id)
         logger.info("study %s: put down", performer.study.config.name)
         self._moved()
+        # Asked for again while it was ending, it told a run that no longer listened.
+        for study in await self.store.should_run():
+            if study.id == performer.study.id:
+                self._take_up(study, studies)
 
     def _moved(self) -> None:
         self._entries.set()
@@ -147,18 +159,26 @@ class Orchestrator:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             task_status.started()
             async for _ in signals:
-                logger.info("asked to leave")
-                self._leaving = True
-                for performer in tuple(self._performers.values()):
-                    performer.leave()
+                self._leave("asked to leave by a signal")
+
+    def _leave(self, why: str) -> None:
+        if self._leaving:
+            return
+        logger.info(why)
+        self._leaving = True
+        self._waiting.cancel()
+        for performer in tuple(self._performers.values()):
+            performer.leave()
 
     async def _beat(self) -> None:
         while True:
-            await self.store.sign(self._signed())
+            newer = await self.store.sign(self._signed())
+            if newer:
+                self._leave(f"asked to make way for mcp-automl {newer}")
             await anyio.sleep(BEAT_SECONDS)
 
     def _signed(self) -> OrchestratorSign:
-        return replace(self.sign, alive_at=self.clocks.wall())
+        return replace(self.sign, alive_at=self.clocks.wall(), tracking=self._tracking_trouble)
 
     async def _tick(self) -> None:
         while True:
@@ -176,10 +196,11 @@ class Orchestrator:
                 sent = await self._deliver()
             except TrackerUnavailable as error:
                 logger.warning("tracking waits on disk: %s", error)
+                self._tracking_trouble = str(error)
                 await anyio.sleep(wait)
                 wait = min(longest, wait * 2)
                 continue
-            wait = TRACK_RETRY_SECONDS[0]
+            wait, self._tracking_trouble = TRACK_RETRY_SECONDS[0], ""
             if not sent:
                 await self._entries.wait()
 

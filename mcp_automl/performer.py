@@ -9,7 +9,7 @@ import logging
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
@@ -37,7 +37,7 @@ from mcp_automl.domain.events import (
 )
 from mcp_automl.domain.jobs import AttemptStart, Ended, Job, Need, Slot, TrainerRef
 from mcp_automl.domain.run import StudyRun
-from mcp_automl.domain.study import Measurement, Study, StudyState
+from mcp_automl.domain.study import STOPPED_BY_USER, History, Measurement, Study, StudyState
 from mcp_automl.ports import Attempt, Executor, StudyStore
 
 logger = logging.getLogger(__name__)
@@ -87,15 +87,15 @@ class StudyPerformer:
     """Whether a slot is on its way to the run, which does not know of it yet."""
     _run: StudyRun | None = field(default=None, init=False)
     _leaving: bool = field(default=False, init=False)
-    _send: MemoryObjectSendStream[Event] = field(init=False)
-    _receive: MemoryObjectReceiveStream[Event] = field(init=False)
+    _send: MemoryObjectSendStream[Event | Study] = field(init=False)
+    _receive: MemoryObjectReceiveStream[Event | Study] = field(init=False)
     _slots: dict[str, Slot] = field(default_factory=dict, init=False)
     _attempts: dict[int, Attempt] = field(default_factory=dict, init=False)
     _stopping: set[int] = field(default_factory=set, init=False)
     _outcomes: dict[int, Outcome] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self._send, self._receive = anyio.create_memory_object_stream[Event](math.inf)
+        self._send, self._receive = anyio.create_memory_object_stream[Event | Study](math.inf)
 
     @property
     def need(self) -> Need | None:
@@ -125,25 +125,49 @@ class StudyPerformer:
 
     def follow(self, study: Study) -> None:
         """Takes note of a changed intention."""
-        if study.revision == self.study.revision:
-            return
-        self.study = study
-        config = study.config
-        at = self.clocks.monotonic()
-        self.tell(Retargeted(config.n_trials, config.cost_budget_usd, at))
+        # Through the queue: an end that was decided before must not be stored as if it had
+        # followed from this.
+        if study.revision != self.study.revision:
+            self._send.send_nowait(study)
 
     async def perform(self) -> None:
         """Runs the study to its end, or until it leaves."""
         with self._send, self._receive:
-            history = await self.store.open(self.study)
-            if not await self._prepare():
+            history = await self._open()
+            if history is None:
                 return
             run = self._run = StudyRun(self.study.config, history, self.max_parallel)
             async with anyio.create_task_group() as jobs:
                 await self._perform_all(run.begin(), jobs)
                 self.moved()
                 while not (run.finished or (self._leaving and run.idle)):
-                    await self._handle(run, await self._receive.receive(), jobs)
+                    told = await self._receive.receive()
+                    event = self._intended(told) if isinstance(told, Study) else told
+                    if event is not None:
+                        await self._handle(run, event, jobs)
+
+    def _intended(self, study: Study) -> Event | None:
+        known = self.study
+        if study.revision <= known.revision:
+            return None
+        # It may have been read before the trainer had chosen its data.
+        self.study = replace(
+            study, data=study.data or known.data, arguments=study.arguments or known.arguments
+        )
+        if study.stop_requested:
+            return StopRequested(by_user=True)
+        config = study.config
+        return Retargeted(config.n_trials, config.cost_budget_usd, self.clocks.monotonic())
+
+    async def _open(self) -> History | None:
+        """What came of the study so far; None, and it has ended, if nothing of it can run."""
+        history = await self.store.open(self.study)
+        if history.wanted and not await self._prepare():
+            return None
+        if history.wanted and not self.study.stop_requested:
+            return history
+        await self.store.finish(self.study, StudyState.STOPPED, STOPPED_BY_USER)
+        return None
 
     async def _handle(self, run: StudyRun, event: Event, jobs: TaskGroup) -> None:
         if isinstance(event, SlotOffered):

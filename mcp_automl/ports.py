@@ -51,6 +51,17 @@ class OrchestratorSign:
     alive_at: float
     settings: Mapping[str, str]
     """The settings that hold in this workspace, by their environment variable's name."""
+    tracking: str = ""
+    """Why the tracker takes nothing at present; empty while it does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What the tracker has not got yet."""
+
+    entries: int
+    since: float | None
+    """When the oldest of them was written; None where there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +88,13 @@ class StudyRegistry(Protocol):
         """
 
     def retarget(self, study_id: int, *, n_trials: int, cost_budget_usd: float | None) -> Study:
-        """Changes the total and the budget and queues the study again if it had ended."""
+        """Changes the total and the budget and queues the study again if it had ended.
+
+        A request to stop that has not been carried out yet is withdrawn.
+        """
+
+    def stop(self, study_id: int) -> Study:
+        """Asks a RUNNING study to stop; a QUEUED one is STOPPED at once, any other left alone."""
 
     def find(self, name: str) -> Study | None:
         """The study of that name, upper and lower case ignored."""
@@ -103,6 +120,16 @@ class StudyRegistry(Protocol):
 
     def orchestrator(self) -> OrchestratorSign | None:
         """Who last held this workspace; it may be dead."""
+
+    def ask_to_leave(self, sign: OrchestratorSign, version: str) -> bool:
+        """Asks that orchestrator to make way for another version.
+
+        Returns:
+            Whether this call did it; False if it is asked already, or another one has signed.
+        """
+
+    def backlog(self) -> Backlog:
+        """What waits for the tracker."""
 
 
 # --- the database, seen from the orchestrator --------------------------------------------------
@@ -130,7 +157,10 @@ class StudyStore(Protocol):
         """
 
     async def open(self, study: Study) -> History:
-        """Makes the study's trials ready to be asked for and returns what came of it so far."""
+        """Makes the study's trials ready to be asked for and returns what came of it so far.
+
+        It is RUNNING from now on, unless it was asked to stop meanwhile (`History.wanted`).
+        """
 
     async def prepared(self, study: Study, *, data: str, arguments: Params) -> Study:
         """Stores the data set that all trials of the study train on."""
@@ -153,8 +183,12 @@ class StudyStore(Protocol):
     async def finish(self, study: Study, state: StudyState, reason: str) -> bool:
         """Stores how the study ended; False if its intention changed since `study` was read."""
 
-    async def sign(self, sign: OrchestratorSign) -> None:
-        """Says who runs this workspace, and that it and all its open attempts are alive."""
+    async def sign(self, sign: OrchestratorSign) -> str:
+        """Says who runs this workspace, and that it and all its open attempts are alive.
+
+        Returns:
+            The version for which it is asked to leave, or nothing.
+        """
 
     async def undelivered(self, limit: int) -> Sequence[tuple[int, TrackingEntry]]:
         """The oldest entries that the tracker has not got yet, with their ids, in order."""

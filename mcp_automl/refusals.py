@@ -2,7 +2,7 @@
 
 import re
 
-from mcp_automl.domain.errors import InvalidRequest, NameTaken, NothingToShow
+from mcp_automl.domain.errors import InvalidRequest, NameTaken, NothingToShow, StudyNotFound
 from mcp_automl.domain.study import Study
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -17,13 +17,17 @@ def checked_name(name: str) -> str:
     return name
 
 
-def refuse_other_search(study: Study, model: str | None, epochs_max: int | None) -> None:
-    config = study.config
+def refuse_foreign(study: Study) -> None:
     if study.id < 0:
         raise NameTaken(
-            f"{config.name!r} is a study made by plain Optuna and can only be read here; "
+            f"{study.config.name!r} is a study made by plain Optuna and can only be read here; "
             "choose another study_name"
         )
+
+
+def refuse_other_search(study: Study, model: str | None, epochs_max: int | None) -> None:
+    refuse_foreign(study)
+    config = study.config
     if model is not None and model != config.model:
         raise NameTaken(
             f"{config.name!r} is a study of model {config.model!r}; choose another study_name for "
@@ -36,10 +40,10 @@ def refuse_other_search(study: Study, model: str | None, epochs_max: int | None)
         )
 
 
-def no_such_study(name: str, names: list[str]) -> str:
+def no_such_study(name: str, names: list[str]) -> StudyNotFound:
     shown = ", ".join(repr(known) for known in names[:10]) or "there are none yet"
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-    return (
+    return StudyNotFound(
         f"there is no study named {name[:80]!r}; studies: {shown}{more}. "
         "Call list_automl_studies to see them, or start_automl_study to begin one"
     )

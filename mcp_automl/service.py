@@ -6,19 +6,21 @@ it, and makes sure that an orchestrator lives where one is needed. Refused calls
 
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol
 
+from mcp_automl import __version__
 from mcp_automl.answers import (
     BestParams,
     Comparison,
     RunningTrial,
     Started,
+    Stopped,
     StudyStatus,
     StudySummary,
 )
 from mcp_automl.domain import leaderboard
-from mcp_automl.domain.errors import InvalidRequest, NameTaken, StudyNotFound
+from mcp_automl.domain.errors import InvalidRequest, NameTaken
 from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
 from mcp_automl.domain.study import (
     COUNTED,
@@ -31,16 +33,21 @@ from mcp_automl.domain.study import (
     check_n_trials,
     counted,
 )
-from mcp_automl.launcher import Launcher, Life
+from mcp_automl.launcher import Launcher
 from mcp_automl.ports import StudyRegistry
-from mcp_automl.refusals import checked_name, no_such_study, nothing_to_show, refuse_other_search
+from mcp_automl.refusals import (
+    checked_name,
+    no_such_study,
+    nothing_to_show,
+    refuse_foreign,
+    refuse_other_search,
+)
 from mcp_automl.settings import Settings
+from mcp_automl.upkeep import Upkeep
 
 DEFAULT_TRIALS = 20
 DEFAULT_EPOCHS_MAX = 5
 MAX_TOP_K = 50
-SILENCE_SECONDS = 15.0
-"""How long an orchestrator may give no sign of life before a reader is told."""
 
 
 class Trainers(Protocol):
@@ -75,7 +82,9 @@ class Service:
     ) -> None:
         self._registry = registry
         self._trainers = trainers
-        self._launcher = launcher
+        self._upkeep = Upkeep(
+            registry=registry, launcher=launcher, settings=settings, version=__version__, now=now
+        )
         self._settings = settings
         self._devices = devices
         self._owner = owner
@@ -142,7 +151,7 @@ class Service:
         if study.state is StudyState.COMPLETE and done >= total:
             return self._started(study, nothing_to_run=True)
         unchanged = (total, budget) == (config.n_trials, config.cost_budget_usd)
-        if study.state.should_run and unchanged:
+        if study.state.should_run and unchanged and not study.stop_requested:
             return self._started(study)
         retargeted = self._registry.retarget(study.id, n_trials=total, cost_budget_usd=budget)
         return self._started(retargeted)
@@ -150,7 +159,7 @@ class Service:
     def _started(
         self, study: Study, *, created: bool = False, nothing_to_run: bool = False
     ) -> Started:
-        notes = () if nothing_to_run else self._wake(study)
+        notes = () if nothing_to_run else self._upkeep.wake(study)
         return Started(
             study=study,
             done=0 if created else counted(self._registry.progress(study).counts),
@@ -166,6 +175,25 @@ class Service:
         earlier = (s.data for s in self._registry.studies() if s.config.model == model)
         return next((data for data in earlier if data), "")
 
+    def stop_study(self, name: str) -> Stopped:
+        """Asks a study to stop; returns at once. What has ended already is left as it is.
+
+        Raises:
+            StudyNotFound: there is no study of that name.
+            NameTaken: plain Optuna made it; it does not run here.
+        """
+        study = self._found(name)
+        refuse_foreign(study)
+        stopped = self._registry.stop(study.id) if study.state.should_run else study
+        # Who died running it left trials that only an orchestrator can put in order.
+        notes = self._upkeep.wake(stopped) if stopped.state.should_run else ()
+        return Stopped(
+            study=stopped,
+            ran=stopped.revision != study.revision or stopped.stop_requested,
+            counts=self._registry.progress(stopped).counts,
+            notes=notes,
+        )
+
     def status(self, name: str) -> StudyStatus:
         """Where the study stands; wakes an orchestrator if it should run and none lives.
 
@@ -173,14 +201,16 @@ class Service:
             StudyNotFound: there is no study of that name.
         """
         study = self._found(name)
-        notes = self._wake(study) if study.state.should_run else ()
+        notes = self._upkeep.wake(study) if study.state.should_run else ()
         progress = self._registry.progress(study)
         remaining = remaining_seconds(
             missing=study.config.n_trials - counted(progress.counts),
             finished_seconds=progress.finished_seconds,
             parallel=self._settings.max_parallel_trials,
         )
-        goes_on = study.state.should_run
+        # A study that is stopping ends within seconds.
+        look = next_look_seconds(0.0 if study.stop_requested else remaining)
+        goes_on = study.state.should_run and not study.stop_requested
         return StudyStatus(
             study=study,
             counts=progress.counts,
@@ -190,8 +220,8 @@ class Service:
             remaining_s=remaining if goes_on else None,
             cost_usd=progress.cost_usd,
             pruned_for_cost=progress.pruned_for_cost,
-            next_look_s=next_look_seconds(remaining) if goes_on else None,
-            notes=notes,
+            next_look_s=look if study.state.should_run else None,
+            notes=(*notes, *self._upkeep.tracking()),
         )
 
     def studies(self) -> list[StudySummary]:
@@ -260,41 +290,10 @@ class Service:
     def _found(self, name: str) -> Study:
         study = self._registry.find(name)
         if study is None:
-            raise StudyNotFound(
-                no_such_study(name, [s.config.name for s in self._registry.studies()])
-            )
+            raise no_such_study(name, [s.config.name for s in self._registry.studies()])
         return study
 
     def _elapsed(self, study: Study) -> float:
         if study.started_at is None:
             return 0.0
         return max(0.0, (study.ended_at or self._now()) - study.started_at)
-
-    def _wake(self, study: Study) -> tuple[str, ...]:
-        """Makes sure that an orchestrator lives; what a reader should know about it."""
-        life = self._launcher.ensure()
-        sign = self._registry.orchestrator()
-        notes = []
-        if life is Life.STARTED and study.state is StudyState.RUNNING:
-            notes.append("the orchestrator was not running and has been started again")
-        if life is Life.ALIVE and sign is not None:
-            notes += self._silence(self._now() - sign.alive_at) + self._other_settings(
-                sign.settings
-            )
-        return tuple(notes)
-
-    def _silence(self, seconds: float) -> list[str]:
-        if seconds < SILENCE_SECONDS:
-            return []
-        words = self._launcher.last_words() or "(nothing)"
-        log = self._settings.orchestrator_log
-        silence = f"the orchestrator has given no sign of life for {seconds:.0f} s"
-        return [f"{silence}; the last line of {log}: {words}"]
-
-    def _other_settings(self, holding: Mapping[str, str]) -> list[str]:
-        ours = self._settings.as_environment()
-        differing = [k for k in ours if k in holding and holding[k] != ours[k]]
-        if not differing:
-            return []
-        held = ", ".join(f"{k}={holding[k]}" for k in differing)
-        return [f"the running orchestrator was started with other settings, which hold: {held}"]

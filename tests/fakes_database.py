@@ -68,6 +68,7 @@ class FakeDatabase:
     written: int = 0
     """How many entries were ever put into the outbox."""
     signed: OrchestratorSign | None = None
+    leave_for: str = ""
     intention: anyio.Event = field(default_factory=anyio.Event)
 
     def intend(self) -> None:

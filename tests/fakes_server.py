@@ -9,6 +9,7 @@ from mcp_automl.catalog import Catalog
 from mcp_automl.domain.errors import NameTaken
 from mcp_automl.domain.space import Categorical, Float, Int, Params, SearchSpace
 from mcp_automl.domain.study import (
+    STOPPED_BY_USER,
     Measurement,
     Objective,
     Study,
@@ -18,7 +19,7 @@ from mcp_automl.domain.study import (
     TrialState,
 )
 from mcp_automl.launcher import Launcher
-from mcp_automl.ports import OrchestratorSign, Progress
+from mcp_automl.ports import Backlog, OrchestratorSign, Progress
 from mcp_automl.service import Service
 from mcp_automl.settings import Settings
 
@@ -41,6 +42,9 @@ class FakeRegistry:
         self.stored: dict[str, Study] = {}
         self.put: dict[str, list[Trial]] = {}
         self.writes = 0
+        self.sign: OrchestratorSign | None = None
+        self.leave_for = ""
+        self.waiting = Backlog(entries=0, since=None)
 
     def create(self, config: StudyConfig) -> Study:
         if config.name.lower() in self.stored:
@@ -54,8 +58,21 @@ class FakeRegistry:
         self.writes += 1
         name, study = next((n, s) for n, s in self.stored.items() if s.id == study_id)
         config = replace(study.config, n_trials=n_trials, cost_budget_usd=cost_budget_usd)
-        self.stored[name] = replace(study, config=config, state=StudyState.QUEUED)
+        self.stored[name] = replace(
+            study, config=config, state=StudyState.QUEUED, stop_requested=False
+        )
         return self.stored[name]
+
+    def stop(self, study_id: int) -> Study:
+        self.writes += 1
+        name, study = next((n, s) for n, s in self.stored.items() if s.id == study_id)
+        stopped = replace(study, revision=study.revision + 1, stop_requested=True)
+        if study.state is StudyState.QUEUED:
+            stopped = replace(
+                stopped, state=StudyState.STOPPED, reason=STOPPED_BY_USER, stop_requested=False
+            )
+        self.stored[name] = stopped
+        return stopped
 
     def add(self, study: Study, trials: Sequence[Trial] = ()) -> None:
         self.stored[study.config.name.lower()] = study
@@ -83,7 +100,15 @@ class FakeRegistry:
         return None
 
     def orchestrator(self) -> OrchestratorSign | None:
-        return None
+        return self.sign
+
+    def ask_to_leave(self, sign: OrchestratorSign, version: str) -> bool:
+        first = self.leave_for == ""
+        self.leave_for = version
+        return first
+
+    def backlog(self) -> Backlog:
+        return self.waiting
 
     def _trials(self, study: Study) -> list[Trial]:
         return self.put.get(study.config.name.lower(), [])

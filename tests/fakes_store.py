@@ -16,6 +16,7 @@ from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import AttemptStart
 from mcp_automl.domain.space import Categorical, Params, Value
 from mcp_automl.domain.study import (
+    STOPPED_BY_USER,
     History,
     Measurement,
     Study,
@@ -26,7 +27,7 @@ from mcp_automl.domain.study import (
     Waiting,
 )
 from mcp_automl.domain.tracking import EntryKind, TrackingEntry
-from mcp_automl.ports import OrchestratorSign, Progress, Suggestion
+from mcp_automl.ports import Backlog, OrchestratorSign, Progress, Suggestion
 from tests.fakes_database import FakeAttempt, FakeDatabase, FakeTrial
 
 
@@ -67,7 +68,28 @@ class FakeRegistry:
             reason="",
             ended_at=None,
             revision=study.revision + 1,
+            stop_requested=False,
         )
+        self.database.all_studies[study_id] = changed
+        self.database.intend()
+        return changed
+
+    def stop(self, study_id: int) -> Study:
+        study = self.database.all_studies.get(study_id)
+        if study is None:
+            raise StudyNotFound
+        changed = replace(study, revision=study.revision + 1)
+        if study.state is StudyState.QUEUED:
+            changed = replace(
+                changed,
+                state=StudyState.STOPPED,
+                reason=STOPPED_BY_USER,
+                ended_at=self.database.now,
+            )
+        elif study.state is StudyState.RUNNING and not study.stop_requested:
+            changed = replace(changed, stop_requested=True)
+        else:
+            return study
         self.database.all_studies[study_id] = changed
         self.database.intend()
         return changed
@@ -110,6 +132,17 @@ class FakeRegistry:
 
     def orchestrator(self) -> OrchestratorSign | None:
         return self.database.signed
+
+    def ask_to_leave(self, sign: OrchestratorSign, version: str) -> bool:
+        known = self.database.signed
+        if self.database.leave_for or known is None or _who(known) != _who(sign):
+            return False
+        self.database.leave_for = version
+        return True
+
+    def backlog(self) -> Backlog:
+        entries = list(self.database.outbox.values())
+        return Backlog(entries=len(entries), since=entries[0].at if entries else None)
 
 
 def _seen(study: Study, stored: FakeTrial, *, epoch_always: bool = False) -> Trial:
@@ -158,8 +191,9 @@ class FakeStore:
 
     async def open(self, study: Study) -> History:
         known = self.database.all_studies[study.id]
-        if known.state.should_run:
-            known = replace(known, state=StudyState.RUNNING)
+        if known.stop_requested or not known.state.should_run:
+            return replace(self._history(study), wanted=False)
+        known = replace(known, state=StudyState.RUNNING)
         if known.started_at is None:
             known = replace(known, started_at=self.database.now)
             tags = {
@@ -271,17 +305,23 @@ class FakeStore:
         known = self.database.all_studies[study.id]
         if known.revision != study.revision:
             return False
-        ended = replace(known, state=state, reason=reason, ended_at=self.database.now)
+        ended = replace(
+            known, state=state, reason=reason, ended_at=self.database.now, stop_requested=False
+        )
         self.database.all_studies[study.id] = ended
         self.database.put(EntryKind.STUDY_ENDED, study, state=state.value, tags={"reason": reason})
         return True
 
-    async def sign(self, sign: OrchestratorSign) -> None:
+    async def sign(self, sign: OrchestratorSign) -> str:
+        known = self.database.signed
+        if known is None or _who(known) != _who(sign):
+            self.database.leave_for = ""
         self.database.signed = sign
         for trials in self.database.all_trials.values():
             for attempt in (t.open_attempt for t in trials.values()):
                 if attempt is not None:
                     attempt.alive_at = max(attempt.alive_at, sign.alive_at)
+        return self.database.leave_for
 
     async def undelivered(self, limit: int) -> Sequence[tuple[int, TrackingEntry]]:
         return list(self.database.outbox.items())[:limit]
@@ -299,6 +339,10 @@ class FakeChanges:
 
     async def changed(self) -> None:
         await self.database.intention.wait()
+
+
+def _who(sign: OrchestratorSign) -> tuple[str, int, float]:
+    return sign.host, sign.pid, sign.started_at
 
 
 def _waiting(stored: FakeTrial) -> Waiting:

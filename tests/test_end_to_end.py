@@ -1,5 +1,6 @@
 """The main job with nothing faked: a client, servers, an orchestrator, workers, real trainings."""
 
+import contextlib
 import math
 import os
 import re
@@ -221,7 +222,7 @@ def test_the_orchestrator_leaves_when_idle_and_takes_every_process_with_it(
 def killed(tmp_path: Path) -> Iterator[Workspace]:
     workspace = Workspace(tmp_path / "killed")
     yield workspace
-    if psutil.pid_exists(workspace.orchestrator().pid):
+    with contextlib.suppress(psutil.NoSuchProcess):
         workspace.orchestrator().terminate()
 
 
@@ -240,3 +241,31 @@ async def test_after_kill_9_of_the_orchestrator_the_next_call_resumes_and_no_tri
     numbers = killed.rows("SELECT number, state FROM trials ORDER BY number")
     assert [number for number, _ in numbers] == [0, 1, 2, 3]
     assert killed.rows("SELECT count(*) FROM automl_attempts WHERE cost_usd IS NULL") == [(0,)]
+
+
+async def test_a_study_that_is_stopped_while_it_trains_goes_on_with_the_same_numbers(
+    killed: Workspace,
+) -> None:
+    async with killed.server() as client:
+        study = {"study_name": "s", "n_trials": 3, "epochs_max": 10}
+        await client.call_tool("start_automl_study", study)
+        await killed.until_running("s")
+        asked = structure_of(await client.call_tool("stop_automl_study", {"study_name": "s"}))
+    assert asked["stopping"]
+    status = structure_of(await killed.until_ended("s"))
+    assert (status["study"]["state"], status["study"]["reason"]) == (
+        "STOPPED",
+        "stopped by the user",
+    )
+    assert status["counts"]["RUNNING"] == 0 and status["counts"]["WAITING"] > 0
+    assert killed.workers() == []
+    again = await killed.call("start_automl_study", study_name="s")
+    assert text_of(again).startswith("[OK] AutoML Study Resumed: s")
+    assert "Trials completed: 3" in text_of(await killed.until_ended("s"))
+    numbers = killed.rows("SELECT number FROM trials ORDER BY number")
+    assert [number for (number,) in numbers] == [0, 1, 2]
+    # Interrupted after its first epoch, a trial goes on with its second.
+    epochs = killed.rows("SELECT trial, epoch, COUNT(*) FROM automl_measurements GROUP BY 1, 2")
+    assert all(times == 1 for _, _, times in epochs)
+    resumed = killed.rows("SELECT trial FROM automl_attempts GROUP BY trial HAVING COUNT(*) > 1")
+    assert resumed

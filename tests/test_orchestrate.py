@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from filelock import FileLock
@@ -86,6 +87,16 @@ def test_work_that_arrives_while_leaving_is_left_to_whoever_took_the_lock_meanwh
 
     hold_workspace(settings, live=answers(False), work_waits=work_waits)
     other.release()
+
+
+def test_a_successor_waits_for_the_workspace_as_long_as_it_is_told(settings: Settings) -> None:
+    holder = FileLock(settings.orchestrator_lock, thread_local=False)
+    holder.acquire()
+    leaving = Timer(0.2, holder.release)
+    leaving.start()
+    lived = iter([False])
+    hold_workspace(settings, live=lambda: next(lived), work_waits=answers(False), wait=10.0)
+    assert next(lived, None) is None
 
 
 def test_one_that_was_asked_to_leave_does_not_look_for_more_work(settings: Settings) -> None:

@@ -24,6 +24,7 @@ TOOLS = [
     "list_automl_studies",
     "compare_automl_trials",
     "get_automl_best_params",
+    "stop_automl_study",
 ]
 DONE = "mnist-opt-20260104"
 
@@ -71,12 +72,12 @@ def add_finished(registry: FakeRegistry, name: str = DONE) -> None:
     registry.add(a_study(config=a_config(name, n_trials=3)), trials)
 
 
-async def test_the_five_tools_come_in_a_stable_order_with_titles_and_hints(client: Client) -> None:
+async def test_the_tools_come_in_a_stable_order_with_titles_and_hints(client: Client) -> None:
     tools = (await client.list_tools()).tools
     assert [tool.name for tool in tools] == TOOLS
     assert all(tool.title and tool.description and tool.output_schema for tool in tools)
     hints = [tool.annotations for tool in tools]
-    assert [h.read_only_hint for h in hints if h] == [False, True, True, True, True]
+    assert [h.read_only_hint for h in hints if h] == [False, True, True, True, True, False]
     assert not any(h is None or h.destructive_hint or h.open_world_hint for h in hints)
 
 
@@ -112,6 +113,7 @@ async def test_every_answer_has_the_structure_that_its_tool_declares(
         "list_automl_studies": {},
         "compare_automl_trials": {"study_name": DONE},
         "get_automl_best_params": {"study_name": DONE},
+        "stop_automl_study": {"study_name": "new"},
     }.items():
         result = await call(client, tool, **arguments)
         assert not result.is_error, text_of(result)
@@ -181,7 +183,49 @@ async def test_a_finished_study_is_told_by_every_reading_tool(
     assert structure_of(studies)["studies"][0]["best"] == 0.9847
 
 
+async def test_a_study_that_nobody_has_taken_up_is_stopped_at_once(
+    client: Client, registry: FakeRegistry
+) -> None:
+    registry.add(a_study(StudyState.QUEUED, config=a_config("s")))
+    result = await call(client, "stop_automl_study", study_name="s")
+    assert text_of(result) == (
+        "[OK] AutoML Study Stopped: s\n"
+        "Trials: 0 of 10 done\n"
+        'Next: start_automl_study(study_name="s") goes on with it'
+    )
+    assert structure_of(result)["state"] == "STOPPED"
+
+
+async def test_a_running_study_is_asked_to_stop_and_its_status_says_so(
+    client: Client, registry: FakeRegistry
+) -> None:
+    running = a_trial(0, state=TrialState.RUNNING)
+    registry.add(a_study(StudyState.RUNNING, config=a_config("s")), [running])
+    result = await call(client, "stop_automl_study", study_name="s")
+    assert text_of(result).startswith(
+        "[OK] AutoML Study Stopping: s\nTrials: 0 of 10 done, 1 running; they end now, keep"
+    )
+    assert structure_of(result)["stopping"] is True
+    status = await call(client, "get_automl_study_status", study_name="s")
+    assert "Stopping: no new trials" in text_of(status)
+    assert structure_of(status)["stopping"] is True and structure_of(status)["next_look_s"] == 5
+
+
+async def test_stopping_a_finished_study_says_so_and_changes_nothing(
+    client: Client, registry: FakeRegistry
+) -> None:
+    add_finished(registry)
+    result = await call(client, "stop_automl_study", study_name=DONE)
+    assert text_of(result).splitlines()[:2] == [
+        f"[Info] AutoML Study Not Running: {DONE}",
+        "It is COMPLETE; nothing was changed",
+    ]
+    assert structure_of(result)["changed"] is False
+    assert registry.writes == 0
+
+
 REFUSALS: list[tuple[str, dict[str, Any], str]] = [
+    ("stop_automl_study", {"study_name": "nobody"}, "no study named 'nobody'; studies: "),
     ("get_automl_study_status", {"study_name": "nobody"}, "no study named 'nobody'; studies: "),
     ("compare_automl_trials", {"study_name": "empty"}, "no finished trial .* get_automl_study_sta"),
     ("get_automl_best_params", {"study_name": "empty"}, "no finished trial"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from mcp_automl import __version__
 from mcp_automl.catalog import Catalog
 from mcp_automl.domain.errors import InvalidRequest, NameTaken, NothingToShow, StudyNotFound
 from mcp_automl.domain.study import Study, StudyConfig, StudyState, Trial, TrialState
@@ -121,6 +122,8 @@ Call = Callable[[Service], object]
         (lambda s: s.start_study("old", epochs_max=9), InvalidRequest, "epochs_max=5"),
         (lambda s: s.start_study("OLD", "llm"), NameTaken, "a study of model 'mnist'"),
         (lambda s: s.start_study("plain"), NameTaken, "plain Optuna"),
+        (lambda s: s.stop_study("nothing"), StudyNotFound, "'old'.*list_automl_studies"),
+        (lambda s: s.stop_study("plain"), NameTaken, "plain Optuna"),
         (lambda s: s.status("nothing"), StudyNotFound, "'old'.*list_automl_studies"),
         (lambda s: s.compare("old", 0), InvalidRequest, "top_k must be from 1 to 50"),
         (lambda s: s.compare("old", 51), InvalidRequest, "top_k must be from 1 to 50"),
@@ -137,6 +140,33 @@ def test_a_refused_call_says_what_would_be_valid_and_changes_nothing(
         call(office.service)
     assert office.registry.writes == 0
     assert office.started == []
+
+
+def test_a_queued_study_is_stopped_without_an_orchestrator(office: Office) -> None:
+    office.registry.add(a_study(StudyState.QUEUED, config=a_config("s")))
+    answer = office.service.stop_study("s")
+    assert (answer.study.state, answer.ran) == (StudyState.STOPPED, True)
+    assert office.started == []
+
+
+def test_stopping_a_running_study_wakes_an_orchestrator_to_carry_it_out(office: Office) -> None:
+    office.registry.add(a_study(StudyState.RUNNING, config=a_config("s")))
+    answer = office.service.stop_study("s")
+    assert (answer.study.state, answer.study.stop_requested) == (StudyState.RUNNING, True)
+    assert office.started == [office.settings]
+
+
+@pytest.mark.parametrize("state", [StudyState.COMPLETE, StudyState.STOPPED, StudyState.FAILED])
+def test_stopping_a_study_that_has_ended_changes_nothing(office: Office, state: StudyState) -> None:
+    office.registry.add(a_study(state, config=a_config("s")))
+    assert not office.service.stop_study("s").ran
+    assert (office.registry.writes, office.started) == (0, [])
+
+
+def test_starting_a_study_that_is_still_stopping_withdraws_the_stop(office: Office) -> None:
+    office.registry.add(a_study(StudyState.RUNNING, config=a_config("s")))
+    office.service.stop_study("s")
+    assert not office.service.start_study("s").study.stop_requested
 
 
 def test_asking_for_the_status_of_a_study_that_should_run_wakes_an_orchestrator(
@@ -177,7 +207,7 @@ def test_a_server_with_other_settings_is_told_which_hold(
     sign = OrchestratorSign(
         host="h",
         pid=1,
-        version="0",
+        version=__version__,
         started_at=NOW,
         alive_at=NOW,
         settings={"MCP_AUTOML_MAX_PARALLEL_TRIALS": "1"},

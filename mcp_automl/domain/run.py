@@ -55,7 +55,14 @@ from mcp_automl.domain.events import (
 )
 from mcp_automl.domain.failures import MAX_FAILURES, common_reason
 from mcp_automl.domain.flight import Ending, Flight
-from mcp_automl.domain.study import History, StudyConfig, StudyState, TrialState, Waiting
+from mcp_automl.domain.study import (
+    STOPPED_BY_USER,
+    History,
+    StudyConfig,
+    StudyState,
+    TrialState,
+    Waiting,
+)
 
 LEAVING = "the orchestrator is leaving"
 
@@ -246,7 +253,7 @@ class StudyRun:
         return self._stop_all(TrialState.WAITING, reason)
 
     def _stop_requested(self, event: StopRequested) -> list[Command]:
-        reason = "stopped by the user" if event.by_user else LEAVING
+        reason = STOPPED_BY_USER if event.by_user else LEAVING
         self._leaving = self._leaving or not event.by_user
         if event.by_user and self._closing is None:
             self._closing = Finish(StudyState.STOPPED, reason)

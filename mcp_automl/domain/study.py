@@ -11,6 +11,9 @@ from mcp_automl.domain.space import Params, SearchSpace
 MAX_TRIALS = 10_000
 MAX_EPOCHS = 10_000
 
+STOPPED_BY_USER = "stopped by the user"
+"""The reason of a study, and of its interrupted trials, that somebody asked to stop."""
+
 
 class TrialState(Enum):
     """Optuna's five states; the values are the names in its database."""
@@ -141,6 +144,8 @@ class Study:
     ended_at: float | None
     revision: int
     """Grows with every intention written; who finishes a study names the one it acted on."""
+    stop_requested: bool = False
+    """Whether it was asked to stop, and has not stopped yet; asking for it again withdraws that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +191,8 @@ class History:
     """All attempts so far."""
     failures: tuple[str, ...] = ()
     """Reasons of the latest FAILs in a row, oldest first."""
+    wanted: bool = True
+    """False if the study was asked to stop before it was opened: nothing of it shall run."""
 
 
 def check_n_trials(n_trials: int) -> None:

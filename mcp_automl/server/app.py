@@ -43,7 +43,8 @@ mcp-automl tunes a model's hyperparameters with real trainings on this machine.
 6. get_automl_best_params gives the winner and the command that trains with it.
 7. The same study_name with a larger n_trials (a total) resumes a study; omitted values are kept.
 8. cost_budget_usd is a hard ceiling in dollars on all that the study spends.
-9. list_automl_studies finds names and earlier results. Errors say what would be valid.
+9. stop_automl_study stops one; starting the same name again goes on with it.
+10. list_automl_studies finds names and earlier results. Errors say what would be valid.
 """
 
 

@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mcp_automl.answers import BestParams, Comparison, RunningTrial, Started, StudyStatus
+from mcp_automl.answers import (
+    BestParams,
+    Comparison,
+    RunningTrial,
+    Started,
+    Stopped,
+    StudyStatus,
+)
 from mcp_automl.answers import StudySummary as Summary
 from mcp_automl.domain.space import Categorical, Parameter, Value
 from mcp_automl.domain.study import Study, Trial, TrialState, counted
@@ -122,8 +129,34 @@ class StartedModel(Model):
         )
 
 
+class StoppedModel(Model):
+    name: str
+    state: str = Field(description="RUNNING while it is stopping, then STOPPED")
+    reason: str
+    stopping: bool = Field(description="Whether trials are still being interrupted")
+    changed: bool = Field(description="False if it had ended before")
+    done: int
+    n_trials: int
+    notes: list[str]
+
+    @classmethod
+    def of(cls, answer: Stopped) -> "StoppedModel":
+        study = answer.study
+        return cls(
+            name=plain(study.config.name),
+            state=study.state.value,
+            reason=plain(study.reason, 400),
+            stopping=study.stop_requested,
+            changed=answer.ran,
+            done=answer.done,
+            n_trials=study.config.n_trials,
+            notes=[plain(note, 700) for note in answer.notes],
+        )
+
+
 class StatusModel(Model):
     study: StudyModel
+    stopping: bool = Field(description="Whether it was asked to stop and is about to")
     counts: dict[str, int] = Field(description="Trials by state")
     done: int = Field(description="Trials that count towards n_trials")
     pruned_for_cost: int
@@ -139,6 +172,7 @@ class StatusModel(Model):
     def of(cls, answer: StudyStatus) -> "StatusModel":
         return cls(
             study=StudyModel.of(answer.study),
+            stopping=answer.study.stop_requested,
             counts=counts(answer.counts),
             done=answer.done,
             pruned_for_cost=answer.pruned_for_cost,

@@ -143,6 +143,8 @@ def _ended_early(answer: StudyStatus) -> str:
 
 def _waited_for(answer: StudyStatus) -> list[str]:
     study = answer.study
+    if study.stop_requested:
+        return ["Stopping: no new trials; what runs is interrupted and keeps its number"]
     if study.reason:
         return [f"Waiting for: {plain(study.reason)}"]
     if study.state is StudyState.QUEUED:

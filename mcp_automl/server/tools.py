@@ -15,13 +15,14 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, BeforeValidator, Field
 
 from mcp_automl.domain.study import MAX_EPOCHS, MAX_TRIALS
-from mcp_automl.server import recipe, tables, text
+from mcp_automl.server import recipe, stopping, tables, text
 from mcp_automl.server.failures import failed
 from mcp_automl.server.models import (
     BestModel,
     ComparisonModel,
     StartedModel,
     StatusModel,
+    StoppedModel,
     StudiesModel,
 )
 from mcp_automl.server.schema import trimmed
@@ -98,7 +99,7 @@ TopK = Annotated[
 
 
 class Tools:
-    """The five tools over one workspace's use cases."""
+    """The tools over one workspace's use cases."""
 
     def __init__(self, service: "Callable[[], Service]") -> None:
         self._service = service
@@ -111,6 +112,7 @@ class Tools:
             _tool(self.list_automl_studies, "List AutoML studies"),
             _tool(self.compare_automl_trials, "Compare the best trials of a study"),
             _tool(self.get_automl_best_params, "Best hyperparameters of a study"),
+            _tool(self.stop_automl_study, "Stop an AutoML study", writes=True),
         ]
 
     def start_automl_study(
@@ -194,6 +196,20 @@ class Tools:
             lambda service: service.best(study_name),
             recipe.best,
             BestModel.of,
+        )
+
+    def stop_automl_study(self, study_name: StudyName) -> Annotated[CallToolResult, StoppedModel]:
+        """Stops a study: no new trials, and those that run end at once with what they have learned.
+
+        Use it when the user wants the machine back or has seen enough; it returns at once and loses
+        nothing. Interrupted trials keep their numbers and checkpoints: start_automl_study with the
+        same name goes on with them. A study that has ended is left as it is.
+        """
+        return self._reply(
+            "stop_automl_study",
+            lambda service: service.stop_study(study_name),
+            stopping.stopped,
+            StoppedModel.of,
         )
 
     def _reply(

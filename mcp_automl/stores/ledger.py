@@ -4,10 +4,9 @@ What must be true together is written together; what the tracker is told of it l
 from the same transaction on. Optuna's half of a step follows in `engine.py`.
 """
 
-import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import AttemptStart
@@ -15,7 +14,7 @@ from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import History, Measurement, Study, StudyState, TrialState, Waiting
 from mcp_automl.domain.tracking import TrackingEntry
 from mcp_automl.ports import OrchestratorSign
-from mcp_automl.stores import attempts, codec, outbox, studies, trials
+from mcp_automl.stores import attempts, codec, outbox, signs, studies, trials
 from mcp_automl.stores.database import Database
 
 
@@ -47,8 +46,11 @@ class Ledger:
             return studies.runnable(connection)
 
     def start(self, study: Study) -> History:
-        """Marks the study as running and returns what came of it so far."""
+        """Marks the study as running, if it shall be, and returns what came of it so far."""
         with self.database.write() as connection:
+            stored = studies.by_id(connection, study.id)
+            if stored.stop_requested or not stored.state.should_run:
+                return replace(_history(connection, study), wanted=False)
             if studies.start(connection, study.id, self.clock()):
                 outbox.put(connection, outbox.study_started(study, self.clock()))
             return _history(connection, study)
@@ -72,7 +74,10 @@ class Ledger:
         metrics = codec.dump_metrics(measurement.metrics)
         row = (study.id, trial, measurement.epoch, metrics, measurement.seconds, at)
         with self.database.write() as connection:
-            insert = "INSERT OR IGNORE INTO automl_measurements VALUES (?, ?, ?, ?, ?, ?)"
+            insert = (
+                "INSERT OR IGNORE INTO automl_measurements "
+                "(study_id, trial, epoch, metrics, seconds, at) VALUES (?, ?, ?, ?, ?, ?)"
+            )
             if connection.execute(insert, row).rowcount == 0:
                 return False
             attempts.progressed(connection, study.id, trial)
@@ -135,14 +140,10 @@ class Ledger:
             outbox.put(connection, outbox.study_ended(study, state, reason, at))
             return True
 
-    def sign(self, sign: OrchestratorSign) -> None:
-        row = (sign.host, sign.pid, sign.version, sign.started_at, sign.alive_at)
+    def sign(self, sign: OrchestratorSign) -> str:
         with self.database.write() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO automl_orchestrator VALUES (1, ?, ?, ?, ?, ?, ?)",
-                (*row, json.dumps(dict(sign.settings))),
-            )
             attempts.alive(connection, sign.alive_at)
+            return signs.write(connection, sign)
 
     def undelivered(self, limit: int) -> list[tuple[int, TrackingEntry]]:
         with self.database.read() as connection:

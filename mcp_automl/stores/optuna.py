@@ -95,8 +95,8 @@ class OptunaStore:
     async def finish(self, study: Study, state: StudyState, reason: str) -> bool:
         return await self._in_thread(lambda: self._ledger.finish(study, state, reason))
 
-    async def sign(self, sign: OrchestratorSign) -> None:
-        await self._in_thread(lambda: self._ledger.sign(sign))
+    async def sign(self, sign: OrchestratorSign) -> str:
+        return await self._in_thread(lambda: self._ledger.sign(sign))
 
     async def undelivered(self, limit: int) -> Sequence[tuple[int, TrackingEntry]]:
         return await self._in_thread(lambda: self._ledger.undelivered(limit))

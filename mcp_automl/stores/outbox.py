@@ -8,6 +8,7 @@ from mcp_automl.domain.jobs import AttemptStart
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Measurement, Study, StudyState
 from mcp_automl.domain.tracking import EntryKind, TrackingEntry
+from mcp_automl.ports import Backlog
 from mcp_automl.stores import codec
 
 
@@ -19,6 +20,11 @@ def put(connection: sqlite3.Connection, entry: TrackingEntry) -> None:
 def oldest(connection: sqlite3.Connection, limit: int) -> list[tuple[int, TrackingEntry]]:
     rows = connection.execute("SELECT id, entry FROM automl_outbox ORDER BY id LIMIT ?", (limit,))
     return [(entry_id, codec.load_entry(entry)) for entry_id, entry in rows]
+
+
+def backlog(connection: sqlite3.Connection) -> Backlog:
+    (entries,) = connection.execute("SELECT COUNT(*) FROM automl_outbox").fetchone()
+    return Backlog(entries=entries, since=next((e.at for _, e in oldest(connection, 1)), None))
 
 
 def remove(connection: sqlite3.Connection, entry_ids: Sequence[int]) -> None:

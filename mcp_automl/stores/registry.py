@@ -3,8 +3,6 @@
 Neither Optuna nor SQLAlchemy is imported here: a server answers before either would be loaded.
 """
 
-import json
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,8 +10,8 @@ from pathlib import Path
 
 from mcp_automl.domain.errors import InvalidRequest, NameTaken
 from mcp_automl.domain.study import Measurement, Study, StudyConfig, Trial, TrialState
-from mcp_automl.ports import OrchestratorSign, Progress
-from mcp_automl.stores import attempts, plain, studies, trials
+from mcp_automl.ports import Backlog, OrchestratorSign, Progress
+from mcp_automl.stores import attempts, outbox, plain, signs, studies, trials
 from mcp_automl.stores.database import Database
 
 
@@ -39,6 +37,13 @@ class SqliteRegistry:
             raise InvalidRequest(f"This study was {plain.REASON}; choose another name.")
         with self._database.write() as connection:
             studies.retarget(connection, study_id, n_trials, cost_budget_usd)
+            return studies.by_id(connection, study_id)
+
+    def stop(self, study_id: int) -> Study:
+        if study_id < 0:
+            raise InvalidRequest(f"This study was {plain.REASON}; there is nothing to stop.")
+        with self._database.write() as connection:
+            studies.stop(connection, study_id, self._clock())
             return studies.by_id(connection, study_id)
 
     def find(self, name: str) -> Study | None:
@@ -85,23 +90,18 @@ class SqliteRegistry:
 
     def orchestrator(self) -> OrchestratorSign | None:
         with self._database.read() as connection:
-            return _sign(connection.execute("SELECT * FROM automl_orchestrator").fetchone())
+            return signs.read(connection)
+
+    def ask_to_leave(self, sign: OrchestratorSign, version: str) -> bool:
+        with self._database.write() as connection:
+            return signs.ask_to_leave(connection, sign, version)
+
+    def backlog(self) -> Backlog:
+        with self._database.read() as connection:
+            return outbox.backlog(connection)
 
 
 def _taken(name: str, study: Study | None) -> str:
     if study is None:
         return f"{name} is the name of a study {plain.REASON}; choose another name."
     return f"There is a study {study.config.name} already; choose another name."
-
-
-def _sign(row: sqlite3.Row | None) -> OrchestratorSign | None:
-    if row is None:
-        return None
-    return OrchestratorSign(
-        host=row["host"],
-        pid=row["pid"],
-        version=row["version"],
-        started_at=row["started_at"],
-        alive_at=row["alive_at"],
-        settings=json.loads(row["settings"]),
-    )

@@ -90,8 +90,17 @@ STEPS: tuple[tuple[str, ...], ...] = (
         )
         """,
     ),
+    (
+        "ALTER TABLE automl_studies ADD COLUMN stop_requested INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE automl_orchestrator ADD COLUMN tracking TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE automl_orchestrator ADD COLUMN leave_for TEXT NOT NULL DEFAULT ''",
+    ),
 )
-"""Step n leads from version n to n + 1. Never change one that was released: add another."""
+"""Step n leads from version n to n + 1. Never change one that was released: add another.
+
+A newer server takes them while an older orchestrator still writes, so a step only adds, and what is
+added has a default; every INSERT names its columns.
+"""
 
 
 def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:

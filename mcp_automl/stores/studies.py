@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from mcp_automl.domain.errors import StudyNotFound
-from mcp_automl.domain.study import Study, StudyConfig, StudyState
+from mcp_automl.domain.study import STOPPED_BY_USER, Study, StudyConfig, StudyState
 from mcp_automl.stores import codec
 
 _RUNNABLE = tuple(state.value for state in StudyState if state.should_run)
@@ -72,11 +72,28 @@ def retarget(
         """
         UPDATE automl_studies
         SET n_trials = :n_trials, cost_budget_usd = :budget, revision = revision + 1, reason = '',
-            ended_at = NULL, state = CASE state WHEN 'RUNNING' THEN state ELSE 'QUEUED' END
+            stop_requested = 0, ended_at = NULL,
+            state = CASE state WHEN 'RUNNING' THEN state ELSE 'QUEUED' END
         WHERE id = :id
         """,
         {"id": study_id, "n_trials": n_trials, "budget": cost_budget_usd},
     )
+
+
+def stop(connection: sqlite3.Connection, study_id: int, at: float) -> None:
+    """A QUEUED study ends here and now; a RUNNING one is asked to, by whoever runs it."""
+    row = {"id": study_id, "reason": STOPPED_BY_USER, "at": at}
+    queued = """
+        UPDATE automl_studies
+        SET state = 'STOPPED', reason = :reason, ended_at = :at, revision = revision + 1
+        WHERE id = :id AND state = 'QUEUED'
+    """
+    running = """
+        UPDATE automl_studies SET stop_requested = 1, revision = revision + 1
+        WHERE id = :id AND state = 'RUNNING' AND stop_requested = 0
+    """
+    connection.execute(queued, row)
+    connection.execute(running, row)
 
 
 def start(connection: sqlite3.Connection, study_id: int, at: float) -> bool:
@@ -94,7 +111,8 @@ def finish(
     """Marks a study as ended unless its intention has changed since `study` was read."""
     cursor = connection.execute(
         """
-        UPDATE automl_studies SET state = ?, reason = ?, ended_at = ? WHERE id = ? AND revision = ?
+        UPDATE automl_studies SET state = ?, reason = ?, ended_at = ?, stop_requested = 0
+        WHERE id = ? AND revision = ?
         """,
         (state.value, reason, at, study.id, study.revision),
     )
@@ -131,4 +149,5 @@ def _study(row: sqlite3.Row) -> Study:
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         revision=row["revision"],
+        stop_requested=bool(row["stop_requested"]),
     )

@@ -9,6 +9,7 @@ from mcp_automl.domain.errors import NameTaken, StudyNotFound
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.space import Categorical, Float, Int, SearchSpace
 from mcp_automl.domain.study import Objective, StudyState, TrialState
+from mcp_automl.ports import Backlog
 from tests.stores_for_tests import CONFIG, NOW, SIGN, Pair, fake_pair, real_pair
 
 pytestmark = pytest.mark.anyio
@@ -119,6 +120,66 @@ def test_an_unknown_study_cannot_be_retargeted(pair: Pair) -> None:
         pair.registry.retarget(99, n_trials=30, cost_budget_usd=None)
 
 
+# --- stops -------------------------------------------------------------------------------------
+
+
+def test_a_queued_study_is_stopped_at_once(pair: Pair) -> None:
+    study = pair.registry.create(CONFIG)
+    pair.pass_time(5)
+
+    stopped = pair.registry.stop(study.id)
+
+    assert (stopped.state, stopped.reason) == (StudyState.STOPPED, "stopped by the user")
+    assert (stopped.ended_at, stopped.stop_requested) == (NOW + 5, False)
+    assert stopped.revision > study.revision
+
+
+async def test_a_running_study_is_asked_to_stop_once(pair: Pair) -> None:
+    study = await pair.started()
+
+    asked = pair.registry.stop(study.id)
+    again = pair.registry.stop(study.id)
+
+    assert (asked.state, asked.stop_requested) == (StudyState.RUNNING, True)
+    assert asked.revision > study.revision
+    assert again == asked
+
+
+async def test_a_new_target_withdraws_the_request_to_stop(pair: Pair) -> None:
+    study = await pair.started()
+    pair.registry.stop(study.id)
+
+    changed = pair.registry.retarget(study.id, n_trials=10, cost_budget_usd=None)
+
+    assert (changed.state, changed.stop_requested) == (StudyState.RUNNING, False)
+
+
+@pytest.mark.parametrize("state", [StudyState.COMPLETE, StudyState.STOPPED, StudyState.FAILED])
+async def test_a_study_that_has_ended_is_not_changed_by_a_stop(
+    pair: Pair, state: StudyState
+) -> None:
+    study = await pair.started()
+    await pair.store.finish(study, state, "it ended")
+    before = pair.registry.find(CONFIG.name)
+
+    assert pair.registry.stop(study.id) == before
+
+
+async def test_a_study_that_has_stopped_is_asked_no_longer(pair: Pair) -> None:
+    asked = pair.registry.stop((await pair.started()).id)
+
+    assert await pair.store.finish(asked, StudyState.STOPPED, "stopped by the user")
+
+    found = pair.registry.find(CONFIG.name)
+    assert found is not None
+    assert (found.state, found.stop_requested) == (StudyState.STOPPED, False)
+
+
+def test_an_unknown_study_cannot_be_stopped(pair: Pair) -> None:
+    with pytest.raises(StudyNotFound):
+        pair.registry.stop(99)
+
+
 # --- trials ------------------------------------------------------------------------------------
 
 
@@ -225,3 +286,36 @@ async def test_the_registry_says_who_last_signed(pair: Pair) -> None:
     await pair.store.sign(replace(SIGN, pid=43))
 
     assert pair.registry.orchestrator() == replace(SIGN, pid=43)
+
+
+async def test_only_the_orchestrator_that_signed_can_be_asked_to_leave_and_only_once(
+    pair: Pair,
+) -> None:
+    await pair.store.sign(SIGN)
+
+    assert not pair.registry.ask_to_leave(replace(SIGN, pid=43), "2.0")
+    assert pair.registry.ask_to_leave(SIGN, "2.0")
+    assert not pair.registry.ask_to_leave(SIGN, "2.0")
+
+    assert await pair.store.sign(replace(SIGN, alive_at=NOW + 2)) == "2.0"
+
+
+async def test_who_signs_after_it_is_not_asked_to_leave(pair: Pair) -> None:
+    assert await pair.store.sign(SIGN) == ""
+    pair.registry.ask_to_leave(SIGN, "2.0")
+
+    assert await pair.store.sign(replace(SIGN, started_at=NOW + 9)) == ""
+
+
+async def test_the_registry_knows_what_waits_for_the_tracker_and_why(pair: Pair) -> None:
+    assert pair.registry.backlog() == Backlog(entries=0, since=None)
+    await pair.started()
+    pair.pass_time(5)
+    await pair.started(name="second")
+
+    await pair.store.sign(replace(SIGN, tracking="connection refused"))
+
+    assert pair.registry.backlog() == Backlog(entries=2, since=NOW)
+    sign = pair.registry.orchestrator()
+    assert sign is not None
+    assert sign.tracking == "connection refused"

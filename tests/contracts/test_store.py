@@ -40,6 +40,25 @@ async def test_studies_that_should_run_come_oldest_first(pair: Pair) -> None:
     assert [study.id for study in await pair.store.should_run()] == [second.id, third.id]
 
 
+async def test_a_study_that_was_stopped_before_it_is_opened_is_not_wanted(pair: Pair) -> None:
+    study = pair.registry.create(CONFIG)
+    pair.registry.stop(study.id)
+
+    history = await pair.store.open(study)
+
+    assert not history.wanted
+    assert await pair.store.should_run() == []
+    assert await pair.entries() == []
+
+
+async def test_a_running_study_that_was_asked_to_stop_is_still_someones_to_end(pair: Pair) -> None:
+    study = await pair.started()
+    pair.registry.stop(study.id)
+
+    assert [s.stop_requested for s in await pair.store.should_run()] == [True]
+    assert not (await pair.store.open(study)).wanted
+
+
 async def test_an_opened_study_runs_and_the_tracker_hears_of_it_once(pair: Pair) -> None:
     study = pair.registry.create(CONFIG)
 

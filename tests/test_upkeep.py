@@ -1,0 +1,107 @@
+"""What a tool call does about its workspace's orchestrator, and what it says of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from mcp_automl.domain.study import StudyState
+from mcp_automl.launcher import Launcher
+from mcp_automl.ports import Backlog, OrchestratorSign
+from mcp_automl.settings import Settings
+from mcp_automl.upkeep import Upkeep, is_newer
+from tests.fakes_server import NOW, FakeRegistry, a_study
+
+SIGN = OrchestratorSign(
+    host="h", pid=1, version="1.9", started_at=NOW - 99, alive_at=NOW - 1, settings={}
+)
+STUDY = a_study(StudyState.RUNNING)
+
+
+@dataclass(slots=True)
+class Home:
+    """A workspace, and which orchestrators were started to follow another one."""
+
+    settings: Settings
+    registry: FakeRegistry = field(default_factory=FakeRegistry)
+    successors: list[Settings] = field(default_factory=list)
+
+    def upkeep(self, version: str = "1.9") -> Upkeep:
+        return Upkeep(
+            registry=self.registry,
+            launcher=Launcher(self.settings, lambda _: None, self.successors.append),
+            settings=self.settings,
+            version=version,
+            now=lambda: NOW,
+        )
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(Settings(home=tmp_path))
+    home.registry.sign = SIGN
+    return home
+
+
+@pytest.fixture
+def alive(home: Home) -> Iterator[None]:
+    with FileLock(home.settings.orchestrator_lock):
+        yield
+
+
+@pytest.mark.usefixtures("alive")
+def test_a_newer_server_asks_an_older_orchestrator_to_make_way_once(home: Home) -> None:
+    (note,) = home.upkeep("1.10").wake(STUDY)
+    home.upkeep("1.10").wake(STUDY)
+
+    assert "mcp-automl 1.9 makes way for one of 1.10" in note
+    assert home.registry.leave_for == "1.10"
+    assert home.successors == [home.settings]
+
+
+@pytest.mark.usefixtures("alive")
+@pytest.mark.parametrize("version", ["1.9", "1.8", "1.9rc1", "no version"])
+def test_a_server_that_is_not_newer_never_asks(home: Home, version: str) -> None:
+    assert home.upkeep(version).wake(STUDY) == ()
+    assert (home.registry.leave_for, home.successors) == ("", [])
+
+
+@pytest.mark.usefixtures("alive")
+def test_a_silent_orchestrator_is_not_asked_for_its_row_may_be_a_dead_ones(home: Home) -> None:
+    home.registry.sign = replace(SIGN, alive_at=NOW - 20)
+
+    (note,) = home.upkeep("2.0").wake(STUDY)
+
+    assert "no sign of life for 20 s" in note
+    assert home.registry.leave_for == ""
+
+
+def test_a_dead_orchestrator_is_replaced_without_asking(home: Home) -> None:
+    (note,) = home.upkeep("2.0").wake(STUDY)
+
+    assert "has been started again" in note
+    assert (home.registry.leave_for, home.successors) == ("", [])
+
+
+def test_versions_are_compared_as_versions() -> None:
+    assert is_newer("1.10.0", "1.9.3")
+    assert is_newer("2.0", "2.0rc1")
+    assert not is_newer("1.0", "1.0.0")
+    assert not is_newer("2.0", "unknown")
+
+
+def test_entries_that_wait_for_a_moment_are_not_worth_a_word(home: Home) -> None:
+    home.registry.waiting = Backlog(entries=12, since=NOW - 3)
+
+    assert home.upkeep().tracking() == ()
+
+
+def test_entries_that_wait_for_long_are_counted_with_the_reason(home: Home) -> None:
+    home.registry.waiting = Backlog(entries=12, since=NOW - 60)
+    home.registry.sign = replace(SIGN, tracking="connection refused")
+
+    assert home.upkeep().tracking() == (
+        "12 entries wait on disk for MLflow and will be sent in order: connection refused",
+    )
