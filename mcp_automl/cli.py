@@ -16,6 +16,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+config = typer.Typer(help="Print configuration for other programs.", no_args_is_help=True)
+app.add_typer(config, name="config")
 console = Console()
 
 LOOK_SECONDS = 0.5
@@ -108,6 +110,28 @@ def doctor() -> None:
     healthy, table = report(Settings())
     console.print(table)
     sys.exit(0 if healthy else 1)
+
+
+@config.callback()
+def config_group() -> None:
+    """Print configuration for other programs."""
+
+
+@config.command()
+def service(
+    systemd: Annotated[bool, typer.Option("--systemd", help="A systemd user unit.")] = False,
+    launchd: Annotated[bool, typer.Option("--launchd", help="A launchd property list.")] = False,
+) -> None:
+    """Print a service that goes on with studies after a reboot; how to install it, on stderr."""
+    from mcp_automl.boot import Starter, service_file, usual
+
+    if systemd and launchd:
+        raise typer.BadParameter("choose --systemd or --launchd")
+    chosen = Starter.SYSTEMD if systemd else Starter.LAUNCHD if launchd else usual()
+    file = service_file(chosen, Settings())
+    # Written as it is: a console would wrap and style what another program is going to read.
+    sys.stdout.write(file.text)
+    sys.stderr.write("\n".join(["", "To install it:", *file.install, ""]))
 
 
 def main() -> None:
