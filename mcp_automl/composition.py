@@ -84,7 +84,9 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
             store=OptunaStore(settings.database, kill=kill_leftover),
             executor=executor,
             tracker=MlflowTracker(
-                settings.tracking_uri, process_lock=settings.workspace / "tracking.lock"
+                settings.tracking_uri,
+                origin=_origin(settings),
+                process_lock=settings.workspace / "tracking.lock",
             ),
             changes=SqliteChanges(settings.database, watch=INTENTIONS),
             trainer_of=catalog.reference,
@@ -95,6 +97,14 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
             idle_seconds=settings.idle_seconds,
         )
         return await orchestrator.run()
+
+
+def _origin(settings: Settings) -> str:
+    """Tells this workspace's studies from equally named ones of others on one MLflow server."""
+    import socket
+
+    has_own_store = settings.tracking_uri.startswith("sqlite:")
+    return "" if has_own_store else f"{socket.gethostname()}:{settings.workspace}"
 
 
 def _sign(settings: Settings) -> "OrchestratorSign":
