@@ -32,6 +32,8 @@ TICK_SECONDS = 0.25
 LEAVE_SECONDS = 15.0
 """How long trials may take to be interrupted when the process is asked to leave."""
 TRACK_BATCH = 200
+TRACK_REST_SECONDS = 15.0
+"""How long to go on sending to the tracker when nothing else is left to do."""
 TRACK_RETRY_SECONDS = (1.0, 60.0)
 """First and longest wait before the tracker is tried again."""
 
@@ -60,6 +62,8 @@ class Orchestrator:
     _performers: dict[int, StudyPerformer] = field(default_factory=dict, init=False)
     _order: list[int] = field(default_factory=list, init=False)
     """Study ids in the order in which they are next offered a slot."""
+    _look: anyio.Event = field(default_factory=anyio.Event, init=False)
+    """Set when there may be studies to take up."""
     _entries: anyio.Event = field(default_factory=anyio.Event, init=False)
     _leaving: bool = field(default=False, init=False)
     _idle_since: float = field(default=0.0, init=False)
@@ -72,10 +76,10 @@ class Orchestrator:
         await self.store.sign(self._signed())
         await self.store.recover()
         async with anyio.create_task_group() as tasks:
-            for task in (self._beat, self._tick, self._track):
+            for task in (self._beat, self._tick, self._track, self._listen):
                 tasks.start_soon(task)
-            await tasks.start(self._leave_on_signal)
             async with anyio.create_task_group() as studies:
+                await tasks.start(self._leave_on_signal, studies)
                 await self._watch(studies)
             await self._track_rest()
             tasks.cancel_scope.cancel()
@@ -85,12 +89,19 @@ class Orchestrator:
         """Takes up studies until nothing has been there to do for `idle_seconds`."""
         self._idle_since = self.clocks.monotonic()
         while not self._leaving:
+            # Before looking: what changes while we look must make us look again.
+            self._look = anyio.Event()
             for study in await self.store.should_run():
                 self._take_up(study, studies)
             with anyio.move_on_after(self._patience()) as waiting:
-                await self.changes.changed()
+                await self._look.wait()
             if waiting.cancelled_caught and not self._performers and self._patience() <= 0:
                 return
+
+    async def _listen(self) -> None:
+        while True:
+            await self.changes.changed()
+            self._look.set()
 
     def _patience(self) -> float:
         """How long to wait for an intention before looking whether it is time to leave."""
@@ -99,6 +110,8 @@ class Orchestrator:
         return self._idle_since + self.idle_seconds - self.clocks.monotonic()
 
     def _take_up(self, study: Study, studies: TaskGroup) -> None:
+        if self._leaving:
+            return
         known = self._performers.get(study.id)
         if known is not None:
             known.follow(study)
@@ -106,7 +119,7 @@ class Orchestrator:
         logger.info("study %s: taken up", study.config.name)
         performer = self._performers[study.id] = StudyPerformer(
             study=study,
-            trainer=self.trainer_of(study.config.model),
+            trainer_of=self.trainer_of,
             max_parallel=self.max_parallel,
             store=self.store,
             executor=self.executor,
@@ -123,6 +136,8 @@ class Orchestrator:
         self._idle_since = self.clocks.monotonic()
         self._order.remove(performer.study.id)
         logger.info("study %s: put down", performer.study.config.name)
+        # It may have been asked for again while it finished.
+        self._look.set()
         self._moved()
 
     def _moved(self) -> None:
@@ -143,14 +158,19 @@ class Orchestrator:
             self._order.remove(study_id)
             self._order.append(study_id)
 
-    async def _leave_on_signal(self, *, task_status: TaskStatus[None]) -> None:
+    async def _leave_on_signal(self, studies: TaskGroup, *, task_status: TaskStatus[None]) -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             task_status.started()
             async for _ in signals:
-                logger.info("asked to leave")
-                self._leaving = True
-                for performer in tuple(self._performers.values()):
-                    performer.leave()
+                break
+        logger.info("asked to leave")
+        self._leaving = True
+        self._look.set()
+        for performer in tuple(self._performers.values()):
+            performer.leave()
+        await anyio.sleep(LEAVE_SECONDS)
+        logger.warning("trials were not interrupted within %.0f s", LEAVE_SECONDS)
+        studies.cancel_scope.cancel()
 
     async def _beat(self) -> None:
         while True:
@@ -176,12 +196,16 @@ class Orchestrator:
                 sent = await self._deliver()
             except TrackerUnavailable as error:
                 logger.warning("tracking waits on disk: %s", error)
-                await anyio.sleep(wait)
-                wait = min(longest, wait * 2)
+            # The boundary to a tracker, which never stops a study whatever it raises.
+            except Exception:
+                logger.exception("tracking waits on disk")
+            else:
+                wait = TRACK_RETRY_SECONDS[0]
+                if not sent:
+                    await self._entries.wait()
                 continue
-            wait = TRACK_RETRY_SECONDS[0]
-            if not sent:
-                await self._entries.wait()
+            await anyio.sleep(wait)
+            wait = min(longest, wait * 2)
 
     async def _deliver(self) -> int:
         """Sends the oldest entries; returns how many."""
@@ -194,8 +218,9 @@ class Orchestrator:
     async def _track_rest(self) -> None:
         """Sends what is left before leaving; what cannot be sent waits for the next one."""
         try:
-            with anyio.move_on_after(LEAVE_SECONDS):
+            with anyio.move_on_after(TRACK_REST_SECONDS):
                 while await self._deliver():
                     pass
-        except TrackerUnavailable as error:
+        # The same boundary as in `_track`.
+        except Exception as error:
             logger.warning("tracking waits on disk for the next orchestrator: %s", error)

@@ -16,7 +16,12 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from mcp_automl.domain.errors import TrainerUnavailable
+from mcp_automl.domain.errors import (
+    AutomlError,
+    InvalidRequest,
+    NameTaken,
+    TrainerUnavailable,
+)
 from mcp_automl.domain.events import (
     Command,
     Decline,
@@ -37,8 +42,11 @@ from mcp_automl.domain.events import (
 )
 from mcp_automl.domain.jobs import AttemptStart, Ended, Job, Need, Slot, TrainerRef
 from mcp_automl.domain.run import StudyRun
-from mcp_automl.domain.study import Measurement, Study, StudyState
+from mcp_automl.domain.study import History, Measurement, Study, StudyState
 from mcp_automl.ports import Attempt, Executor, StudyStore
+
+PREPARE_SECONDS = 600.0
+"""How long a trainer may take to get its data ready."""
 
 logger = logging.getLogger(__name__)
 
@@ -70,13 +78,13 @@ class StudyPerformer:
 
     Args:
         study: as it was read when it was taken up.
-        trainer: where its code is.
+        trainer_of: where the code of its trainer is; may refuse.
         max_parallel: how many of its trials may be in flight at once.
         moved: called after every event; others may want the slots that came free.
     """
 
     study: Study
-    trainer: TrainerRef
+    trainer_of: Callable[[str], TrainerRef]
     max_parallel: int
     store: StudyStore
     executor: Executor
@@ -86,6 +94,8 @@ class StudyPerformer:
     offered: bool = field(default=False, init=False)
     """Whether a slot is on its way to the run, which does not know of it yet."""
     _run: StudyRun | None = field(default=None, init=False)
+    _trainer: TrainerRef | None = field(default=None, init=False)
+    _preparing: anyio.CancelScope = field(default_factory=anyio.CancelScope, init=False)
     _leaving: bool = field(default=False, init=False)
     _send: MemoryObjectSendStream[Event] = field(init=False)
     _receive: MemoryObjectReceiveStream[Event] = field(init=False)
@@ -100,13 +110,11 @@ class StudyPerformer:
     @property
     def need(self) -> Need | None:
         """What slot the study could use now, if any."""
-        run = self._run
-        if run is None or self.offered or not run.wants_slot:
+        run, trainer = self._run, self._trainer
+        if run is None or trainer is None or self.offered or not run.wants_slot:
             return None
         return Need(
-            gpu_memory_gb=self.trainer.gpu_memory_gb,
-            alone=run.wants_alone,
-            trainer=self.trainer.name,
+            gpu_memory_gb=trainer.gpu_memory_gb, alone=run.wants_alone, trainer=trainer.name
         )
 
     def offer(self, slot: Slot) -> None:
@@ -121,6 +129,7 @@ class StudyPerformer:
 
     def leave(self) -> None:
         """Interrupts what runs; `perform` returns when nothing does."""
+        self._preparing.cancel()
         self.tell(StopRequested(by_user=False))
 
     def follow(self, study: Study) -> None:
@@ -135,15 +144,27 @@ class StudyPerformer:
     async def perform(self) -> None:
         """Runs the study to its end, or until it leaves."""
         with self._send, self._receive:
-            history = await self.store.open(self.study)
-            if not await self._prepare():
+            try:
+                history = await self._get_ready()
+            except (InvalidRequest, NameTaken, TrainerUnavailable) as error:
+                logger.warning("study %s: %s", self.study.config.name, error)
+                await self.store.finish(self.study, StudyState.FAILED, str(error))
                 return
-            run = self._run = StudyRun(self.study.config, history, self.max_parallel)
+            if history is not None:
+                await self._perform_run(StudyRun(self.study.config, history, self.max_parallel))
+
+    async def _perform_run(self, run: StudyRun) -> None:
+        self._run = run
+        try:
             async with anyio.create_task_group() as jobs:
                 await self._perform_all(run.begin(), jobs)
                 self.moved()
                 while not (run.finished or (self._leaving and run.idle)):
                     await self._handle(run, await self._receive.receive(), jobs)
+        finally:
+            # An offer may still lie in the queue.
+            for slot in self._slots.values():
+                self.executor.release(slot)
 
     async def _handle(self, run: StudyRun, event: Event, jobs: TaskGroup) -> None:
         if isinstance(event, SlotOffered):
@@ -155,22 +176,29 @@ class StudyPerformer:
         await self._perform_all(run.handle(event), jobs)
         self.moved()
 
-    async def _prepare(self) -> bool:
-        """Has the trainer choose its data once for all trials; False if it cannot be used."""
-        if self.study.data:
-            return True
+    async def _get_ready(self) -> History | None:
+        """Opens the study and has its data chosen; None if it was asked to leave meanwhile."""
+        self._trainer = self.trainer_of(self.study.config.model)
+        history = await self.store.open(self.study)
+        with self._preparing:
+            if not self.study.data:
+                await self._prepare(self._trainer)
+            return history
+        return None
+
+    async def _prepare(self, trainer: TrainerRef) -> None:
+        """Has the trainer choose its data once for all trials."""
         try:
-            prepared = await self.executor.prepare(self.trainer, self.folders.data)
-        except TrainerUnavailable as error:
-            logger.warning("study %s: %s", self.study.config.name, error)
-            await self.store.finish(self.study, StudyState.FAILED, str(error))
-            return False
+            with anyio.fail_after(PREPARE_SECONDS):
+                prepared = await self.executor.prepare(trainer, self.folders.data)
+        except TimeoutError as error:
+            reason = f"{trainer.name} did not get its data ready within {PREPARE_SECONDS:.0f} s"
+            raise TrainerUnavailable(reason) from error
         self.study = await self.store.prepared(
             self.study,
             data=prepared.description or "its own data",
             arguments=prepared.arguments,
         )
-        return True
 
     async def _perform_all(self, commands: list[Command], jobs: TaskGroup) -> None:
         for command in commands:
@@ -185,9 +213,10 @@ class StudyPerformer:
             case Decline(slot):
                 self.executor.release(self._slots.pop(slot))
             case Launch():
+                self._stopping.discard(command.trial)
                 jobs.start_soon(self._train, command, self._slots.pop(command.slot))
             case GoOn(trial):
-                jobs.start_soon(self._attempts[trial].go_on)
+                self._go_on(trial, jobs)
             case Stop(trial, reason):
                 logger.info("%s #%d: stopping: %s", self.study.config.name, trial, reason)
                 self._stop(trial, jobs)
@@ -195,6 +224,11 @@ class StudyPerformer:
                 await self._record(command)
             case Finish(state, reason):
                 await self.store.finish(self.study, state, reason)
+
+    def _go_on(self, trial: int, jobs: TaskGroup) -> None:
+        # The process may have died since it measured; then nobody waits for this reply.
+        if trial in self._attempts:
+            jobs.start_soon(self._attempts[trial].go_on)
 
     def _stop(self, trial: int, jobs: TaskGroup) -> None:
         # The job may not have started yet: `_train` looks into the set once it has.
@@ -211,6 +245,12 @@ class StudyPerformer:
         try:
             async with self._attempt(launch, slot) as attempt:
                 ended = await self._listen(launch.trial, attempt)
+        except AutomlError:
+            raise
+        except (OSError, EOFError) as error:
+            # No process to be had: as if it had been killed at once.
+            logger.exception("%s #%d: no process", self.study.config.name, launch.trial)
+            ended = Ended(outcome=Outcome.KILLED, reason=f"it could not be started: {error}")
         finally:
             self.executor.release(slot)
         at = self.clocks.monotonic()
@@ -249,8 +289,9 @@ class StudyPerformer:
 
     def _job(self, launch: Launch) -> Job:
         workdir = self.folders.trial(self.study, launch.trial)
+        assert self._trainer is not None
         return Job(
-            trainer=self.trainer,
+            trainer=self._trainer,
             params={**self.study.arguments, **launch.params},
             workdir=workdir,
             data_dir=self.folders.data,

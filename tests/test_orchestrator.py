@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from mcp_automl.domain.errors import TrackerUnavailable, TrainerUnavailable
+from mcp_automl.domain.errors import InvalidRequest, TrackerUnavailable, TrainerUnavailable
 from mcp_automl.domain.events import Outcome
 from mcp_automl.domain.jobs import Ended, TrainerRef
 from mcp_automl.domain.study import StudyConfig, StudyState, TrialState
@@ -180,6 +180,68 @@ class _LeaveOnce:
         if self.jobs == 2:
             signal.raise_signal(signal.SIGTERM)
         return Ended(outcome=Outcome.COMPLETED)
+
+
+async def test_it_leaves_at_once_when_asked_although_it_would_wait_long_for_work() -> None:
+    house = House(executor=FakeExecutor(last_word=_leave_once()), idle_seconds=3600.0)
+    house.registry.create(a_config(n_trials=6))
+    assert await house.run() is True
+
+
+async def test_a_study_whose_trainer_is_gone_fails_alone() -> None:
+    def trainer_of(model: str) -> TrainerRef:
+        if model == "gone":
+            raise InvalidRequest("there is no model 'gone'")
+        return TrainerRef(name=model, module=model)
+
+    house = House()
+    house.registry.create(replace(named("bad", 2), model="gone"))
+    house.registry.create(named("good", 2))
+    orchestrator = house.orchestrator()
+    orchestrator.trainer_of = trainer_of
+    with anyio.fail_after(10):
+        await orchestrator.run()
+    assert house.state("bad") is StudyState.FAILED
+    assert house.state("good") is StudyState.COMPLETE
+
+
+async def test_no_slot_is_lost_when_a_study_ends_with_an_offer_on_its_way() -> None:
+    raised = Ended(outcome=Outcome.RAISED, reason="ValueError: no such layer")
+    for parallel in (2, 3):
+        executor = FakeExecutor(last_word=lambda _: raised)
+        house = House(executor=executor, max_parallel=parallel)
+        house.registry.create(a_config(n_trials=20))
+        await house.run()
+        assert house.state() is StudyState.FAILED
+        assert executor.all_free
+
+
+async def test_a_worker_that_dies_before_it_gets_its_reply_ends_nothing_but_its_attempt() -> None:
+    house = House(executor=FakeExecutor(dies_unanswered=True), max_parallel=1)
+    house.registry.create(a_config(n_trials=1))
+    await house.run()
+    assert house.states().count("FAIL") == 5
+
+
+async def test_a_process_that_cannot_be_had_counts_as_an_attempt() -> None:
+    house = House(executor=FakeExecutor(no_process=True), max_parallel=1)
+    house.registry.create(a_config(n_trials=1))
+    await house.run()
+    study = house.registry.find("digits")
+    assert study is not None
+    assert study.state is StudyState.FAILED
+    assert "could not be started" in study.reason
+
+
+async def test_a_tracker_that_is_broken_stops_no_study(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def break_down(entries: object) -> None:
+        raise ImportError("no module named mlflow")
+
+    house = House()
+    monkeypatch.setattr(FakeTracker, "deliver", lambda self, entries: break_down(entries))
+    house.registry.create(a_config(n_trials=2))
+    await house.run()
+    assert house.state() is StudyState.COMPLETE
 
 
 async def test_a_cancelled_orchestrator_leaves_nothing_that_the_next_one_cannot_finish() -> None:
