@@ -52,7 +52,18 @@ def run_orchestrator(settings: Settings, catalog: Catalog | None = None) -> None
         settings,
         live=lambda: _live(settings, catalog or Catalog()),
         work_waits=lambda: any(study.state.should_run for study in registry.studies()),
+        announce=lambda: _announce(settings),
     )
+
+
+def _announce(settings: Settings) -> None:
+    """Signs before anything heavy is imported: readers must not judge by a dead one's sign."""
+    import time
+
+    from mcp_automl.stores.database import Database
+    from mcp_automl.stores.ledger import Ledger
+
+    Ledger(database=Database(settings.database), clock=time.time).announce(_sign(settings))
 
 
 def _live(settings: Settings, catalog: Catalog) -> bool:
@@ -103,8 +114,7 @@ def _origin(settings: Settings) -> str:
     """Tells this workspace's studies from equally named ones of others on one MLflow server."""
     import socket
 
-    has_own_store = settings.tracking_uri.startswith("sqlite:")
-    return "" if has_own_store else f"{socket.gethostname()}:{settings.workspace}"
+    return "" if settings.has_own_tracking_store else f"{socket.gethostname()}:{settings.workspace}"
 
 
 def _sign(settings: Settings) -> "OrchestratorSign":

@@ -33,18 +33,23 @@ logger = logging.getLogger(__name__)
 
 
 def hold_workspace(
-    settings: Settings, live: Callable[[], bool], work_waits: Callable[[], bool]
+    settings: Settings,
+    live: Callable[[], bool],
+    work_waits: Callable[[], bool],
+    announce: Callable[[], None] = lambda: None,
 ) -> None:
     """Lives in the workspace until there is nothing to do; returns at once if another one does.
 
     Args:
         live: one life; returns True if it was asked to leave, False if it ran out of work.
         work_waits: whether a study should run.
+        announce: says in the database who holds the workspace now.
     """
     lock = FileLock(settings.orchestrator_lock)
     while _taken(lock):
         try:
             logger.info("orchestrator %d holds %s", os.getpid(), settings.workspace)
+            announce()
             asked_to_leave = _lives(live)
         finally:
             lock.release()

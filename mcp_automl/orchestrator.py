@@ -32,8 +32,8 @@ TICK_SECONDS = 0.25
 LEAVE_SECONDS = 15.0
 """How long trials may take to be interrupted when the process is asked to leave."""
 TRACK_BATCH = 200
-TRACK_REST_SECONDS = 15.0
-"""How long to go on sending to the tracker when nothing else is left to do."""
+TRACK_TRIES = 5
+"""Failed tries in a row after which entries that wait keep nobody from leaving."""
 TRACK_RETRY_SECONDS = (1.0, 60.0)
 """First and longest wait before the tracker is tried again."""
 
@@ -66,6 +66,8 @@ class Orchestrator:
     """Set when there may be studies to take up."""
     _entries: anyio.Event = field(default_factory=anyio.Event, init=False)
     _leaving: bool = field(default=False, init=False)
+    _tracked: bool = field(default=False, init=False)
+    """Whether nothing waits for the tracker that it would take."""
     _idle_since: float = field(default=0.0, init=False)
 
     async def run(self) -> bool:
@@ -73,7 +75,7 @@ class Orchestrator:
 
         When cancelled, jobs are killed; the next `run` recovers their trials.
         """
-        await self.store.sign(self._signed())
+        # Before the first sign, which says that all open attempts are alive.
         await self.store.recover()
         async with anyio.create_task_group() as tasks:
             for task in (self._beat, self._tick, self._track, self._listen):
@@ -81,7 +83,6 @@ class Orchestrator:
             async with anyio.create_task_group() as studies:
                 await tasks.start(self._leave_on_signal, studies)
                 await self._watch(studies)
-            await self._track_rest()
             tasks.cancel_scope.cancel()
         return self._leaving
 
@@ -95,7 +96,7 @@ class Orchestrator:
                 self._take_up(study, studies)
             with anyio.move_on_after(self._patience()) as waiting:
                 await self._look.wait()
-            if waiting.cancelled_caught and not self._performers and self._patience() <= 0:
+            if waiting.cancelled_caught and self._is_idle():
                 return
 
     async def _listen(self) -> None:
@@ -103,9 +104,13 @@ class Orchestrator:
             await self.changes.changed()
             self._look.set()
 
+    def _is_idle(self) -> bool:
+        idle_for = self.clocks.monotonic() - self._idle_since
+        return self._tracked and not self._performers and idle_for >= self.idle_seconds
+
     def _patience(self) -> float:
         """How long to wait for an intention before looking whether it is time to leave."""
-        if self._performers:
+        if self._performers or not self._tracked:
             return max(TICK_SECONDS, self.idle_seconds)
         return self._idle_since + self.idle_seconds - self.clocks.monotonic()
 
@@ -141,6 +146,7 @@ class Orchestrator:
         self._moved()
 
     def _moved(self) -> None:
+        self._tracked = False
         self._entries.set()
         self._offer_slots()
 
@@ -188,24 +194,33 @@ class Orchestrator:
             await anyio.sleep(TICK_SECONDS)
 
     async def _track(self) -> None:
-        wait, longest = TRACK_RETRY_SECONDS
+        """Sends what waits on disk; whatever goes wrong with a tracker stops no study."""
+        failures = 0
         while True:
             # Before looking: an entry written while we look must wake us again.
             self._entries = anyio.Event()
             try:
                 sent = await self._deliver()
             except TrackerUnavailable as error:
+                failures += 1
                 logger.warning("tracking waits on disk: %s", error)
-            # The boundary to a tracker, which never stops a study whatever it raises.
+                await self._back_off(failures)
+            # The boundary to a tracker and what it is made of.
             except Exception:
+                failures += 1
                 logger.exception("tracking waits on disk")
+                await self._back_off(failures)
             else:
-                wait = TRACK_RETRY_SECONDS[0]
+                failures = 0
                 if not sent:
+                    self._tracked = True
                     await self._entries.wait()
-                continue
-            await anyio.sleep(wait)
-            wait = min(longest, wait * 2)
+
+    async def _back_off(self, failures: int) -> None:
+        first, longest = TRACK_RETRY_SECONDS
+        # What cannot be sent waits for the next orchestrator rather than this one for it.
+        self._tracked = self._tracked or failures >= TRACK_TRIES
+        await anyio.sleep(min(longest, first * 2.0 ** min(failures - 1, 10)))
 
     async def _deliver(self) -> int:
         """Sends the oldest entries; returns how many."""
@@ -214,13 +229,3 @@ class Orchestrator:
             await self.tracker.deliver([entry for _, entry in entries])
             await self.store.delivered([entry_id for entry_id, _ in entries])
         return len(entries)
-
-    async def _track_rest(self) -> None:
-        """Sends what is left before leaving; what cannot be sent waits for the next one."""
-        try:
-            with anyio.move_on_after(TRACK_REST_SECONDS):
-                while await self._deliver():
-                    pass
-        # The same boundary as in `_track`.
-        except Exception as error:
-            logger.warning("tracking waits on disk for the next orchestrator: %s", error)

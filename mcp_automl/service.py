@@ -6,7 +6,7 @@ it, and makes sure that an orchestrator lives where one is needed. Refused calls
 
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol
 
 from mcp_automl.answers import (
@@ -31,7 +31,8 @@ from mcp_automl.domain.study import (
     check_n_trials,
     counted,
 )
-from mcp_automl.launcher import Launcher, Life
+from mcp_automl.launcher import Launcher
+from mcp_automl.liveness import Liveness
 from mcp_automl.ports import StudyRegistry
 from mcp_automl.refusals import checked_name, no_such_study, nothing_to_show, refuse_other_search
 from mcp_automl.settings import Settings
@@ -39,8 +40,6 @@ from mcp_automl.settings import Settings
 DEFAULT_TRIALS = 20
 DEFAULT_EPOCHS_MAX = 5
 MAX_TOP_K = 50
-SILENCE_SECONDS = 15.0
-"""How long an orchestrator may give no sign of life before a reader is told."""
 
 
 class Trainers(Protocol):
@@ -75,7 +74,7 @@ class Service:
     ) -> None:
         self._registry = registry
         self._trainers = trainers
-        self._launcher = launcher
+        self._liveness = Liveness(registry, launcher, settings, now)
         self._settings = settings
         self._devices = devices
         self._owner = owner
@@ -139,9 +138,10 @@ class Service:
         check_budget(budget)
         self._trainers.check_installed(config.model)
         done = counted(self._registry.progress(study).counts)
-        if study.state is StudyState.COMPLETE and done >= total:
+        same_budget = budget == config.cost_budget_usd
+        if study.state is StudyState.COMPLETE and done >= total and same_budget:
             return self._started(study, nothing_to_run=True)
-        unchanged = (total, budget) == (config.n_trials, config.cost_budget_usd)
+        unchanged = same_budget and total == config.n_trials
         if study.state.should_run and unchanged:
             return self._started(study)
         retargeted = self._registry.retarget(study.id, n_trials=total, cost_budget_usd=budget)
@@ -150,7 +150,7 @@ class Service:
     def _started(
         self, study: Study, *, created: bool = False, nothing_to_run: bool = False
     ) -> Started:
-        notes = () if nothing_to_run else self._wake(study)
+        notes = () if nothing_to_run else self._liveness.ensure(study, asked_now=True)
         return Started(
             study=study,
             done=0 if created else counted(self._registry.progress(study).counts),
@@ -173,7 +173,7 @@ class Service:
             StudyNotFound: there is no study of that name.
         """
         study = self._found(name)
-        notes = self._wake(study) if study.state.should_run else ()
+        notes = self._liveness.ensure(study) if study.state.should_run else ()
         progress = self._registry.progress(study)
         remaining = remaining_seconds(
             missing=study.config.n_trials - counted(progress.counts),
@@ -269,32 +269,3 @@ class Service:
         if study.started_at is None:
             return 0.0
         return max(0.0, (study.ended_at or self._now()) - study.started_at)
-
-    def _wake(self, study: Study) -> tuple[str, ...]:
-        """Makes sure that an orchestrator lives; what a reader should know about it."""
-        life = self._launcher.ensure()
-        sign = self._registry.orchestrator()
-        notes = []
-        if life is Life.STARTED and study.state is StudyState.RUNNING:
-            notes.append("the orchestrator was not running and has been started again")
-        if life is Life.ALIVE and sign is not None:
-            notes += self._silence(self._now() - sign.alive_at) + self._other_settings(
-                sign.settings
-            )
-        return tuple(notes)
-
-    def _silence(self, seconds: float) -> list[str]:
-        if seconds < SILENCE_SECONDS:
-            return []
-        words = self._launcher.last_words() or "(nothing)"
-        log = self._settings.orchestrator_log
-        silence = f"the orchestrator has given no sign of life for {seconds:.0f} s"
-        return [f"{silence}; the last line of {log}: {words}"]
-
-    def _other_settings(self, holding: Mapping[str, str]) -> list[str]:
-        ours = self._settings.as_environment()
-        differing = [k for k in ours if k in holding and holding[k] != ours[k]]
-        if not differing:
-            return []
-        held = ", ".join(f"{k}={holding[k]}" for k in differing)
-        return [f"the running orchestrator was started with other settings, which hold: {held}"]

@@ -93,7 +93,16 @@ class Settings(BaseSettings):
 
     @property
     def tracking_uri(self) -> str:
-        return self.mlflow_tracking_uri or f"sqlite:///{self.workspace / 'mlflow.db'}"
+        return self.mlflow_tracking_uri or self._own_tracking_uri
+
+    @property
+    def has_own_tracking_store(self) -> bool:
+        """Whether no other workspace's runs can be where this one's are."""
+        return self.tracking_uri == self._own_tracking_uri
+
+    @property
+    def _own_tracking_uri(self) -> str:
+        return f"sqlite:///{self.workspace / 'mlflow.db'}"
 
     @property
     def prices(self) -> Prices:

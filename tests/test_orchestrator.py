@@ -238,10 +238,30 @@ async def test_a_tracker_that_is_broken_stops_no_study(monkeypatch: pytest.Monke
         raise ImportError("no module named mlflow")
 
     house = House()
+    monkeypatch.setattr("mcp_automl.orchestrator.TRACK_RETRY_SECONDS", (0.0, 0.0))
     monkeypatch.setattr(FakeTracker, "deliver", lambda self, entries: break_down(entries))
     house.registry.create(a_config(n_trials=2))
     await house.run()
     assert house.state() is StudyState.COMPLETE
+
+
+async def test_a_dead_ones_attempts_are_settled_before_anybody_signs_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[str] = []
+    for name in ("recover", "sign"):
+        real = getattr(FakeStore, name)
+
+        async def noted(self: FakeStore, *args: object, _real=real, _name=name) -> None:  # type: ignore[no-untyped-def]
+            calls.append(_name)
+            await _real(self, *args)
+
+        monkeypatch.setattr(FakeStore, name, noted)
+    house = House()
+    house.registry.create(a_config(n_trials=1))
+    await house.run()
+    assert calls[0] == "recover"
+    assert "sign" in calls
 
 
 async def test_a_cancelled_orchestrator_leaves_nothing_that_the_next_one_cannot_finish() -> None:
@@ -282,7 +302,10 @@ async def test_what_the_tracker_cannot_take_waits_and_arrives_later_in_order(
     assert not house.database.outbox
 
 
-async def test_a_dead_tracker_stops_neither_the_study_nor_the_leaving() -> None:
+async def test_a_dead_tracker_stops_neither_the_study_nor_the_leaving(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mcp_automl.orchestrator.TRACK_RETRY_SECONDS", (0.0, 0.0))
     house = House(tracker=FakeTracker(unavailable=10**6))
     house.registry.create(a_config(n_trials=2))
     await house.run()

@@ -135,13 +135,15 @@ class Ledger:
             outbox.put(connection, outbox.study_ended(study, state, reason, at))
             return True
 
-    def sign(self, sign: OrchestratorSign) -> None:
-        row = (sign.host, sign.pid, sign.version, sign.started_at, sign.alive_at)
+    def announce(self, sign: OrchestratorSign) -> None:
+        """Says who holds the workspace; open attempts may still be a dead one's."""
         with self.database.write() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO automl_orchestrator VALUES (1, ?, ?, ?, ?, ?, ?)",
-                (*row, json.dumps(dict(sign.settings))),
-            )
+            _write_sign(connection, sign)
+
+    def sign(self, sign: OrchestratorSign) -> None:
+        """Says that the holder and all open attempts are alive."""
+        with self.database.write() as connection:
+            _write_sign(connection, sign)
             attempts.alive(connection, sign.alive_at)
 
     def undelivered(self, limit: int) -> list[tuple[int, TrackingEntry]]:
@@ -172,3 +174,11 @@ def _waiting(
     numbers = trials.numbers(connection, optuna_study, TrialState.WAITING)
     known = {number: attempts.waiting(connection, study.id, number) for number in numbers}
     return {number: waiting for number, waiting in known.items() if waiting is not None}
+
+
+def _write_sign(connection: sqlite3.Connection, sign: OrchestratorSign) -> None:
+    row = (sign.host, sign.pid, sign.version, sign.started_at, sign.alive_at)
+    connection.execute(
+        "INSERT OR REPLACE INTO automl_orchestrator VALUES (1, ?, ?, ?, ?, ?, ?)",
+        (*row, json.dumps(dict(sign.settings))),
+    )
