@@ -297,4 +297,5 @@ class StudyPerformer:
             data_dir=self.folders.data,
             seed=self.study.config.seed,
             log=workdir / "log.txt",
+            trained_s=launch.trained_s,
         )

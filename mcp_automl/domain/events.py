@@ -20,6 +20,10 @@ class Outcome(Enum):
     OUT_OF_MEMORY = "out of memory"
     KILLED = "killed"
     """The process vanished without a word."""
+    STALLED = "stalled"
+    """It lived, but did nothing any more, and was ended; see `vigil.py`."""
+    TIMED_OUT = "timed out"
+    """Its trial had all the time that a trial may have, and it was ended."""
 
 
 # --- events ------------------------------------------------------------------------------------
@@ -120,6 +124,8 @@ class Launch:
     trial: int
     params: Params
     slot: str
+    trained_s: float = 0.0
+    """How long earlier attempts have trained."""
 
 
 @dataclass(frozen=True, slots=True)
