@@ -18,6 +18,7 @@ class Outcome(Enum):
     RAISED = "raised"
     """The trainer raised; trying again would raise again."""
     OUT_OF_MEMORY = "out of memory"
+    """Of a GPU, as the trainer raised it, or of the host, whose kernel killed the process."""
     KILLED = "killed"
     """The process vanished without a word."""
     STALLED = "stalled"

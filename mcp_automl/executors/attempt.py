@@ -50,7 +50,9 @@ class LocalAttempt:
         # Whoever has said its last word, or has hung up, is about to exit; it is given the grace.
         self._child.end_soon()
         await self._child.gone.wait()
-        yield self._ended(message)
+        yield self._ended(message) or silence(
+            self._child.exit_code, memory_ran_out=await self._child.memory_ran_out()
+        )
 
     async def go_on(self) -> None:
         """Answers a measurement: train the next epoch. Harmless if the job has ended."""
@@ -95,7 +97,8 @@ class LocalAttempt:
             self._vigil.did_something()
             self._child.reply(go_on=not self._stopping)
 
-    def _ended(self, last: LastWord | None) -> Ended:
+    def _ended(self, last: LastWord | None) -> Ended | None:
+        """How the job ended; None if only its exit code can tell."""
         if last is not None and last.ending is Ending.COMPLETED:
             return Ended(outcome=Outcome.COMPLETED)
         if self._given_up is not None:
@@ -105,18 +108,28 @@ class LocalAttempt:
             return Ended(outcome=Outcome.STOPPED, reason=reason)
         if last is not None:
             return Ended(outcome=Outcome(last.ending.value), reason=last.reason)
-        reason = self._nonsense or silence(self._child.exit_code)
-        return Ended(outcome=Outcome.KILLED, reason=reason)
+        if self._nonsense:
+            return Ended(outcome=Outcome.KILLED, reason=self._nonsense)
+        return None
 
 
-def silence(exit_code: int | None) -> str:
+def silence(exit_code: int | None, *, memory_ran_out: bool | None) -> Ended:
     """What it means that a process ended without a last word."""
+    if exit_code == -signal.SIGKILL and memory_ran_out:
+        reason = "out of host memory: killed by the kernel (SIGKILL)"
+        return Ended(outcome=Outcome.OUT_OF_MEMORY, reason=reason)
+    reason = _killed(exit_code, memory_ran_out=memory_ran_out)
+    return Ended(outcome=Outcome.KILLED, reason=reason)
+
+
+def _killed(exit_code: int | None, *, memory_ran_out: bool | None) -> str:
     if exit_code is None or exit_code == UNKNOWN_EXIT_CODE:
         return "the process vanished without a last word"
     if exit_code >= 0:
         return f"the process exited with code {exit_code} without a last word"
     if exit_code == -signal.SIGKILL:
-        return "killed by signal 9 (SIGKILL) from outside, perhaps for want of host memory"
+        doubt = ", perhaps for want of host memory" if memory_ran_out is None else ""
+        return f"killed by signal 9 (SIGKILL) from outside{doubt}"
     try:
         name = signal.Signals(-exit_code).name
     except ValueError:
