@@ -13,7 +13,7 @@ A job is a `Child` (what happens to its process) and a `LocalAttempt` (what is s
 import logging
 import multiprocessing
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from multiprocessing import forkserver
 from pathlib import Path
@@ -32,6 +32,7 @@ from mcp_automl.executors import devices as found
 from mcp_automl.executors.attempt import LocalAttempt
 from mcp_automl.executors.child import Child, Context, Started, start_process
 from mcp_automl.executors.devices import Device, DeviceLost, Nvml
+from mcp_automl.executors.leftovers import discard_checkpoints
 from mcp_automl.executors.slots import Free, SlotTable
 from mcp_automl.ports import Attempt
 from mcp_automl.worker import main as worker
@@ -125,6 +126,10 @@ class LocalExecutor:
     def launch(self, job: Job, slot: Slot) -> AbstractAsyncContextManager[Attempt]:
         """Starts the job. Leaving the block kills what is left of its whole process group."""
         return self._launch(job, slot)
+
+    async def discard(self, workdirs: Iterable[Path]) -> None:
+        """Deletes what jobs in these folders kept to go on from; what they made stays."""
+        await to_thread.run_sync(discard_checkpoints, workdirs)
 
     async def prepare(self, trainer: TrainerRef, data_dir: Path) -> Prepared:
         """Lets the trainer fetch its data and say which data set a study shall use.
