@@ -88,6 +88,7 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
         preload=catalog.preload(),
         max_parallel=settings.max_parallel_trials,
         prices=settings.prices,
+        limits=settings.limits,
         environ=os.environ,
     )
     async with executor:

@@ -7,7 +7,7 @@ own tasks, Optuna in the store's thread.
 
 import logging
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +70,11 @@ class Folders:
 
     def trial(self, study: Study, number: int) -> Path:
         return self.studies / str(study.id) / "trials" / str(number)
+
+    def finished(self, study: Study, waiting: Collection[int]) -> Iterator[Path]:
+        """Folders of trials that have been started and are not among the waiting ones."""
+        kept = {self.trial(study, number) for number in waiting}
+        yield from (it for it in self.trial(study, 0).parent.glob("*") if it not in kept)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -180,6 +185,8 @@ class StudyPerformer:
         """Opens the study and has its data chosen; None if it was asked to leave meanwhile."""
         self._trainer = self.trainer_of(self.study.config.model)
         history = await self.store.open(self.study)
+        # What a kill has left: nothing runs yet, so a trial waits, has ended, or was not attempted.
+        await self.executor.discard(self.folders.finished(self.study, history.waiting))
         with self._preparing:
             if not self.study.data:
                 await self._prepare(self._trainer)
@@ -240,6 +247,9 @@ class StudyPerformer:
         name, state = self.study.config.name, record.state
         logger.info("%s #%d: %s %s", name, record.trial, state.value, record.reason)
         await self.store.record(self.study, record, self._outcomes.pop(record.trial, None))
+        if record.state.is_finished:
+            # After it is stored: a trial that is not, would have to go on from them.
+            await self.executor.discard([self.folders.trial(self.study, record.trial)])
 
     async def _train(self, launch: Launch, slot: Slot) -> None:
         try:
@@ -297,4 +307,5 @@ class StudyPerformer:
             data_dir=self.folders.data,
             seed=self.study.config.seed,
             log=workdir / "log.txt",
+            trained_s=launch.trained_s,
         )

@@ -1,6 +1,6 @@
 """An executor without processes: jobs measure at once, wait for replies, and end as a test says."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,6 +78,8 @@ class FakeExecutor:
     no_process: bool = False
     """Whether no job can be started."""
     launched: list[Job] = field(default_factory=list)
+    discarded: list[Iterable[Path]] = field(default_factory=list)
+    """The folders of each call, not gone through."""
     in_flight: int = 0
     most_in_flight: int = 0
     full: anyio.Event = field(default_factory=anyio.Event)
@@ -110,6 +112,9 @@ class FakeExecutor:
             yield FakeAttempt(job, self.last_word(job), dies_unanswered=self.dies_unanswered)
         finally:
             self.in_flight -= 1
+
+    async def discard(self, workdirs: Iterable[Path]) -> None:
+        self.discarded.append(workdirs)
 
     async def prepare(self, trainer: TrainerRef, data_dir: Path) -> Prepared:
         if isinstance(self.data, TrainerUnavailable):

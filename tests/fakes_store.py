@@ -314,6 +314,9 @@ def _waiting(stored: FakeTrial) -> Waiting:
             a.outcome is Outcome.OUT_OF_MEMORY and a.start is not None and a.start.slot.shared
             for a in stored.attempts
         ),
+        trained_s=sum(
+            a.ended_at - a.start.at for a in stored.attempts if a.ended_at and a.start is not None
+        ),
     )
 
 

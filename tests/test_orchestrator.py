@@ -4,7 +4,7 @@ Its decisions are tested in `test_domain_run*.py`; here is what happens around t
 """
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -57,6 +57,7 @@ class House:
     database: FakeDatabase = field(default_factory=FakeDatabase)
     max_parallel: int = 3
     idle_seconds: float = 0.0
+    studies: Path = Path("studies")
 
     @property
     def registry(self) -> FakeRegistry:
@@ -69,7 +70,7 @@ class House:
             tracker=self.tracker,
             changes=FakeChanges(self.database),
             trainer_of=lambda model: TrainerRef(name=model, module=model),
-            folders=Folders(studies=Path("studies"), data=Path("data")),
+            folders=Folders(studies=self.studies, data=Path("data")),
             clocks=Clocks(monotonic=anyio.current_time, wall=anyio.current_time),
             sign=SIGN,
             max_parallel=self.max_parallel,
@@ -90,6 +91,11 @@ class House:
         study = self.registry.find(name)
         assert study is not None
         return study.state
+
+
+async def names(folders: Iterable[Path]) -> list[str]:
+    """In a thread, as an executor goes through them."""
+    return sorted(path.name for path in await anyio.to_thread.run_sync(list, folders))
 
 
 def named(name: str, n_trials: int) -> StudyConfig:
@@ -276,6 +282,39 @@ async def test_a_cancelled_orchestrator_leaves_nothing_that_the_next_one_cannot_
     house.idle_seconds = 0.0
     await house.run()
     assert house.states() == ["COMPLETE"] * 5
+
+
+async def test_checkpoints_of_a_trial_are_deleted_once_it_has_ended_and_not_while_it_waits() -> (
+    None
+):
+    interrupted = iter([Ended(outcome=Outcome.KILLED, reason="killed")])
+    house = House(
+        executor=FakeExecutor(
+            last_word=lambda _: next(interrupted, Ended(outcome=Outcome.COMPLETED))
+        ),
+        max_parallel=1,
+    )
+    house.registry.create(a_config(n_trials=2))
+    await house.run()
+    assert [job.workdir.name for job in house.executor.launched] == ["0", "0", "1"]
+    assert [await names(call) for call in house.executor.discarded] == [[], ["0"], ["1"]]
+
+
+async def test_checkpoints_that_a_killed_orchestrator_left_are_deleted_when_the_study_goes_on(
+    tmp_path: Path,
+) -> None:
+    house = House(executor=FakeExecutor(last_word=_leave_once()), max_parallel=2)
+    house.studies = tmp_path
+    house.registry.create(a_config(n_trials=6))
+    await house.run()
+    states = house.states()
+    for number in range(len(states)):
+        (tmp_path / "1" / "trials" / str(number)).mkdir(parents=True)
+    house.executor.discarded.clear()
+    await house.run()
+    assert {"COMPLETE", "WAITING"} <= set(states)
+    finished = [str(number) for number, state in enumerate(states) if state == "COMPLETE"]
+    assert await names(house.executor.discarded[0]) == finished
 
 
 async def test_a_study_that_arrives_while_another_runs_is_taken_up() -> None:

@@ -172,6 +172,8 @@ class Waiting:
     """Its latest attempts in a row that brought no new epoch."""
     alone: bool = False
     """Whether it ran out of memory on a shared device and shall have one for itself."""
+    trained_s: float = 0.0
+    """How long its attempts have trained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

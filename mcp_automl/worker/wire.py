@@ -44,7 +44,7 @@ class Heartbeat:
     """The process lives; whether its training does shows in what it has computed since the last."""
 
     cpu_seconds: float
-    """Processor time of the process and its finished children so far."""
+    """Processor time of the process and its descendants so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
