@@ -78,8 +78,9 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
 
     from mcp_automl.executors.local import LocalExecutor
     from mcp_automl.executors.processes import kill_leftover
+    from mcp_automl.folders import Folders
     from mcp_automl.orchestrator import Orchestrator
-    from mcp_automl.performer import Clocks, Folders
+    from mcp_automl.performer import Clocks
     from mcp_automl.stores.optuna import OptunaStore
     from mcp_automl.stores.sqlite_changes import INTENTIONS, SqliteChanges
     from mcp_automl.trackers.mlflow import MlflowTracker

@@ -24,7 +24,8 @@ from mcp_automl.domain.errors import TrackerUnavailable
 from mcp_automl.domain.events import Ticked
 from mcp_automl.domain.jobs import NoSlot, TrainerRef
 from mcp_automl.domain.study import Study
-from mcp_automl.performer import Clocks, Folders, StudyPerformer
+from mcp_automl.folders import Folders
+from mcp_automl.performer import Clocks, StudyPerformer
 from mcp_automl.ports import Changes, Executor, OrchestratorSign, StudyStore, Tracker
 
 BEAT_SECONDS = 2.0

@@ -7,10 +7,9 @@ own tasks, Optuna in the store's thread.
 
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import anyio
 from anyio.abc import TaskGroup
@@ -43,6 +42,7 @@ from mcp_automl.domain.events import (
 from mcp_automl.domain.jobs import AttemptStart, Ended, Job, Need, Slot, TrainerRef
 from mcp_automl.domain.run import StudyRun
 from mcp_automl.domain.study import History, Measurement, Study, StudyState
+from mcp_automl.folders import Folders
 from mcp_automl.ports import Attempt, Executor, StudyStore
 
 PREPARE_SECONDS = 600.0
@@ -59,22 +59,6 @@ class Clocks:
     """Seconds that never jump: money is metered with these."""
     wall: Callable[[], float]
     """Seconds since the epoch: what people read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Folders:
-    """Where jobs find and leave files."""
-
-    studies: Path
-    data: Path
-
-    def trial(self, study: Study, number: int) -> Path:
-        return self.studies / str(study.id) / "trials" / str(number)
-
-    def finished(self, study: Study, waiting: Collection[int]) -> Iterator[Path]:
-        """Folders of trials that have been started and are not among the waiting ones."""
-        kept = {self.trial(study, number) for number in waiting}
-        yield from (it for it in self.trial(study, 0).parent.glob("*") if it not in kept)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -298,14 +282,13 @@ class StudyPerformer:
         return Measured(trial, measurement, self.clocks.monotonic(), prune)
 
     def _job(self, launch: Launch) -> Job:
-        workdir = self.folders.trial(self.study, launch.trial)
         assert self._trainer is not None
         return Job(
             trainer=self._trainer,
             params={**self.study.arguments, **launch.params},
-            workdir=workdir,
+            workdir=self.folders.trial(self.study, launch.trial),
             data_dir=self.folders.data,
             seed=self.study.config.seed,
-            log=workdir / "log.txt",
+            log=self.folders.log(self.study, launch.trial),
             trained_s=launch.trained_s,
         )

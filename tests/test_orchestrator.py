@@ -16,8 +16,9 @@ from mcp_automl.domain.events import Outcome
 from mcp_automl.domain.jobs import Ended, TrainerRef
 from mcp_automl.domain.study import StudyConfig, StudyState, TrialState
 from mcp_automl.domain.tracking import EntryKind, TrackingEntry
+from mcp_automl.folders import Folders
 from mcp_automl.orchestrator import Orchestrator
-from mcp_automl.performer import Clocks, Folders
+from mcp_automl.performer import Clocks
 from mcp_automl.ports import OrchestratorSign
 from tests.fakes_database import FakeDatabase
 from tests.fakes_executor import FakeExecutor
