@@ -1,6 +1,8 @@
 """A real workspace, driven as a chat client drives it: servers over stdio, the rest detached."""
 
+import json
 import os
+import shutil
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +14,9 @@ import anyio
 import psutil
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, TextContent
+
+from tests import doomed
+from trainers import data
 
 LOOK_SECONDS = 0.2
 STUDY_SECONDS = 120.0
@@ -103,3 +108,48 @@ def deepest_overlap(spans: list[tuple[Any, Any]]) -> int:
         depth += step
         deepest = max(deepest, depth)
     return deepest
+
+
+class DoomedWorkspace(Workspace):
+    """A workspace whose processes can be killed inside a named write: see `doomed.py`.
+
+    Args:
+        mlflow: an MLflow database to copy, because making its schema takes seconds.
+    """
+
+    def __init__(self, folder: Path, *, mlflow: Path, idle_seconds: float = 1.0) -> None:
+        super().__init__(folder / "home", idle_seconds=idle_seconds)
+        self.doom = folder / "doom"
+        self.doom.mkdir(parents=True)
+        self.home.mkdir(mode=0o700)
+        shutil.copy(mlflow, self.home / "mlflow.db")
+        door = Path(__file__).parent / "doom"
+        path = os.pathsep.join([str(door), str(door.parent.parent)])
+        self.environment |= {"PYTHONPATH": path, doomed.VARIABLE: str(self.doom)}
+        _have_digits(self.home / "data")
+
+    def order(self, order: doomed.Order) -> None:
+        """Lets the next process that comes to the order's site carry it out."""
+        draft = self.doom / "draft"
+        draft.write_text(json.dumps(order))
+        draft.rename(self.doom / "order")
+
+    def withdraw(self) -> None:
+        """Takes the order back, if nobody has carried it out."""
+        (self.doom / "order").unlink(missing_ok=True)
+
+    def struck(self, number: int) -> bool:
+        """Whether that order has been carried out."""
+        return (self.doom / f"struck-{number}").exists()
+
+    def processes(self, role: str = "all") -> list[psutil.Process]:
+        """Living processes of the workspace: `serve`, `orchestrate`, `worker`, ..."""
+        pids = doomed.family(self.doom, role)
+        return [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+
+
+def _have_digits(folder: Path) -> None:
+    """Lays the digits where MNIST would be, so that nobody asks the network for it."""
+    data.prepare(folder, "digits")
+    digits = folder / f"digits-{data.FORMAT}.safetensors"
+    digits.rename(folder / f"mnist-{data.FORMAT}.safetensors")
