@@ -109,15 +109,10 @@ class Storm:
 
     async def _end(self) -> None:
         await self.workspace.until_ended(NAME)
-        await self._until_alone()
+        await self.workspace.until_alone()
         # Who is interested in the study sees to it that MLflow hears of its end, too.
         await self._call("get_automl_study_status")
-        await self._until_alone()
-
-    async def _until_alone(self) -> None:
-        with anyio.fail_after(KILL_SECONDS):
-            while self.workspace.processes():  # noqa: ASYNC110
-                await anyio.sleep(LOOK_SECONDS)
+        await self.workspace.until_alone()
 
     async def _call(self, tool: str, **arguments: object) -> None:
         result = await self.workspace.call(tool, study_name=NAME, **arguments)

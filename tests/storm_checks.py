@@ -113,11 +113,11 @@ def _money(workspace: Workspace, study: optuna.Study) -> Iterator[str]:
         yield f"the attempts cost {total}, the trials {told}"
 
 
-def _mlflow(workspace: Workspace, study: optuna.Study) -> Iterator[str]:
+def _mlflow(workspace: DoomedWorkspace, study: optuna.Study) -> Iterator[str]:
     ((waiting,),) = workspace.rows("SELECT count(*) FROM automl_outbox")
     if waiting:
         yield f"{waiting} entries have not been delivered to MLflow"
-    client = MlflowClient(f"sqlite:///{workspace.home / 'mlflow.db'}")
+    client = MlflowClient(workspace.tracking_uri)
     experiment = client.get_experiment_by_name("mnist-training")
     runs = [] if experiment is None else list(client.search_runs([experiment.experiment_id]))
     counts = Counter(run.data.tags.get("trial_number", "study") for run in runs)

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from trainers import data
 LOOK_SECONDS = 0.2
 STUDY_SECONDS = 120.0
 """Longest that a small real study may take on a busy machine."""
+LEAVE_SECONDS = 60.0
+"""How long an orchestrator without work may deliver to MLflow until it is gone."""
 
 
 class Workspace:
@@ -113,6 +115,8 @@ def deepest_overlap(spans: list[tuple[Any, Any]]) -> int:
 class DoomedWorkspace(Workspace):
     """A workspace whose processes can be killed inside a named write: see `doomed.py`.
 
+    It does not exist until a server makes it; data and MLflow's database lie beside it.
+
     Args:
         mlflow: an MLflow database to copy, because making its schema takes seconds.
     """
@@ -121,12 +125,15 @@ class DoomedWorkspace(Workspace):
         super().__init__(folder / "home", idle_seconds=idle_seconds)
         self.doom = folder / "doom"
         self.doom.mkdir(parents=True)
-        self.home.mkdir(mode=0o700)
-        shutil.copy(mlflow, self.home / "mlflow.db")
+        self.tracking_uri = f"sqlite:///{shutil.copy(mlflow, folder / 'mlflow.db')}"
         door = Path(__file__).parent / "doom"
-        path = os.pathsep.join([str(door), str(door.parent.parent)])
-        self.environment |= {"PYTHONPATH": path, doomed.VARIABLE: str(self.doom)}
-        _have_digits(self.home / "data")
+        self.environment |= {
+            "PYTHONPATH": os.pathsep.join([str(door), str(door.parent.parent)]),
+            doomed.VARIABLE: str(self.doom),
+            "MCP_AUTOML_DATA_DIR": str(folder / "data"),
+            "MLFLOW_TRACKING_URI": self.tracking_uri,
+        }
+        _have_digits(folder / "data")
 
     def order(self, order: doomed.Order) -> None:
         """Lets the next process that comes to the order's site carry it out."""
@@ -141,6 +148,18 @@ class DoomedWorkspace(Workspace):
     def struck(self, number: int) -> bool:
         """Whether that order has been carried out."""
         return (self.doom / f"struck-{number}").exists()
+
+    async def until_alone(self) -> None:
+        """Waits until no process of the workspace is left."""
+        with anyio.fail_after(LEAVE_SECONDS):
+            while self.processes():  # noqa: ASYNC110
+                await anyio.sleep(LOOK_SECONDS)
+
+    def end(self) -> None:
+        """Kills whatever a failed test has left."""
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def processes(self, role: str = "all") -> list[psutil.Process]:
         """Living processes of the workspace: `serve`, `orchestrate`, `worker`, ..."""
