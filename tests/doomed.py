@@ -218,6 +218,10 @@ def _patch_engine(module: ModuleType) -> None:
     _wrap(module.Engine, "tell", "tell")
 
 
+def _patch_ledger(module: ModuleType) -> None:
+    _wrap(module.Ledger, "finish", "finish")
+
+
 def _patch_store(module: ModuleType) -> None:
     _wrap(module.OptunaStore, "_report", "report")
     _wrap(module.OptunaStore, "_record", "tell")
@@ -287,6 +291,7 @@ SITES: dict[str, Callable[[ModuleType], None]] = {
     "mcp_automl.stores.schema": _patch_schema,
     "mcp_automl.stores.database": _patch_database,
     "mcp_automl.stores.engine": _patch_engine,
+    "mcp_automl.stores.ledger": _patch_ledger,
     "mcp_automl.stores.optuna": _patch_store,
     "trainers.checkpoints": _patch_checkpoints,
     "trainers.mnist": _patch_mnist,

@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -159,9 +159,12 @@ class Storm:
         living = victims[:1] if kill.victims == doomed.WORKER else victims
         if living and self.workspace.processes(doomed.WORKER):
             (self.workspace.doom / f"struck-{kill.number}").touch()
+        # The servers are our children, and whoever started them waits for them.
+        others = [it for it in living if it not in self.workspace.processes("serve")]
         for process in living:
-            process.send_signal(signal.SIGKILL)
-        psutil.wait_procs(living, timeout=5)
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGKILL)
+        psutil.wait_procs(others, timeout=5)
 
     def struck(self, kill: Kill) -> bool:
         return self.workspace.struck(kill.number)

@@ -63,6 +63,22 @@ async def test_kill_9_of_the_orchestrator_in_epoch_3_of_5_repeats_that_epoch_and
     assert workspace.rows(query) == [(1,), (2,), (3,), (4,), (5,)]
 
 
+async def test_kill_9_right_after_a_studys_end_keeps_nothing_from_mlflow_once_somebody_looks(
+    workspace: DoomedWorkspace,
+) -> None:
+    workspace.order(
+        {"id": 1, "site": "finish", "moment": 99, "role": "orchestrate", "victims": "self"}
+    )
+    await workspace.call("start_automl_study", study_name="s", n_trials=1, epochs_max=1)
+    await until(lambda: workspace.struck(1))
+    assert workspace.rows("SELECT state FROM automl_studies") == [("COMPLETE",)]
+    assert workspace.rows("SELECT count(*) FROM automl_outbox") != [(0,)]
+
+    await workspace.call("get_automl_study_status", study_name="s")
+
+    await until(lambda: workspace.rows("SELECT count(*) FROM automl_outbox") == [(0,)])
+
+
 async def test_two_one_shot_servers_with_the_orchestrator_killed_between_them_find_it_running_again(
     workspace: DoomedWorkspace,
 ) -> None:
