@@ -1,10 +1,12 @@
 # make demo    tune a real model and watch it      make test    all checks and tests
 # make check   lint, types, import contracts       make format  rewrite the code as `check` wants it
+# make storm   kill real processes N times and look for losses      (N=100, SEED: as it was printed)
 #
 # Each makes .venv with $(PYTHON) and installs what it needs; a second run installs nothing.
 
 PYTHON ?= python3
 VENV ?= .venv
+N ?= 100
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 SOURCES := mcp_automl trainers tests $(sort $(dir $(wildcard benchmarks/*.py)))
@@ -16,10 +18,10 @@ TEST := $(VENV)/.installed-test
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format clean
+.PHONY: help demo test check format storm clean
 
 help:
-	@sed -n 's/^# \{0,1\}//; 1,4p' Makefile
+	@sed -n 's/^# \{0,1\}//; 1,5p' Makefile
 
 demo: $(DEMO)
 	@$(BIN)/mcp-automl demo
@@ -38,6 +40,9 @@ check: $(TEST)
 format: $(TEST)
 	$(BIN)/ruff check -q --fix $(SOURCES)
 	$(BIN)/ruff format -q $(SOURCES)
+
+storm: $(TEST)
+	@$(BIN)/python -m tests.storm $(N) $(SEED)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage

@@ -55,7 +55,13 @@ class Catalog:
     def reference(self, model: str) -> TrainerRef:
         """Where that trainer's code is."""
         spec = self.spec(model)
-        return TrainerRef(name=spec.name, module=spec.module, gpu_memory_gb=spec.gpu_memory_gb)
+        return TrainerRef(
+            name=spec.name,
+            module=spec.module,
+            gpu_memory_gb=spec.gpu_memory_gb,
+            trial_stall_timeout_s=spec.trial_stall_timeout_s,
+            trial_timeout_s=spec.trial_timeout_s,
+        )
 
     def config(
         self,

@@ -5,7 +5,9 @@ import time
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
+from rich.text import Text
 
 from mcp_automl.domain.errors import AutomlError
 from mcp_automl.settings import Settings
@@ -139,5 +141,14 @@ def main() -> None:
     try:
         app()
     except AutomlError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False)
-        sys.exit(1)
+        _fail(str(error))
+    except ValidationError as error:
+        wrong = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        _fail(f"a setting cannot be used: {'; '.join(wrong)}")
+
+
+def _fail(message: str) -> None:
+    # As it is: an extra's name in brackets is no markup.
+    text = Text(f"error: {message}", style="red")
+    Console(stderr=True, soft_wrap=True).print(text, highlight=False)
+    sys.exit(1)

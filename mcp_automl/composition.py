@@ -58,8 +58,19 @@ def run_orchestrator(
         settings,
         live=lambda: _live(settings, catalog or Catalog()),
         work_waits=lambda: any(study.state.should_run for study in registry.studies()),
+        announce=lambda: _announce(settings),
         wait=wait,
     )
+
+
+def _announce(settings: Settings) -> None:
+    """Signs before anything heavy is imported: readers must not judge by a dead one's sign."""
+    import time
+
+    from mcp_automl.stores.database import Database
+    from mcp_automl.stores.ledger import Ledger
+
+    Ledger(database=Database(settings.database), clock=time.time).announce(_sign(settings))
 
 
 def _live(settings: Settings, catalog: Catalog) -> bool:
@@ -72,10 +83,11 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
     import os
     import time
 
+    from mcp_automl.clocks import Clocks
     from mcp_automl.executors.local import LocalExecutor
     from mcp_automl.executors.processes import kill_leftover
+    from mcp_automl.folders import Folders
     from mcp_automl.orchestrator import Orchestrator
-    from mcp_automl.performer import Clocks, Folders
     from mcp_automl.stores.optuna import OptunaStore
     from mcp_automl.stores.sqlite_changes import INTENTIONS, SqliteChanges
     from mcp_automl.trackers.mlflow import MlflowTracker
@@ -84,6 +96,7 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
         preload=catalog.preload(),
         max_parallel=settings.max_parallel_trials,
         prices=settings.prices,
+        limits=settings.limits,
         environ=os.environ,
     )
     async with executor:
@@ -91,7 +104,9 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
             store=OptunaStore(settings.database, kill=kill_leftover),
             executor=executor,
             tracker=MlflowTracker(
-                settings.tracking_uri, process_lock=settings.workspace / "tracking.lock"
+                settings.tracking_uri,
+                origin=_origin(settings),
+                process_lock=settings.workspace / "tracking.lock",
             ),
             changes=SqliteChanges(settings.database, watch=INTENTIONS),
             trainer_of=catalog.reference,
@@ -102,6 +117,13 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
             idle_seconds=settings.idle_seconds,
         )
         return await orchestrator.run()
+
+
+def _origin(settings: Settings) -> str:
+    """Tells this workspace's studies from equally named ones of others on one MLflow server."""
+    import socket
+
+    return "" if settings.has_own_tracking_store else f"{socket.gethostname()}:{settings.workspace}"
 
 
 def _sign(settings: Settings) -> "OrchestratorSign":

@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from rich.table import Table
+from rich.text import Text
 
 from mcp_automl import __version__
 from mcp_automl.catalog import Catalog
 from mcp_automl.composition import describe_devices
 from mcp_automl.domain.errors import AutomlError, TrainerUnavailable
+from mcp_automl.domain.tracking import without_passwords
 from mcp_automl.launcher import Launcher
+from mcp_automl.liveness import SILENCE_SECONDS
 from mcp_automl.settings import Settings, config_file
 from mcp_automl.stores.registry import SqliteRegistry
-from mcp_automl.upkeep import SILENCE_SECONDS
 
 PACKAGES = ("mcp", "optuna", "mlflow", "torch", "torchvision", "transformers")
 
@@ -27,7 +29,8 @@ def report(settings: Settings) -> tuple[bool, Table]:
     findings = [*_software(), *_trainers(), *_machine(settings), *_workspace(settings)]
     table = Table(title=f"mcp-automl {__version__}", show_header=False, title_justify="left")
     for what, well, found in findings:
-        table.add_row("[green]ok[/green]" if well else "[red]no[/red]", what, found)
+        # As it is: an extra's name in brackets is no markup.
+        table.add_row("[green]ok[/green]" if well else "[red]no[/red]", what, Text(found))
     return all(well for _, well, _ in findings), table
 
 
@@ -68,7 +71,7 @@ def _machine(settings: Settings) -> Iterator[Finding]:
 
 def _workspace(settings: Settings) -> Iterator[Finding]:
     yield "workspace", True, f"{settings.workspace} (MCP_AUTOML_HOME)"
-    yield "tracking", True, f"{settings.tracking_uri} (MLFLOW_TRACKING_URI)"
+    yield "tracking", True, f"{without_passwords(settings.tracking_uri)} (MLFLOW_TRACKING_URI)"
     registry = SqliteRegistry(settings.database)
     try:
         studies = registry.studies()

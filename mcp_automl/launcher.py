@@ -2,7 +2,7 @@
 
 An orchestrator holds a file lock for as long as it lives, so the operating system itself says
 whether there is one: a dead holder's lock is free at once. Probing takes the lock for an instant;
-a starting orchestrator therefore tries for longer than an instant (see `cli.py`).
+a starting orchestrator therefore tries for longer than an instant (see `orchestrate.py`).
 
 The new process shares nothing with this one: own session, parent init, no descriptor of ours but a
 log file. A client that waits for its server's pipes to close must not wait for a study.

@@ -36,6 +36,7 @@ def hold_workspace(
     settings: Settings,
     live: Callable[[], bool],
     work_waits: Callable[[], bool],
+    announce: Callable[[], None] = lambda: None,
     wait: float | None = None,
 ) -> None:
     """Lives in the workspace until there is nothing to do; returns at once if another one does.
@@ -43,12 +44,14 @@ def hold_workspace(
     Args:
         live: one life; returns True if it was asked to leave, False if it ran out of work.
         work_waits: whether a study should run.
+        announce: says in the database who holds the workspace now.
         wait: seconds to wait while another orchestrator holds the workspace.
     """
     lock = FileLock(settings.orchestrator_lock)
     while _taken(lock, LOCK_SECONDS if wait is None else wait):
         try:
             logger.info("orchestrator %d holds %s", os.getpid(), settings.workspace)
+            announce()
             asked_to_leave = _lives(live)
         finally:
             lock.release()

@@ -20,11 +20,13 @@ from dataclasses import dataclass, field, replace
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
+from mcp_automl.clocks import Clocks
 from mcp_automl.domain.errors import TrackerUnavailable
 from mcp_automl.domain.events import Ticked
 from mcp_automl.domain.jobs import NoSlot, TrainerRef
 from mcp_automl.domain.study import Study
-from mcp_automl.performer import Clocks, Folders, StudyPerformer
+from mcp_automl.folders import Folders
+from mcp_automl.performer import StudyPerformer
 from mcp_automl.ports import Changes, Executor, OrchestratorSign, StudyStore, Tracker
 
 BEAT_SECONDS = 2.0
@@ -32,6 +34,8 @@ TICK_SECONDS = 0.25
 LEAVE_SECONDS = 15.0
 """How long trials may take to be interrupted when the process is asked to leave."""
 TRACK_BATCH = 200
+TRACK_TRIES = 5
+"""Failed tries in a row after which entries that wait keep nobody from leaving."""
 TRACK_RETRY_SECONDS = (1.0, 60.0)
 """First and longest wait before the tracker is tried again."""
 
@@ -60,11 +64,14 @@ class Orchestrator:
     _performers: dict[int, StudyPerformer] = field(default_factory=dict, init=False)
     _order: list[int] = field(default_factory=list, init=False)
     """Study ids in the order in which they are next offered a slot."""
+    _look: anyio.Event = field(default_factory=anyio.Event, init=False)
+    """Set when there may be studies to take up."""
     _entries: anyio.Event = field(default_factory=anyio.Event, init=False)
-    _leaving: bool = field(default=False, init=False)
-    _waiting: anyio.CancelScope = field(default_factory=anyio.CancelScope, init=False)
-    """Around the wait for an intention."""
+    _leaving: anyio.Event = field(default_factory=anyio.Event, init=False)
+    _tracked: bool = field(default=False, init=False)
+    """Whether nothing waits for the tracker that it would take."""
     _tracking_trouble: str = field(default="", init=False)
+    """Why the tracker took nothing when it was last tried."""
     _idle_since: float = field(default=0.0, init=False)
 
     async def run(self) -> bool:
@@ -72,40 +79,48 @@ class Orchestrator:
 
         When cancelled, jobs are killed; the next `run` recovers their trials.
         """
-        await self.store.sign(self._signed())
+        # Before the first sign, which says that all open attempts are alive.
         await self.store.recover()
         async with anyio.create_task_group() as tasks:
-            for task in (self._beat, self._tick, self._track):
+            for task in (self._beat, self._tick, self._track, self._listen):
                 tasks.start_soon(task)
-            await tasks.start(self._leave_on_signal)
+            await tasks.start(self._hear_signals)
             async with anyio.create_task_group() as studies:
+                tasks.start_soon(self._insist, studies)
                 await self._watch(studies)
-            await self._track_rest()
             tasks.cancel_scope.cancel()
-        return self._leaving
+        return self._leaving.is_set()
 
     async def _watch(self, studies: TaskGroup) -> None:
         """Takes up studies until nothing has been there to do for `idle_seconds`."""
         self._idle_since = self.clocks.monotonic()
-        while not self._leaving:
+        while not self._leaving.is_set():
+            # Before looking: what changes while we look must make us look again.
+            self._look = anyio.Event()
             for study in await self.store.should_run():
                 self._take_up(study, studies)
-            with anyio.move_on_after(self._patience()) as self._waiting:
-                await self.changes.changed()
-            waited = self._waiting.cancelled_caught
-            if waited and not self._performers and self._patience() <= 0:
+            with anyio.move_on_after(self._patience()) as waiting:
+                await self._look.wait()
+            if waiting.cancelled_caught and self._is_idle():
                 return
+
+    async def _listen(self) -> None:
+        while True:
+            await self.changes.changed()
+            self._look.set()
+
+    def _is_idle(self) -> bool:
+        idle_for = self.clocks.monotonic() - self._idle_since
+        return self._tracked and not self._performers and idle_for >= self.idle_seconds
 
     def _patience(self) -> float:
         """How long to wait for an intention before looking whether it is time to leave."""
-        if self._leaving:
-            return 0.0
-        if self._performers:
+        if self._performers or not self._tracked:
             return max(TICK_SECONDS, self.idle_seconds)
         return self._idle_since + self.idle_seconds - self.clocks.monotonic()
 
     def _take_up(self, study: Study, studies: TaskGroup) -> None:
-        if self._leaving:
+        if self._leaving.is_set():
             return
         known = self._performers.get(study.id)
         if known is not None:
@@ -114,7 +129,7 @@ class Orchestrator:
         logger.info("study %s: taken up", study.config.name)
         performer = self._performers[study.id] = StudyPerformer(
             study=study,
-            trainer=self.trainer_of(study.config.model),
+            trainer_of=self.trainer_of,
             max_parallel=self.max_parallel,
             store=self.store,
             executor=self.executor,
@@ -123,21 +138,20 @@ class Orchestrator:
             moved=self._moved,
         )
         self._order.append(study.id)
-        studies.start_soon(self._perform, performer, studies)
+        studies.start_soon(self._perform, performer)
 
-    async def _perform(self, performer: StudyPerformer, studies: TaskGroup) -> None:
+    async def _perform(self, performer: StudyPerformer) -> None:
         await performer.perform()
         del self._performers[performer.study.id]
         self._idle_since = self.clocks.monotonic()
         self._order.remove(performer.study.id)
         logger.info("study %s: put down", performer.study.config.name)
+        # It may have been asked for again while it finished.
+        self._look.set()
         self._moved()
-        # Asked for again while it was ending, it told a run that no longer listened.
-        for study in await self.store.should_run():
-            if study.id == performer.study.id:
-                self._take_up(study, studies)
 
     def _moved(self) -> None:
+        self._tracked = False
         self._entries.set()
         self._offer_slots()
 
@@ -155,20 +169,28 @@ class Orchestrator:
             self._order.remove(study_id)
             self._order.append(study_id)
 
-    async def _leave_on_signal(self, *, task_status: TaskStatus[None]) -> None:
+    async def _hear_signals(self, *, task_status: TaskStatus[None]) -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             task_status.started()
             async for _ in signals:
-                self._leave("asked to leave by a signal")
+                break
+        self._leave("asked to leave")
 
     def _leave(self, why: str) -> None:
-        if self._leaving:
+        if self._leaving.is_set():
             return
         logger.info(why)
-        self._leaving = True
-        self._waiting.cancel()
+        self._leaving.set()
+        self._look.set()
         for performer in tuple(self._performers.values()):
             performer.leave()
+
+    async def _insist(self, studies: TaskGroup) -> None:
+        """Ends what is left of the studies some time after they were asked to leave."""
+        await self._leaving.wait()
+        await anyio.sleep(LEAVE_SECONDS)
+        logger.warning("trials were not interrupted within %.0f s", LEAVE_SECONDS)
+        studies.cancel_scope.cancel()
 
     async def _beat(self) -> None:
         while True:
@@ -188,21 +210,35 @@ class Orchestrator:
             await anyio.sleep(TICK_SECONDS)
 
     async def _track(self) -> None:
-        wait, longest = TRACK_RETRY_SECONDS
+        """Sends what waits on disk; whatever goes wrong with a tracker stops no study."""
+        failures = 0
         while True:
             # Before looking: an entry written while we look must wake us again.
             self._entries = anyio.Event()
             try:
                 sent = await self._deliver()
             except TrackerUnavailable as error:
+                failures += 1
                 logger.warning("tracking waits on disk: %s", error)
                 self._tracking_trouble = str(error)
-                await anyio.sleep(wait)
-                wait = min(longest, wait * 2)
-                continue
-            wait, self._tracking_trouble = TRACK_RETRY_SECONDS[0], ""
-            if not sent:
-                await self._entries.wait()
+                await self._back_off(failures)
+            # The boundary to a tracker and what it is made of.
+            except Exception as error:
+                failures += 1
+                logger.exception("tracking waits on disk")
+                self._tracking_trouble = f"{type(error).__name__}: {error}"
+                await self._back_off(failures)
+            else:
+                failures, self._tracking_trouble = 0, ""
+                if not sent:
+                    self._tracked = True
+                    await self._entries.wait()
+
+    async def _back_off(self, failures: int) -> None:
+        first, longest = TRACK_RETRY_SECONDS
+        # What cannot be sent waits for the next orchestrator rather than this one for it.
+        self._tracked = self._tracked or failures >= TRACK_TRIES
+        await anyio.sleep(min(longest, first * 2.0 ** min(failures - 1, 10)))
 
     async def _deliver(self) -> int:
         """Sends the oldest entries; returns how many."""
@@ -211,12 +247,3 @@ class Orchestrator:
             await self.tracker.deliver([entry for _, entry in entries])
             await self.store.delivered([entry_id for entry_id, _ in entries])
         return len(entries)
-
-    async def _track_rest(self) -> None:
-        """Sends what is left before leaving; what cannot be sent waits for the next one."""
-        try:
-            with anyio.move_on_after(LEAVE_SECONDS):
-                while await self._deliver():
-                    pass
-        except TrackerUnavailable as error:
-            logger.warning("tracking waits on disk for the next orchestrator: %s", error)

@@ -9,14 +9,14 @@ import logging
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import anyio
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from mcp_automl.domain.errors import TrainerUnavailable
+from mcp_automl.clocks import Clocks
+from mcp_automl.domain.errors import AutomlError, InvalidRequest, NameTaken, TrainerUnavailable
 from mcp_automl.domain.events import (
     Command,
     Decline,
@@ -38,30 +38,13 @@ from mcp_automl.domain.events import (
 from mcp_automl.domain.jobs import AttemptStart, Ended, Job, Need, Slot, TrainerRef
 from mcp_automl.domain.run import StudyRun
 from mcp_automl.domain.study import STOPPED_BY_USER, History, Measurement, Study, StudyState
+from mcp_automl.folders import Folders
 from mcp_automl.ports import Attempt, Executor, StudyStore
 
+PREPARE_SECONDS = 600.0
+"""How long a trainer may take to get its data ready."""
+
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clocks:
-    """Time, given from outside."""
-
-    monotonic: Callable[[], float]
-    """Seconds that never jump: money is metered with these."""
-    wall: Callable[[], float]
-    """Seconds since the epoch: what people read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Folders:
-    """Where jobs find and leave files."""
-
-    studies: Path
-    data: Path
-
-    def trial(self, study: Study, number: int) -> Path:
-        return self.studies / str(study.id) / "trials" / str(number)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,13 +53,13 @@ class StudyPerformer:
 
     Args:
         study: as it was read when it was taken up.
-        trainer: where its code is.
+        trainer_of: where the code of its trainer is; may refuse.
         max_parallel: how many of its trials may be in flight at once.
         moved: called after every event; others may want the slots that came free.
     """
 
     study: Study
-    trainer: TrainerRef
+    trainer_of: Callable[[str], TrainerRef]
     max_parallel: int
     store: StudyStore
     executor: Executor
@@ -86,6 +69,8 @@ class StudyPerformer:
     offered: bool = field(default=False, init=False)
     """Whether a slot is on its way to the run, which does not know of it yet."""
     _run: StudyRun | None = field(default=None, init=False)
+    _trainer: TrainerRef | None = field(default=None, init=False)
+    _preparing: anyio.CancelScope = field(default_factory=anyio.CancelScope, init=False)
     _leaving: bool = field(default=False, init=False)
     _send: MemoryObjectSendStream[Event | Study] = field(init=False)
     _receive: MemoryObjectReceiveStream[Event | Study] = field(init=False)
@@ -100,13 +85,11 @@ class StudyPerformer:
     @property
     def need(self) -> Need | None:
         """What slot the study could use now, if any."""
-        run = self._run
-        if run is None or self.offered or not run.wants_slot:
+        run, trainer = self._run, self._trainer
+        if run is None or trainer is None or self.offered or not run.wants_slot:
             return None
         return Need(
-            gpu_memory_gb=self.trainer.gpu_memory_gb,
-            alone=run.wants_alone,
-            trainer=self.trainer.name,
+            gpu_memory_gb=trainer.gpu_memory_gb, alone=run.wants_alone, trainer=trainer.name
         )
 
     def offer(self, slot: Slot) -> None:
@@ -121,22 +104,34 @@ class StudyPerformer:
 
     def leave(self) -> None:
         """Interrupts what runs; `perform` returns when nothing does."""
+        self._preparing.cancel()
         self.tell(StopRequested(by_user=False))
 
     def follow(self, study: Study) -> None:
         """Takes note of a changed intention."""
+        if study.revision == self.study.revision:
+            return
+        if study.stop_requested:
+            self._preparing.cancel()
         # Through the queue: an end that was decided before must not be stored as if it had
         # followed from this.
-        if study.revision != self.study.revision:
-            self._send.send_nowait(study)
+        self._send.send_nowait(study)
 
     async def perform(self) -> None:
         """Runs the study to its end, or until it leaves."""
         with self._send, self._receive:
-            history = await self._open()
-            if history is None:
+            try:
+                history = await self._get_ready()
+            except (InvalidRequest, NameTaken, TrainerUnavailable) as error:
+                logger.warning("study %s: %s", self.study.config.name, error)
+                await self.store.finish(self.study, StudyState.FAILED, str(error))
                 return
-            run = self._run = StudyRun(self.study.config, history, self.max_parallel)
+            if history is not None:
+                await self._perform_run(StudyRun(self.study.config, history, self.max_parallel))
+
+    async def _perform_run(self, run: StudyRun) -> None:
+        self._run = run
+        try:
             async with anyio.create_task_group() as jobs:
                 await self._perform_all(run.begin(), jobs)
                 self.moved()
@@ -145,29 +140,19 @@ class StudyPerformer:
                     event = self._intended(told) if isinstance(told, Study) else told
                     if event is not None:
                         await self._handle(run, event, jobs)
+        finally:
+            # An offer may still lie in the queue.
+            for slot in self._slots.values():
+                self.executor.release(slot)
 
     def _intended(self, study: Study) -> Event | None:
-        known = self.study
-        if study.revision <= known.revision:
+        if study.revision <= self.study.revision:
             return None
-        # It may have been read before the trainer had chosen its data.
-        self.study = replace(
-            study, data=study.data or known.data, arguments=study.arguments or known.arguments
-        )
+        self.study = self.study.followed_by(study)
         if study.stop_requested:
             return StopRequested(by_user=True)
         config = study.config
         return Retargeted(config.n_trials, config.cost_budget_usd, self.clocks.monotonic())
-
-    async def _open(self) -> History | None:
-        """What came of the study so far; None, and it has ended, if nothing of it can run."""
-        history = await self.store.open(self.study)
-        if history.wanted and not await self._prepare():
-            return None
-        if history.wanted and not self.study.stop_requested:
-            return history
-        await self.store.finish(self.study, StudyState.STOPPED, STOPPED_BY_USER)
-        return None
 
     async def _handle(self, run: StudyRun, event: Event, jobs: TaskGroup) -> None:
         if isinstance(event, SlotOffered):
@@ -179,22 +164,38 @@ class StudyPerformer:
         await self._perform_all(run.handle(event), jobs)
         self.moved()
 
-    async def _prepare(self) -> bool:
-        """Has the trainer choose its data once for all trials; False if it cannot be used."""
-        if self.study.data:
-            return True
+    async def _get_ready(self) -> History | None:
+        """Opens the study and has its data chosen; None if that was in vain.
+
+        Then it was asked to leave, or the study was asked to stop before it could run: whoever
+        takes it up next, with what is stored by then, ends it here.
+        """
+        history = await self.store.open(self.study)
+        if not history.wanted:
+            await self.store.finish(self.study, StudyState.STOPPED, STOPPED_BY_USER)
+            return None
+        self._trainer = self.trainer_of(self.study.config.model)
+        # What a kill has left: nothing runs yet, so a trial waits, has ended, or was not attempted.
+        await self.executor.discard(self.folders.finished(self.study, history.waiting))
+        with self._preparing:
+            if not self.study.data:
+                await self._prepare(self._trainer)
+            return None if self.study.stop_requested else history
+        return None
+
+    async def _prepare(self, trainer: TrainerRef) -> None:
+        """Has the trainer choose its data once for all trials."""
         try:
-            prepared = await self.executor.prepare(self.trainer, self.folders.data)
-        except TrainerUnavailable as error:
-            logger.warning("study %s: %s", self.study.config.name, error)
-            await self.store.finish(self.study, StudyState.FAILED, str(error))
-            return False
+            with anyio.fail_after(PREPARE_SECONDS):
+                prepared = await self.executor.prepare(trainer, self.folders.data)
+        except TimeoutError as error:
+            reason = f"{trainer.name} did not get its data ready within {PREPARE_SECONDS:.0f} s"
+            raise TrainerUnavailable(reason) from error
         self.study = await self.store.prepared(
             self.study,
             data=prepared.description or "its own data",
             arguments=prepared.arguments,
         )
-        return True
 
     async def _perform_all(self, commands: list[Command], jobs: TaskGroup) -> None:
         for command in commands:
@@ -209,9 +210,10 @@ class StudyPerformer:
             case Decline(slot):
                 self.executor.release(self._slots.pop(slot))
             case Launch():
+                self._stopping.discard(command.trial)
                 jobs.start_soon(self._train, command, self._slots.pop(command.slot))
             case GoOn(trial):
-                jobs.start_soon(self._attempts[trial].go_on)
+                self._go_on(trial, jobs)
             case Stop(trial, reason):
                 logger.info("%s #%d: stopping: %s", self.study.config.name, trial, reason)
                 self._stop(trial, jobs)
@@ -219,6 +221,11 @@ class StudyPerformer:
                 await self._record(command)
             case Finish(state, reason):
                 await self.store.finish(self.study, state, reason)
+
+    def _go_on(self, trial: int, jobs: TaskGroup) -> None:
+        # The process may have died since it measured; then nobody waits for this reply.
+        if trial in self._attempts:
+            jobs.start_soon(self._attempts[trial].go_on)
 
     def _stop(self, trial: int, jobs: TaskGroup) -> None:
         # The job may not have started yet: `_train` looks into the set once it has.
@@ -230,11 +237,20 @@ class StudyPerformer:
         name, state = self.study.config.name, record.state
         logger.info("%s #%d: %s %s", name, record.trial, state.value, record.reason)
         await self.store.record(self.study, record, self._outcomes.pop(record.trial, None))
+        if record.state.is_finished:
+            # After it is stored: a trial that is not, would have to go on from them.
+            await self.executor.discard([self.folders.trial(self.study, record.trial)])
 
     async def _train(self, launch: Launch, slot: Slot) -> None:
         try:
             async with self._attempt(launch, slot) as attempt:
                 ended = await self._listen(launch.trial, attempt)
+        except AutomlError:
+            raise
+        except (OSError, EOFError) as error:
+            # No process to be had: as if it had been killed at once.
+            logger.exception("%s #%d: no process", self.study.config.name, launch.trial)
+            ended = Ended(outcome=Outcome.KILLED, reason=f"it could not be started: {error}")
         finally:
             self.executor.release(slot)
         at = self.clocks.monotonic()
@@ -272,12 +288,13 @@ class StudyPerformer:
         return Measured(trial, measurement, self.clocks.monotonic(), prune)
 
     def _job(self, launch: Launch) -> Job:
-        workdir = self.folders.trial(self.study, launch.trial)
+        assert self._trainer is not None
         return Job(
-            trainer=self.trainer,
+            trainer=self._trainer,
             params={**self.study.arguments, **launch.params},
-            workdir=workdir,
+            workdir=self.folders.trial(self.study, launch.trial),
             data_dir=self.folders.data,
             seed=self.study.config.seed,
-            log=workdir / "log.txt",
+            log=self.folders.log(self.study, launch.trial),
+            trained_s=launch.trained_s,
         )

@@ -7,7 +7,7 @@ tool calls: synchronous, a few milliseconds, standard library only. The store is
 side, the only one that writes trials; its calls may take long and are awaited.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -237,6 +237,15 @@ class Executor(Protocol):
 
     def launch(self, job: Job, slot: Slot) -> AbstractAsyncContextManager[Attempt]:
         """Starts the job. Leaving the block kills what is left of its whole process group."""
+
+    async def discard(self, workdirs: Iterable[Path]) -> None:
+        """Deletes what jobs in these folders kept to go on from; what they made stays.
+
+        Harmless if there is nothing. What cannot be deleted is left, and said in the log.
+
+        Args:
+            workdirs: gone through once and in a thread, so that they may be read from the disk.
+        """
 
     async def prepare(self, trainer: TrainerRef, data_dir: Path) -> Prepared:
         """Lets the trainer fetch its data and say which data set a study shall use.

@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Callable
 from typing import Protocol
 
-from mcp_automl import __version__
 from mcp_automl.answers import (
     BestParams,
     Comparison,
@@ -34,6 +33,7 @@ from mcp_automl.domain.study import (
     counted,
 )
 from mcp_automl.launcher import Launcher
+from mcp_automl.liveness import Liveness
 from mcp_automl.ports import StudyRegistry
 from mcp_automl.refusals import (
     checked_name,
@@ -43,7 +43,6 @@ from mcp_automl.refusals import (
     refuse_other_search,
 )
 from mcp_automl.settings import Settings
-from mcp_automl.upkeep import Upkeep
 
 DEFAULT_TRIALS = 20
 DEFAULT_EPOCHS_MAX = 5
@@ -82,9 +81,7 @@ class Service:
     ) -> None:
         self._registry = registry
         self._trainers = trainers
-        self._upkeep = Upkeep(
-            registry=registry, launcher=launcher, settings=settings, version=__version__, now=now
-        )
+        self._liveness = Liveness(registry, launcher, settings, now)
         self._settings = settings
         self._devices = devices
         self._owner = owner
@@ -148,9 +145,10 @@ class Service:
         check_budget(budget)
         self._trainers.check_installed(config.model)
         done = counted(self._registry.progress(study).counts)
-        if study.state is StudyState.COMPLETE and done >= total:
+        same_budget = budget == config.cost_budget_usd
+        if study.state is StudyState.COMPLETE and done >= total and same_budget:
             return self._started(study, nothing_to_run=True)
-        unchanged = (total, budget) == (config.n_trials, config.cost_budget_usd)
+        unchanged = same_budget and total == config.n_trials
         if study.state.should_run and unchanged and not study.stop_requested:
             return self._started(study)
         retargeted = self._registry.retarget(study.id, n_trials=total, cost_budget_usd=budget)
@@ -159,7 +157,7 @@ class Service:
     def _started(
         self, study: Study, *, created: bool = False, nothing_to_run: bool = False
     ) -> Started:
-        notes = () if nothing_to_run else self._upkeep.wake(study)
+        notes = () if nothing_to_run else self._liveness.ensure(study, asked_now=True)
         return Started(
             study=study,
             done=0 if created else counted(self._registry.progress(study).counts),
@@ -186,7 +184,7 @@ class Service:
         refuse_foreign(study)
         stopped = self._registry.stop(study.id) if study.state.should_run else study
         # Who died running it left trials that only an orchestrator can put in order.
-        notes = self._upkeep.wake(stopped) if stopped.state.should_run else ()
+        notes = self._liveness.ensure(stopped, asked_now=True) if stopped.state.should_run else ()
         return Stopped(
             study=stopped,
             ran=stopped.revision != study.revision or stopped.stop_requested,
@@ -201,7 +199,7 @@ class Service:
             StudyNotFound: there is no study of that name.
         """
         study = self._found(name)
-        notes = self._upkeep.wake(study) if study.state.should_run else ()
+        notes = self._liveness.ensure(study) if study.state.should_run else ()
         progress = self._registry.progress(study)
         remaining = remaining_seconds(
             missing=study.config.n_trials - counted(progress.counts),
@@ -221,7 +219,7 @@ class Service:
             cost_usd=progress.cost_usd,
             pruned_for_cost=progress.pruned_for_cost,
             next_look_s=look if study.state.should_run else None,
-            notes=(*notes, *self._upkeep.tracking()),
+            notes=(*notes, *self._liveness.tracking()),
         )
 
     def studies(self) -> list[StudySummary]:

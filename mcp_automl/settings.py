@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from mcp_automl.domain.budget import Prices
+from mcp_automl.domain.jobs import Limits
 
 APP = "mcp-automl"
 
@@ -33,7 +34,10 @@ def config_file() -> Path:
 class Settings(BaseSettings):
     """One workspace's settings."""
 
-    model_config = SettingsConfigDict(env_prefix="MCP_AUTOML_", extra="ignore", frozen=True)
+    # Ignored if empty: a variable that is set to nothing stands for the default.
+    model_config = SettingsConfigDict(
+        env_prefix="MCP_AUTOML_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     home: Path = Field(default_factory=lambda: platformdirs.user_data_path(APP))
     """The workspace: study database, MLflow store, models, logs. One per user."""
@@ -45,6 +49,10 @@ class Settings(BaseSettings):
     cpu_usd_per_core_hour: float = Field(default=0.05, ge=0, allow_inf_nan=False)
     idle_seconds: float = Field(default=60.0, ge=0, le=86_400)
     """How long an orchestrator without work waits for more before it leaves."""
+    trial_stall_timeout_s: float = Field(default=900.0, ge=10, le=604_800)
+    """How long a training may show no sign of work before it is ended and tried again."""
+    trial_timeout_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """How long a trial may train before it is ended as failed; no limit when not set."""
     mlflow_tracking_uri: str | None = Field(
         default=None,
         validation_alias=AliasChoices("MLFLOW_TRACKING_URI", "mlflow_tracking_uri"),
@@ -93,7 +101,16 @@ class Settings(BaseSettings):
 
     @property
     def tracking_uri(self) -> str:
-        return self.mlflow_tracking_uri or f"sqlite:///{self.workspace / 'mlflow.db'}"
+        return self.mlflow_tracking_uri or self._own_tracking_uri
+
+    @property
+    def has_own_tracking_store(self) -> bool:
+        """Whether no other workspace's runs can be where this one's are."""
+        return self.tracking_uri == self._own_tracking_uri
+
+    @property
+    def _own_tracking_uri(self) -> str:
+        return f"sqlite:///{self.workspace / 'mlflow.db'}"
 
     @property
     def prices(self) -> Prices:
@@ -102,8 +119,13 @@ class Settings(BaseSettings):
             cpu_usd_per_core_hour=self.cpu_usd_per_core_hour,
         )
 
+    @property
+    def limits(self) -> Limits:
+        return Limits(stall_s=self.trial_stall_timeout_s, trial_s=self.trial_timeout_s)
+
     def as_environment(self) -> dict[str, str]:
         """These settings as the variables that give an orchestrator the same ones."""
+        timeout = self.trial_timeout_s
         return {
             "MCP_AUTOML_HOME": str(self.workspace),
             "MCP_AUTOML_DATA_DIR": str(self.data_path),
@@ -111,5 +133,7 @@ class Settings(BaseSettings):
             "MCP_AUTOML_GPU_USD_PER_HOUR": repr(self.gpu_usd_per_hour),
             "MCP_AUTOML_CPU_USD_PER_CORE_HOUR": repr(self.cpu_usd_per_core_hour),
             "MCP_AUTOML_IDLE_SECONDS": repr(self.idle_seconds),
+            "MCP_AUTOML_TRIAL_STALL_TIMEOUT_S": repr(self.trial_stall_timeout_s),
+            "MCP_AUTOML_TRIAL_TIMEOUT_S": "" if timeout is None else repr(timeout),
             "MLFLOW_TRACKING_URI": self.tracking_uri,
         }

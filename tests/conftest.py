@@ -1,5 +1,6 @@
 """What holds for every test: one backend, nothing blocks the event loop, no real workspace."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,9 +27,11 @@ def nothing_blocks_the_event_loop() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_real_workspace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keeps the developer's own studies and settings out of the tests."""
-    monkeypatch.setenv("MCP_AUTOML_HOME", str(tmp_path / "workspace"))
-    for name in ("MCP_AUTOML_CONFIG", "MLFLOW_TRACKING_URI", "MCP_AUTOML_MAX_PARALLEL_TRIALS"):
+    ours = [name for name in os.environ if name.startswith("MCP_AUTOML_")]
+    for name in (*ours, "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MCP_AUTOML_HOME", str(tmp_path / "workspace"))
+    monkeypatch.setenv("MCP_AUTOML_CONFIG", str(tmp_path / "no-such-file.toml"))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """An executor without processes: jobs measure at once, wait for replies, and end as a test says."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +35,7 @@ class FakeAttempt:
     last: Ended
     process: ProcessRef = ProcessRef(pid=1, started=0.0)
     stopped: bool = False
+    dies_unanswered: bool = False
     _reply: anyio.Event = field(default_factory=anyio.Event)
 
     async def words(self) -> AsyncIterator[Word]:
@@ -43,6 +44,9 @@ class FakeAttempt:
         for epoch in range(1, epochs + 1):
             self._reply = anyio.Event()
             yield accuracy(epoch)
+            if self.dies_unanswered:
+                yield Ended(outcome=Outcome.KILLED, reason="killed")
+                return
             await self._reply.wait()
             if self.stopped:
                 yield Ended(outcome=Outcome.STOPPED)
@@ -69,7 +73,13 @@ class FakeExecutor:
     slots: int = 3
     last_word: Callable[[Job], Ended] = lambda _: Ended(outcome=Outcome.COMPLETED)
     data: str | TrainerUnavailable = "made-up data"
+    dies_unanswered: bool = False
+    """Whether jobs are killed right after their first measurement."""
+    no_process: bool = False
+    """Whether no job can be started."""
     launched: list[Job] = field(default_factory=list)
+    discarded: list[Iterable[Path]] = field(default_factory=list)
+    """The folders of each call, not gone through."""
     in_flight: int = 0
     most_in_flight: int = 0
     full: anyio.Event = field(default_factory=anyio.Event)
@@ -91,15 +101,20 @@ class FakeExecutor:
 
     @asynccontextmanager
     async def launch(self, job: Job, slot: Slot) -> AsyncIterator[FakeAttempt]:
+        if self.no_process:
+            raise BlockingIOError("no more processes")
         self.launched.append(job)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         if self.in_flight == self.slots:
             self.full.set()
         try:
-            yield FakeAttempt(job, self.last_word(job))
+            yield FakeAttempt(job, self.last_word(job), dies_unanswered=self.dies_unanswered)
         finally:
             self.in_flight -= 1
+
+    async def discard(self, workdirs: Iterable[Path]) -> None:
+        self.discarded.append(workdirs)
 
     async def prepare(self, trainer: TrainerRef, data_dir: Path) -> Prepared:
         if isinstance(self.data, TrainerUnavailable):

@@ -341,8 +341,8 @@ class FakeChanges:
         await self.database.intention.wait()
 
 
-def _who(sign: OrchestratorSign) -> tuple[str, int, float]:
-    return sign.host, sign.pid, sign.started_at
+def _who(sign: OrchestratorSign) -> tuple[str, int]:
+    return sign.host, sign.pid
 
 
 def _waiting(stored: FakeTrial) -> Waiting:
@@ -357,6 +357,9 @@ def _waiting(stored: FakeTrial) -> Waiting:
         alone=any(
             a.outcome is Outcome.OUT_OF_MEMORY and a.start is not None and a.start.slot.shared
             for a in stored.attempts
+        ),
+        trained_s=sum(
+            a.ended_at - a.start.at for a in stored.attempts if a.ended_at and a.start is not None
         ),
     )
 

@@ -60,7 +60,9 @@ def launch(
     """Brings a trial into the air, in a slot named after it."""
     run.handle(an_offer(trial, shared=shared))
     commands = run.handle(a_suggestion(trial, at=at, epochs=epochs))
-    assert commands == [Launch(trial, {"epochs": epochs}, f"slot-{trial}")]
+    [launched] = commands
+    assert isinstance(launched, Launch)
+    assert launched == Launch(trial, {"epochs": epochs}, f"slot-{trial}", launched.trained_s)
 
 
 def measured(

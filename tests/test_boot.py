@@ -18,8 +18,10 @@ from mcp_automl.settings import Settings
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / 'a "strange" 100% $HOME', max_parallel_trials=2)
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    settings = Settings(home=tmp_path / 'a "strange" 100% $HOME', max_parallel_trials=2)
+    monkeypatch.delenv("MCP_AUTOML_CONFIG")
+    return settings
 
 
 def unit_lines(text: str, key: str) -> list[str]:

@@ -1,13 +1,14 @@
 """The main job with nothing faked: a client, servers, an orchestrator, workers, real trainings."""
 
-import contextlib
 import math
 import os
 import re
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class Finished:
 
     workspace: Workspace
     started: str
+    server_gone_at: float
     inherited: set[str]
     """Pipes of the server that the orchestrator held too."""
     orchestrator: psutil.Process
@@ -62,6 +64,7 @@ async def _run_study(workspace: Workspace) -> Finished:
         (server,) = _servers()
         inherited = _pipes(server) & _pipes(orchestrator)
         parents = [parent.pid for parent in orchestrator.parents()]
+    server_gone_at = time.time()
     status = await workspace.until_ended(NAME)
     best = await workspace.call("get_automl_best_params", study_name=NAME)
     # Once it has left, everything has been delivered to MLflow too.
@@ -69,6 +72,7 @@ async def _run_study(workspace: Workspace) -> Finished:
     return Finished(
         workspace,
         text_of(started),
+        server_gone_at,
         inherited,
         orchestrator,
         parents,
@@ -115,8 +119,8 @@ def test_a_finished_study_answers_with_the_block_of_the_guide_and_names_its_data
 
 
 def test_the_study_ran_on_after_its_server_had_gone(finished: Finished) -> None:
-    spans = finished.workspace.rows("SELECT min(started_at), max(ended_at) FROM automl_attempts")
-    assert len(spans) == 1
+    ((last_end,),) = finished.workspace.rows("SELECT max(ended_at) FROM automl_attempts")
+    assert last_end > finished.server_gone_at
     assert len(_trials(finished)) == TRIALS
 
 
@@ -222,7 +226,7 @@ def test_the_orchestrator_leaves_when_idle_and_takes_every_process_with_it(
 def killed(tmp_path: Path) -> Iterator[Workspace]:
     workspace = Workspace(tmp_path / "killed")
     yield workspace
-    with contextlib.suppress(psutil.NoSuchProcess):
+    with suppress(psutil.NoSuchProcess):
         workspace.orchestrator().terminate()
 
 
@@ -234,8 +238,9 @@ async def test_after_kill_9_of_the_orchestrator_the_next_call_resumes_and_no_tri
     workers = killed.workers()
     killed.orchestrator().kill()
     assert workers
-    gone, alive = psutil.wait_procs(workers, timeout=5)
-    assert not alive
+    _, alive = psutil.wait_procs(workers, timeout=5)
+    # A zombie is dead; that its new parent has not looked yet is not ours to mend.
+    assert all(worker.status() == psutil.STATUS_ZOMBIE for worker in alive)
     status = await killed.until_ended("s")
     assert "Trials completed: 4" in text_of(status)
     numbers = killed.rows("SELECT number, state FROM trials ORDER BY number")

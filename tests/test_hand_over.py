@@ -16,11 +16,11 @@ from mcp_automl.cli import main
 from mcp_automl.composition import build_service
 from mcp_automl.domain.study import StudyState
 from mcp_automl.launcher import Launcher
+from mcp_automl.liveness import Liveness
 from mcp_automl.ports import OrchestratorSign
 from mcp_automl.server.app import build
 from mcp_automl.settings import Settings
 from mcp_automl.stores.registry import SqliteRegistry
-from mcp_automl.upkeep import Upkeep
 from tests.fakes_server import a_study
 
 
@@ -53,7 +53,7 @@ async def test_the_orchestrator_of_an_older_version_leaves_and_another_takes_its
     settings: Settings, registry: SqliteRegistry
 ) -> None:
     launcher = Launcher(settings)
-    newer = Upkeep(
+    newer = Liveness(
         registry=registry, launcher=launcher, settings=settings, version="99.0", now=time.time
     )
     await anyio.to_thread.run_sync(registry.studies)
@@ -61,7 +61,7 @@ async def test_the_orchestrator_of_an_older_version_leaves_and_another_takes_its
     old = await signed(registry)
     process = psutil.Process(old.pid)
 
-    (note,) = await anyio.to_thread.run_sync(newer.wake, a_study(StudyState.RUNNING))
+    (note,) = await anyio.to_thread.run_sync(newer.ensure, a_study(StudyState.RUNNING))
 
     assert "makes way for one of 99.0" in note
     new = await signed(registry, but=old.pid)

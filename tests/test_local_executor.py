@@ -12,7 +12,7 @@ from anyio import fail_after
 from mcp_automl.domain.events import Outcome
 from mcp_automl.domain.jobs import Ended, Need
 from mcp_automl.domain.study import Measurement
-from mcp_automl.executors import devices
+from mcp_automl.executors import devices, processes
 from mcp_automl.executors.local import CUDA_CONTEXT_GB, LocalExecutor
 from tests.jobs_for_tests import (
     FAKE,
@@ -163,10 +163,7 @@ async def test_a_workers_children_die_with_it(
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
     [
-        (
-            "kill oneself",
-            "killed by signal 9 (SIGKILL) from outside, perhaps for want of host memory",
-        ),
+        ("kill oneself", "killed by signal 9 (SIGKILL) from outside"),
         ("crash", "the process ended by signal 11 (SIGSEGV)"),
         ("exit silently", "the process exited with code 3 without a last word"),
     ],
@@ -180,6 +177,32 @@ async def test_a_worker_that_vanishes_was_killed_and_the_reason_says_how(
 
     assert isinstance(measurement, Measurement)
     assert ended == Ended(outcome=Outcome.KILLED, reason=reason)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "outcome", "reason"),
+    [
+        ("oom_kill 3\n", "oom_kill 4\n", Outcome.OUT_OF_MEMORY, "out of host memory: killed by"),
+        ("oom_kill 3\n", "oom_kill 3\n", Outcome.KILLED, "from outside"),
+        ("pgfault 3\n", "pgfault 4\n", Outcome.KILLED, "perhaps for want of host memory"),
+    ],
+)
+async def test_a_worker_that_the_kernel_killed_for_want_of_memory_is_told_from_others(
+    executor: LocalExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    before: str, after: str, outcome: Outcome, reason: str,
+) -> None:  # fmt: skip
+    kernel = tmp_path / "vmstat"
+    kernel.write_text(f"nr_free_pages 1\n{before}")
+    monkeypatch.setattr(processes, "VMSTAT", kernel)
+    job = fake_job(tmp_path, epochs=0, behaviour="sleep")
+    with fail_after(10):
+        async with executor, going(executor, job) as (attempt, words, _):
+            kernel.write_text(f"nr_free_pages 1\n{after}")
+            os.kill(attempt.process.pid, signal.SIGKILL)
+            ended = await anext(words)
+
+    assert isinstance(ended, Ended)
+    assert (ended.outcome, reason in ended.reason) == (outcome, True)
 
 
 async def test_cancelling_a_launch_leaves_no_process(

@@ -4,30 +4,24 @@ Its decisions are tested in `test_domain_run*.py`; here is what happens around t
 """
 
 import signal
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
-import anyio.lowlevel
 import pytest
 
-from mcp_automl.domain.errors import TrackerUnavailable, TrainerUnavailable
+from mcp_automl.domain.errors import InvalidRequest, TrainerUnavailable
 from mcp_automl.domain.events import Outcome
-from mcp_automl.domain.jobs import Ended, Prepared, TrainerRef
-from mcp_automl.domain.study import Study, StudyConfig, StudyState, TrialState
-from mcp_automl.domain.tracking import EntryKind, TrackingEntry
-from mcp_automl.orchestrator import Orchestrator
-from mcp_automl.performer import Clocks, Folders
-from mcp_automl.ports import OrchestratorSign
-from tests.fakes_database import FakeDatabase
+from mcp_automl.domain.jobs import Ended, TrainerRef
+from mcp_automl.domain.study import StudyState
+from mcp_automl.domain.tracking import EntryKind
 from tests.fakes_executor import FakeExecutor
-from tests.fakes_store import FakeChanges, FakeRegistry, FakeStore
+from tests.fakes_store import FakeStore
+from tests.house_for_tests import AtJob, FakeTracker, House, named
 from tests.studies_for_tests import a_config
 
 pytestmark = pytest.mark.anyio
-
-SIGN = OrchestratorSign(host="here", pid=1, version="0", started_at=0.0, alive_at=0.0, settings={})
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -35,66 +29,9 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@dataclass(slots=True)
-class FakeTracker:
-    """Keeps what is delivered; unavailable as often as told."""
-
-    unavailable: int = 0
-    got: list[TrackingEntry] = field(default_factory=list)
-
-    async def deliver(self, entries: Sequence[TrackingEntry]) -> None:
-        if self.unavailable:
-            self.unavailable -= 1
-            raise TrackerUnavailable("connection refused")
-        self.got += entries
-
-
-@dataclass(slots=True)
-class House:
-    """A workspace in memory and one orchestrator after the other."""
-
-    executor: FakeExecutor = field(default_factory=FakeExecutor)
-    tracker: FakeTracker = field(default_factory=FakeTracker)
-    database: FakeDatabase = field(default_factory=FakeDatabase)
-    max_parallel: int = 3
-    idle_seconds: float = 0.0
-
-    @property
-    def registry(self) -> FakeRegistry:
-        return FakeRegistry(self.database)
-
-    def orchestrator(self) -> Orchestrator:
-        return Orchestrator(
-            store=FakeStore(self.database),
-            executor=self.executor,
-            tracker=self.tracker,
-            changes=FakeChanges(self.database),
-            trainer_of=lambda model: TrainerRef(name=model, module=model),
-            folders=Folders(studies=Path("studies"), data=Path("data")),
-            clocks=Clocks(monotonic=anyio.current_time, wall=anyio.current_time),
-            sign=SIGN,
-            max_parallel=self.max_parallel,
-            idle_seconds=self.idle_seconds,
-        )
-
-    async def run(self) -> bool:
-        with anyio.fail_after(10):
-            return await self.orchestrator().run()
-
-    def states(self, name: str = "digits") -> list[str]:
-        study = self.registry.find(name)
-        assert study is not None
-        trials = self.registry.trials(study, tuple(TrialState))
-        return [trial.state.value for trial in trials]
-
-    def state(self, name: str = "digits") -> StudyState:
-        study = self.registry.find(name)
-        assert study is not None
-        return study.state
-
-
-def named(name: str, n_trials: int) -> StudyConfig:
-    return replace(a_config(n_trials=n_trials), name=name)
+async def names(folders: Iterable[Path]) -> list[str]:
+    """In a thread, as an executor goes through them."""
+    return sorted(path.name for path in await anyio.to_thread.run_sync(list, folders))
 
 
 async def test_a_study_is_run_to_its_total_and_the_orchestrator_leaves_when_idle() -> None:
@@ -155,145 +92,114 @@ async def test_trials_that_fail_alike_end_the_study_after_five() -> None:
 
 
 async def test_asked_to_leave_it_interrupts_what_runs_and_the_next_one_finishes_the_study() -> None:
-    leave = AtJob(2, lambda: signal.raise_signal(signal.SIGTERM))
-    house = House(executor=FakeExecutor(last_word=leave), idle_seconds=60.0)
+    house = House(executor=FakeExecutor(last_word=_leave_once()), idle_seconds=0.1)
     house.registry.create(a_config(n_trials=6))
     assert await house.run() is True
     assert house.state() is StudyState.RUNNING
     assert "RUNNING" not in house.states()
     assert house.executor.all_free
-    house.idle_seconds = 0.0
     await house.run()
     assert house.state() is StudyState.COMPLETE
     assert house.states() == ["COMPLETE"] * 6
 
 
-@dataclass(slots=True)
-class AtJob:
-    """Does something when the job of that number, counted from 1, starts."""
+def _leave_once() -> "_LeaveOnce":
+    return _LeaveOnce()
 
-    number: int
-    act: Callable[[], object]
-    jobs: int = 0
+
+class _LeaveOnce:
+    """Sends this process SIGTERM when the second job starts."""
+
+    def __init__(self) -> None:
+        self.jobs = 0
 
     def __call__(self, job: object) -> Ended:
         self.jobs += 1
-        if self.jobs == self.number:
-            self.act()
+        if self.jobs == 2:
+            signal.raise_signal(signal.SIGTERM)
         return Ended(outcome=Outcome.COMPLETED)
 
 
-async def test_a_stopped_study_is_interrupted_and_goes_on_under_the_same_numbers() -> None:
-    house = House()
-    study = house.registry.create(a_config(n_trials=9))
-    house.executor.last_word = AtJob(4, lambda: house.registry.stop(study.id))
-
-    await house.run()
-
-    stopped = house.registry.find("digits")
-    assert stopped is not None
-    assert (stopped.state, stopped.reason) == (StudyState.STOPPED, "stopped by the user")
-    assert not stopped.stop_requested
-    assert set(house.states()) == {"COMPLETE", "WAITING"}
-    assert house.executor.all_free
-    waiting = [str(n) for n, state in enumerate(house.states()) if state == "WAITING"]
-    before = len(house.executor.launched)
-
-    house.registry.retarget(study.id, n_trials=9, cost_budget_usd=None)
-    await house.run()
-
-    assert house.states() == ["COMPLETE"] * 9
-    after = [job.workdir.name for job in house.executor.launched[before:]]
-    assert waiting and after[: len(waiting)] == waiting
-
-
-async def test_a_study_that_is_asked_for_again_while_it_stops_just_goes_on() -> None:
-    house = House()
-    study = house.registry.create(a_config(n_trials=6))
-
-    def stop_and_start() -> None:
-        house.registry.stop(study.id)
-        house.registry.retarget(study.id, n_trials=7, cost_budget_usd=None)
-
-    house.executor.last_word = AtJob(2, stop_and_start)
-    await house.run()
-    assert house.state() is StudyState.COMPLETE
-    assert house.states() == ["COMPLETE"] * 7
-
-
-async def test_a_study_that_is_asked_for_again_in_the_instant_in_which_it_ends_goes_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    house = House(idle_seconds=60.0)
-    study = house.registry.create(a_config(n_trials=2))
-    finish = FakeStore.finish
-
-    async def finish_late(store: FakeStore, ending: Study, state: StudyState, why: str) -> bool:
-        if ending.config.n_trials == 2:
-            house.registry.retarget(study.id, n_trials=4, cost_budget_usd=None)
-            # Until the watch has told the run, which no longer listens.
-            await anyio.wait_all_tasks_blocked()
-        else:
-            signal.raise_signal(signal.SIGTERM)
-        return await finish(store, ending, state, why)
-
-    monkeypatch.setattr(FakeStore, "finish", finish_late)
-    await house.run()
-    assert house.state() is StudyState.COMPLETE
-    assert house.states() == ["COMPLETE"] * 4
-
-
-async def test_a_study_whose_stop_nobody_lived_to_carry_out_is_stopped_by_the_next_one() -> None:
-    house = House()
-    study = house.registry.create(a_config(n_trials=6))
-    await FakeStore(house.database).open(study)
-    house.registry.stop(study.id)
-    await house.run()
-    assert house.state() is StudyState.STOPPED
-    assert house.executor.launched == []
-
-
-async def test_a_study_that_is_stopped_while_its_data_is_fetched_starts_no_trial(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    house = House()
-    study = house.registry.create(a_config(n_trials=6))
-
-    async def stopped_meanwhile(*_: object) -> Prepared:
-        house.registry.stop(study.id)
-        return Prepared(arguments={}, description="made-up data")
-
-    monkeypatch.setattr(FakeExecutor, "prepare", stopped_meanwhile)
-    await house.run()
-    assert house.state() is StudyState.STOPPED
-    assert house.executor.launched == []
-
-
-async def test_asked_to_make_way_it_interrupts_what_runs_and_leaves_the_rest_to_the_next(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("mcp_automl.orchestrator.BEAT_SECONDS", 0.0)
-    house = House(idle_seconds=60.0)
-    house.registry.create(a_config(n_trials=600))
-    house.executor.last_word = AtJob(4, lambda: house.registry.ask_to_leave(_signed(house), "2"))
+async def test_it_leaves_at_once_when_asked_although_it_would_wait_long_for_work() -> None:
+    house = House(executor=FakeExecutor(last_word=_leave_once()), idle_seconds=3600.0)
+    house.registry.create(a_config(n_trials=6))
     assert await house.run() is True
-    assert house.state() is StudyState.RUNNING
-    assert "RUNNING" not in house.states()
 
 
-def _signed(house: House) -> OrchestratorSign:
-    sign = house.registry.orchestrator()
-    assert sign is not None
-    return sign
+async def test_a_study_whose_trainer_is_gone_fails_alone() -> None:
+    def trainer_of(model: str) -> TrainerRef:
+        if model == "gone":
+            raise InvalidRequest("there is no model 'gone'")
+        return TrainerRef(name=model, module=model)
+
+    house = House()
+    house.registry.create(replace(named("bad", 2), model="gone"))
+    house.registry.create(named("good", 2))
+    orchestrator = house.orchestrator()
+    orchestrator.trainer_of = trainer_of
+    with anyio.fail_after(10):
+        await orchestrator.run()
+    assert house.state("bad") is StudyState.FAILED
+    assert house.state("good") is StudyState.COMPLETE
 
 
-async def test_asked_to_leave_while_it_has_nothing_to_do_it_leaves_at_once() -> None:
-    house = House(idle_seconds=3600.0)
-    with anyio.fail_after(5):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(house.run)
-            await anyio.wait_all_tasks_blocked()
-            signal.raise_signal(signal.SIGTERM)
+async def test_no_slot_is_lost_when_a_study_ends_with_an_offer_on_its_way() -> None:
+    raised = Ended(outcome=Outcome.RAISED, reason="ValueError: no such layer")
+    for parallel in (2, 3):
+        executor = FakeExecutor(last_word=lambda _: raised)
+        house = House(executor=executor, max_parallel=parallel)
+        house.registry.create(a_config(n_trials=20))
+        await house.run()
+        assert house.state() is StudyState.FAILED
+        assert executor.all_free
+
+
+async def test_a_worker_that_dies_before_it_gets_its_reply_ends_nothing_but_its_attempt() -> None:
+    house = House(executor=FakeExecutor(dies_unanswered=True), max_parallel=1)
+    house.registry.create(a_config(n_trials=1))
+    await house.run()
+    assert house.states().count("FAIL") == 5
+
+
+async def test_a_process_that_cannot_be_had_counts_as_an_attempt() -> None:
+    house = House(executor=FakeExecutor(no_process=True), max_parallel=1)
+    house.registry.create(a_config(n_trials=1))
+    await house.run()
+    study = house.registry.find("digits")
+    assert study is not None
+    assert study.state is StudyState.FAILED
+    assert "could not be started" in study.reason
+
+
+async def test_a_tracker_that_is_broken_stops_no_study(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def break_down(entries: object) -> None:
+        raise ImportError("no module named mlflow")
+
+    house = House()
+    monkeypatch.setattr("mcp_automl.orchestrator.TRACK_RETRY_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(FakeTracker, "deliver", lambda self, entries: break_down(entries))
+    house.registry.create(a_config(n_trials=2))
+    await house.run()
+    assert house.state() is StudyState.COMPLETE
+
+
+async def test_a_dead_ones_attempts_are_settled_before_anybody_signs_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[str] = []
+    for name in ("recover", "sign"):
+        real = getattr(FakeStore, name)
+
+        async def noted(self: FakeStore, *args: object, _real=real, _name=name) -> None:  # type: ignore[no-untyped-def]
+            calls.append(_name)
+            await _real(self, *args)
+
+        monkeypatch.setattr(FakeStore, name, noted)
+    house = House()
+    house.registry.create(a_config(n_trials=1))
+    await house.run()
+    assert calls[0] == "recover"
+    assert "sign" in calls
 
 
 async def test_a_cancelled_orchestrator_leaves_nothing_that_the_next_one_cannot_finish() -> None:
@@ -308,6 +214,40 @@ async def test_a_cancelled_orchestrator_leaves_nothing_that_the_next_one_cannot_
     house.idle_seconds = 0.0
     await house.run()
     assert house.states() == ["COMPLETE"] * 5
+
+
+async def test_checkpoints_of_a_trial_are_deleted_once_it_has_ended_and_not_while_it_waits() -> (
+    None
+):
+    interrupted = iter([Ended(outcome=Outcome.KILLED, reason="killed")])
+    house = House(
+        executor=FakeExecutor(
+            last_word=lambda _: next(interrupted, Ended(outcome=Outcome.COMPLETED))
+        ),
+        max_parallel=1,
+    )
+    house.registry.create(a_config(n_trials=2))
+    await house.run()
+    assert [job.workdir.name for job in house.executor.launched] == ["0", "0", "1"]
+    assert [await names(call) for call in house.executor.discarded] == [[], ["0"], ["1"]]
+
+
+async def test_checkpoints_that_a_killed_orchestrator_left_are_deleted_when_the_study_goes_on(
+    tmp_path: Path,
+) -> None:
+    house = House(max_parallel=1)
+    house.studies = tmp_path
+    house.registry.create(a_config(n_trials=3))
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            house.executor.last_word = AtJob(2, tasks.cancel_scope.cancel)
+            await house.orchestrator().run()
+    assert house.states() == ["COMPLETE", "RUNNING"]
+    for number in ("0", "1"):
+        (tmp_path / "1" / "trials" / number).mkdir(parents=True)
+    house.executor.discarded.clear()
+    await house.run()
+    assert await names(house.executor.discarded[0]) == ["0"]
 
 
 async def test_a_study_that_arrives_while_another_runs_is_taken_up() -> None:
@@ -334,28 +274,12 @@ async def test_what_the_tracker_cannot_take_waits_and_arrives_later_in_order(
     assert not house.database.outbox
 
 
-async def test_a_dead_tracker_stops_neither_the_study_nor_the_leaving() -> None:
+async def test_a_dead_tracker_stops_neither_the_study_nor_the_leaving(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mcp_automl.orchestrator.TRACK_RETRY_SECONDS", (0.0, 0.0))
     house = House(tracker=FakeTracker(unavailable=10**6))
     house.registry.create(a_config(n_trials=2))
     await house.run()
     assert house.state() is StudyState.COMPLETE
     assert house.database.outbox
-
-
-async def test_the_orchestrators_sign_says_why_entries_wait_and_no_longer_than_they_do(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("mcp_automl.orchestrator.BEAT_SECONDS", 0.0)
-    monkeypatch.setattr("mcp_automl.orchestrator.TRACK_RETRY_SECONDS", (0.0, 0.0))
-    house = House(tracker=FakeTracker(unavailable=10**9), idle_seconds=60.0)
-    house.registry.create(a_config(n_trials=1))
-    with anyio.fail_after(10):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(house.run)
-            while (house.registry.orchestrator() or SIGN).tracking == "":
-                await anyio.lowlevel.checkpoint()
-            assert _signed(house).tracking == "connection refused"
-            house.tracker.unavailable = 0
-            while _signed(house).tracking:
-                await anyio.lowlevel.checkpoint()
-            signal.raise_signal(signal.SIGTERM)

@@ -1,6 +1,7 @@
 """The use cases: what is stored, what is refused, and who is woken."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,39 @@ def test_a_total_that_is_done_runs_nothing_and_changes_nothing(
     assert answer.nothing_to_run
     assert office.registry.writes == 0
     assert office.started == []
+
+
+def test_a_budget_that_is_named_is_stored_even_where_nothing_is_left_to_run(
+    office: Office,
+) -> None:
+    office.registry.add(a_study(config=a_config("s", n_trials=2)), done(0.5, 0.6))
+    answer = office.service.start_study("s", cost_budget_usd=3.0)
+    assert answer.study.config.cost_budget_usd == 3.0
+
+
+def test_an_orchestrator_that_never_gets_up_is_reported_with_its_last_words(
+    office: Office,
+) -> None:
+    waiting = replace(a_study(StudyState.QUEUED, config=a_config("s")), created_at=NOW - 60)
+    office.registry.add(waiting)
+    office.settings.orchestrator_log.parent.mkdir()
+    office.settings.orchestrator_log.write_text("ImportError: libcuda.so\n")
+    (note,) = office.service.status("s").notes
+    assert note.endswith("ImportError: libcuda.so")
+
+
+def test_a_password_in_a_setting_is_not_shown(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = "https://me:secret@example.org"
+    settings = {"MLFLOW_TRACKING_URI": uri}
+    sign = OrchestratorSign(
+        host="h", pid=1, version=__version__, started_at=NOW, alive_at=NOW, settings=settings
+    )
+    monkeypatch.setattr(office.registry, "orchestrator", lambda: sign)
+    with FileLock(office.settings.orchestrator_lock):
+        (note,) = office.service.start_study("s").notes
+    assert note.endswith("MLFLOW_TRACKING_URI=https://example.org")
 
 
 def test_a_study_that_was_started_by_another_server_meanwhile_is_gone_on_with(
@@ -192,7 +226,7 @@ def test_an_orchestrator_that_is_silent_is_reported_with_the_last_line_of_its_lo
     office.settings.orchestrator_log.parent.mkdir()
     office.settings.orchestrator_log.write_text("CUDA driver is gone\n")
     sign = OrchestratorSign(
-        host="h", pid=1, version="0", started_at=NOW - 99, alive_at=NOW - 20, settings={}
+        host="h", pid=1, version=__version__, started_at=NOW - 99, alive_at=NOW - 20, settings={}
     )
     monkeypatch.setattr(office.registry, "orchestrator", lambda: sign)
     with FileLock(office.settings.orchestrator_lock):

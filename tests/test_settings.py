@@ -37,6 +37,7 @@ def test_a_file_in_the_working_directory_is_not_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "mcp_automl.toml").write_text("max_parallel_trials = 7\n")
+    monkeypatch.delenv("MCP_AUTOML_CONFIG")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nothing"))
     monkeypatch.chdir(tmp_path)
     assert Settings().max_parallel_trials == 3

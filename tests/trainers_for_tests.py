@@ -132,6 +132,23 @@ def _sleep(config: Config) -> Iterator[Measurement]:
     time.sleep(HOURS)
 
 
+def _sleep_for_ever(config: Config) -> Iterator[Measurement]:
+    yield from ()
+    time.sleep(HOURS)
+
+
+def _compute_for_long(config: Config) -> Iterator[Measurement]:
+    """Long against the stall limit of whoever tests it, and in a child as a data loader would."""
+    yield from ()
+    child = os.fork()
+    until = time.monotonic() + 2.0
+    while child == 0 and time.monotonic() < until:
+        pass
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
 def _tidy_up(config: Config) -> Iterator[Measurement]:
     """Never comes to another measurement, but listens to SIGTERM."""
 
@@ -193,6 +210,8 @@ BEHAVIOURS = {
     "kill oneself": _kill_oneself,
     "crash": _crash,
     "sleep": _sleep,
+    "sleep for ever": _sleep_for_ever,
+    "compute for long": _compute_for_long,
     "tidy up": _tidy_up,
     "busy and deaf": _busy_and_deaf,
     "hold the interpreter": _hold_the_interpreter,

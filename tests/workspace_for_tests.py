@@ -1,10 +1,12 @@
 """A real workspace, driven as a chat client drives it: servers over stdio, the rest detached."""
 
+import json
 import os
+import shutil
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,14 @@ import psutil
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, TextContent
 
+from tests import doomed
+from trainers import data
+
 LOOK_SECONDS = 0.2
 STUDY_SECONDS = 120.0
 """Longest that a small real study may take on a busy machine."""
+LEAVE_SECONDS = 60.0
+"""How long an orchestrator without work may deliver to MLflow until it is gone."""
 
 
 class Workspace:
@@ -103,3 +110,65 @@ def deepest_overlap(spans: list[tuple[Any, Any]]) -> int:
         depth += step
         deepest = max(deepest, depth)
     return deepest
+
+
+class DoomedWorkspace(Workspace):
+    """A workspace whose processes can be killed inside a named write: see `doomed.py`.
+
+    It does not exist until a server makes it; data and MLflow's database lie beside it.
+
+    Args:
+        mlflow: an MLflow database to copy, because making its schema takes seconds.
+    """
+
+    def __init__(self, folder: Path, *, mlflow: Path, idle_seconds: float = 1.0) -> None:
+        super().__init__(folder / "home", idle_seconds=idle_seconds)
+        self.doom = folder / "doom"
+        self.doom.mkdir(parents=True)
+        self.tracking_uri = f"sqlite:///{shutil.copy(mlflow, folder / 'mlflow.db')}"
+        door = Path(__file__).parent / "doom"
+        self.environment |= {
+            "PYTHONPATH": os.pathsep.join([str(door), str(door.parent.parent)]),
+            doomed.VARIABLE: str(self.doom),
+            "MCP_AUTOML_DATA_DIR": str(folder / "data"),
+            "MLFLOW_TRACKING_URI": self.tracking_uri,
+        }
+        _have_digits(folder / "data")
+
+    def order(self, order: doomed.Order) -> None:
+        """Lets the next process that comes to the order's site carry it out."""
+        draft = self.doom / "draft"
+        draft.write_text(json.dumps(order))
+        draft.rename(self.doom / "order")
+
+    def withdraw(self) -> None:
+        """Takes the order back, if nobody has carried it out."""
+        (self.doom / "order").unlink(missing_ok=True)
+
+    def struck(self, number: int) -> bool:
+        """Whether that order has been carried out."""
+        return (self.doom / f"struck-{number}").exists()
+
+    async def until_alone(self) -> None:
+        """Waits until no process of the workspace is left."""
+        with anyio.fail_after(LEAVE_SECONDS):
+            while self.processes():  # noqa: ASYNC110
+                await anyio.sleep(LOOK_SECONDS)
+
+    def end(self) -> None:
+        """Kills whatever a failed test has left."""
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def processes(self, role: str = "all") -> list[psutil.Process]:
+        """Living processes of the workspace: `serve`, `orchestrate`, `worker`, ..."""
+        pids = doomed.family(self.doom, role)
+        return [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+
+
+def _have_digits(folder: Path) -> None:
+    """Lays the digits where MNIST would be, so that nobody asks the network for it."""
+    data.prepare(folder, "digits")
+    digits = folder / f"digits-{data.FORMAT}.safetensors"
+    digits.rename(folder / f"mnist-{data.FORMAT}.safetensors")

@@ -63,6 +63,15 @@ def keep_latest(workdir: Path, epoch: int) -> None:
             path.unlink(missing_ok=True)
 
 
+def discard(workdir: Path) -> None:
+    """Deletes all checkpoints, half-written ones too; harmless if there are none.
+
+    For a training that will never go on; what it was trained for, the model, stays.
+    """
+    for path in workdir.glob(f"{PATTERN}*"):
+        path.unlink(missing_ok=True)
+
+
 def replace_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Has `write` fill a temporary file beside `path`, which then takes the place of `path`.
 

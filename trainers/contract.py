@@ -120,6 +120,11 @@ class TrainerSpec:
     """Modules that a worker's parent process imports once so that no trial pays for it."""
     gpu_memory_gb: float = 1.0
     """GPU memory that one training is expected to need until it has been measured, in GiB."""
+    trial_stall_timeout_s: float | None = None
+    """Seconds without any sign of work after which a training is ended and tried again; a long
+    epoch is no stall. None for what the workspace's settings say."""
+    trial_timeout_s: float | None = None
+    """Seconds after which a training is ended as failed; None for what the settings say."""
 
     def parameter(self, name: str) -> Parameter:
         """Returns the parameter of that name.

@@ -18,8 +18,13 @@ class Outcome(Enum):
     RAISED = "raised"
     """The trainer raised; trying again would raise again."""
     OUT_OF_MEMORY = "out of memory"
+    """Of a GPU, as the trainer raised it, or of the host, whose kernel killed the process."""
     KILLED = "killed"
     """The process vanished without a word."""
+    STALLED = "stalled"
+    """It lived, but did nothing any more, and was ended; see `vigil.py`."""
+    TIMED_OUT = "timed out"
+    """Its trial had all the time that a trial may have, and it was ended."""
 
 
 # --- events ------------------------------------------------------------------------------------
@@ -120,6 +125,8 @@ class Launch:
     trial: int
     params: Params
     slot: str
+    trained_s: float = 0.0
+    """How long earlier attempts have trained."""
 
 
 @dataclass(frozen=True, slots=True)

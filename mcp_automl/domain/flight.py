@@ -11,6 +11,10 @@ MAX_BARREN_ATTEMPTS = 3
 """Attempts in a row without one new epoch after which an interrupted trial is FAIL."""
 
 
+HOPELESS = (Outcome.RAISED, Outcome.TIMED_OUT)
+"""Outcomes after which another attempt would end the same way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """What a trial will be recorded as, and why."""
@@ -62,18 +66,21 @@ class Flight:
         if self.ending is not None:
             return self._stopped(self.ending)
         reason = event.reason or event.outcome.value
-        if event.outcome is Outcome.RAISED or self.barren >= MAX_BARREN_ATTEMPTS:
+        if event.outcome is Outcome.TIMED_OUT and self.trained_all:
+            return Ending(TrialState.COMPLETE, "")
+        if event.outcome in HOPELESS or self.barren >= MAX_BARREN_ATTEMPTS:
             return Ending(TrialState.FAIL, reason)
         return Ending(TrialState.WAITING, reason)
 
-    def waiting(self, outcome: Outcome) -> Waiting:
+    def waiting(self, event: TrialEnded) -> Waiting:
         """What the trial's next attempt needs to know."""
         last = 0 if self.last is None else self.last.epoch
-        out_of_memory = outcome is Outcome.OUT_OF_MEMORY
+        out_of_memory = event.outcome is Outcome.OUT_OF_MEMORY
         return Waiting(
             epoch=max(self.waited.epoch, last),
             barren=self.barren,
             alone=self.waited.alone or (self.shared and out_of_memory),
+            trained_s=self.waited.trained_s + max(0.0, event.at - self.meter.started_at),
         )
 
     @property

@@ -8,6 +8,9 @@ from mcp_automl.domain.events import Outcome
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Measurement
 
+HEARTBEAT_SECONDS = 5.0
+"""How often a job shows that it lives, at least."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
@@ -46,11 +49,37 @@ class NoSlot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainerRef:
-    """Where a trainer's code is."""
+    """Where a trainer's code is, and what is known of its trainings."""
 
     name: str
     module: str
     gpu_memory_gb: float = 1.0
+    trial_stall_timeout_s: float | None = None
+    """As in `Limits`, for this trainer; None for what holds for all."""
+    trial_timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long a trial may go on."""
+
+    stall_s: float = 900.0
+    """Seconds without a sign of life, or of work, after which a job has stalled."""
+    trial_s: float | None = None
+    """Seconds that a trial may train, all its attempts together; None for no limit."""
+
+    @property
+    def heartbeat_s(self) -> float:
+        """How often a job must show that it lives."""
+        return min(HEARTBEAT_SECONDS, self.stall_s / 4)
+
+    def of(self, trainer: TrainerRef) -> "Limits":
+        """What holds for that trainer: its own limits go before these."""
+        stall, trial = trainer.trial_stall_timeout_s, trainer.trial_timeout_s
+        return Limits(
+            stall_s=self.stall_s if stall is None else stall,
+            trial_s=self.trial_s if trial is None else trial,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +94,8 @@ class Job:
     seed: int
     log: Path
     """Where the process's stdout and stderr go."""
+    trained_s: float = 0.0
+    """How long earlier attempts at the same trial have trained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

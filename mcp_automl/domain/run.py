@@ -163,7 +163,7 @@ class StudyRun:
             back = Record(event.trial, TrialState.WAITING, None, 0.0, obstacle)
             return [*stops, back, Decline(event.slot)]
         self._flights[event.trial] = Flight(event.params, meter, offer.shared, waited)
-        return [Launch(event.trial, event.params, event.slot)]
+        return [Launch(event.trial, event.params, event.slot, waited.trained_s)]
 
     def _obstacle(self, waited: Waiting, offer: SlotOffered) -> str | None:
         """Why a suggested trial cannot be launched in that slot."""
@@ -237,7 +237,7 @@ class StudyRun:
 
     def _count(self, event: TrialEnded, flight: Flight, ending: Ending) -> None:
         if ending.state is TrialState.WAITING:
-            self._waiting[event.trial] = flight.waiting(event.outcome)
+            self._waiting[event.trial] = flight.waiting(event)
         elif ending.state is TrialState.FAIL:
             self._failures.append(ending.reason)
         else:

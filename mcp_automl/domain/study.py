@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from mcp_automl.domain.errors import InvalidRequest
@@ -147,6 +147,12 @@ class Study:
     stop_requested: bool = False
     """Whether it was asked to stop, and has not stopped yet; asking for it again withdraws that."""
 
+    def followed_by(self, newer: "Study") -> "Study":
+        """The study under a newer intention, which may have been read before its data was known."""
+        return replace(
+            newer, data=newer.data or self.data, arguments=newer.arguments or self.arguments
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
@@ -177,6 +183,8 @@ class Waiting:
     """Its latest attempts in a row that brought no new epoch."""
     alone: bool = False
     """Whether it ran out of memory on a shared device and shall have one for itself."""
+    trained_s: float = 0.0
+    """How long its attempts have trained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

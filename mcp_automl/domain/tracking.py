@@ -1,5 +1,6 @@
 """What a tracker is told about a study, as values that can wait on disk."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -33,3 +34,8 @@ class TrackingEntry:
     epoch: int = 0
     state: str = ""
     """What a trial or study ended as."""
+
+
+def without_passwords(text: str) -> str:
+    """A text that may name addresses, without the users and passwords in them."""
+    return re.sub(r"//[^/@\s]+@", "//", text)

@@ -27,7 +27,13 @@ import anyio
 from anyio import to_thread
 
 from mcp_automl.domain.jobs import ProcessRef
-from mcp_automl.executors.processes import kill_leftover, process_ref, signal_group, sweep_group
+from mcp_automl.executors.processes import (
+    kill_leftover,
+    memory_kills,
+    process_ref,
+    signal_group,
+    sweep_group,
+)
 from mcp_automl.worker.wire import GO, STOP, Lines, Message, decode
 
 UNKNOWN_EXIT_CODE = 255
@@ -49,6 +55,8 @@ class Started:
     socket: socket.socket
     life: Connection
     """Held open and never written to: see `worker.life`."""
+    memory_kills: int | None
+    """As `processes.memory_kills` said before it was started."""
 
     def close(self) -> None:
         """Closes everything."""
@@ -104,6 +112,11 @@ class Child:
         """Signals the process and its group at once; once it is gone, its pid may be another's."""
         if not self.gone.is_set():
             signal_group(self.ref.pid, by)
+
+    async def memory_ran_out(self) -> bool | None:
+        """Whether the kernel has since killed somebody for want of memory; None if unknown."""
+        before = self._started.memory_kills
+        return None if before is None else await to_thread.run_sync(memory_kills) != before
 
     async def supervise(self, grace: float) -> None:
         """Waits until the process is gone, and ends it once it has been asked to end."""
@@ -169,6 +182,7 @@ def start_process(context: Context, target: Callable[..., NoReturn], *arguments:
     Raises:
         OSError, EOFError: there is no forkserver any more, or it cannot fork.
     """
+    kills = memory_kills()
     ours, theirs = socket.socketpair()
     life, keep = context.Pipe(duplex=False)
     process = context.Process(target=target, args=(*arguments, theirs, life))
@@ -186,4 +200,6 @@ def start_process(context: Context, target: Callable[..., NoReturn], *arguments:
     # that look at once, one would wait for an exit code that the other has read.
     os.set_blocking(process.sentinel, False)
     assert process.pid is not None
-    return Started(ref=process_ref(process.pid), process=process, socket=ours, life=keep)
+    return Started(
+        ref=process_ref(process.pid), process=process, socket=ours, life=keep, memory_kills=kills
+    )

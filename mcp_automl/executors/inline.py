@@ -6,7 +6,7 @@ Its `ProcessRef` has pid 0: there is no process that recovery could kill.
 """
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from queue import SimpleQueue
@@ -32,6 +32,7 @@ from mcp_automl.domain.jobs import (
 )
 from mcp_automl.domain.study import Measurement
 from mcp_automl.executors.devices import Device
+from mcp_automl.executors.leftovers import discard_checkpoints
 from mcp_automl.executors.slots import SlotTable
 from mcp_automl.ports import Attempt
 from mcp_automl.worker import training
@@ -86,6 +87,10 @@ class InlineExecutor:
     def launch(self, job: Job, slot: Slot) -> AbstractAsyncContextManager[Attempt]:
         """Starts the job. Leaving the block stops it at its next measurement."""
         return self._launch(job, slot)
+
+    async def discard(self, workdirs: Iterable[Path]) -> None:
+        """Deletes what jobs in these folders kept to go on from; what they made stays."""
+        await to_thread.run_sync(discard_checkpoints, workdirs)
 
     async def prepare(self, trainer: TrainerRef, data_dir: Path) -> Prepared:
         """Lets the trainer fetch its data and say which data set a study shall use.

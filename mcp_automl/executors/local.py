@@ -13,7 +13,7 @@ A job is a `Child` (what happens to its process) and a `LocalAttempt` (what is s
 import logging
 import multiprocessing
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from multiprocessing import forkserver
 from pathlib import Path
@@ -26,11 +26,13 @@ from anyio.abc import TaskGroup
 
 from mcp_automl.domain.budget import Prices
 from mcp_automl.domain.errors import TrainerUnavailable
-from mcp_automl.domain.jobs import Job, Need, NoSlot, Prepared, Slot, TrainerRef
+from mcp_automl.domain.jobs import Job, Limits, Need, NoSlot, Prepared, Slot, TrainerRef
+from mcp_automl.domain.vigil import Vigil
 from mcp_automl.executors import devices as found
 from mcp_automl.executors.attempt import LocalAttempt
 from mcp_automl.executors.child import Child, Context, Started, start_process
 from mcp_automl.executors.devices import Device, DeviceLost, Nvml
+from mcp_automl.executors.leftovers import discard_checkpoints
 from mcp_automl.executors.slots import Free, SlotTable
 from mcp_automl.ports import Attempt
 from mcp_automl.worker import main as worker
@@ -55,6 +57,7 @@ class LocalExecutor:
         prices: what devices cost.
         gpu_prices: dollars per GPU-hour by the device's name, where they differ.
         grace: seconds from a stop to SIGKILL, at most.
+        limits: how long a trial may go on whose trainer says nothing else.
         environ: where `CUDA_VISIBLE_DEVICES` is read from.
         devices: what to use in place of what is found.
     """
@@ -67,6 +70,7 @@ class LocalExecutor:
         prices: Prices | None = None,
         gpu_prices: Mapping[str, float] | None = None,
         grace: float = 1.5,
+        limits: Limits | None = None,
         environ: Mapping[str, str] | None = None,
         devices: Sequence[Device] | None = None,
     ) -> None:
@@ -75,6 +79,7 @@ class LocalExecutor:
         self._prices = prices or Prices()
         self._gpu_prices = dict(gpu_prices or {})
         self._grace = grace
+        self._limits = limits or Limits()
         self._environ = dict(environ or {})
         self._devices = devices
         self._nvml: Nvml | None = None
@@ -122,6 +127,10 @@ class LocalExecutor:
         """Starts the job. Leaving the block kills what is left of its whole process group."""
         return self._launch(job, slot)
 
+    async def discard(self, workdirs: Iterable[Path]) -> None:
+        """Deletes what jobs in these folders kept to go on from; what they made stays."""
+        await to_thread.run_sync(discard_checkpoints, workdirs)
+
     async def prepare(self, trainer: TrainerRef, data_dir: Path) -> Prepared:
         """Lets the trainer fetch its data and say which data set a study shall use.
 
@@ -148,8 +157,12 @@ class LocalExecutor:
                 peak = gpu_memory_gb + CUDA_CONTEXT_GB
                 self._peaks[job.trainer.name] = max(peak, self._peaks.get(job.trainer.name, 0.0))
 
-        async with self._child(worker.run, _order(job, slot)) as child:
-            yield LocalAttempt(child, on_measured=measured)
+        limits = self._limits.of(job.trainer)
+        async with self._child(worker.run, _order(job, slot, limits)) as child:
+            vigil = Vigil(limits, trained_s=job.trained_s, began_at=anyio.current_time())
+            attempt = LocalAttempt(child, vigil, on_measured=measured)
+            self._tasks.start_soon(attempt.watch)
+            yield attempt
 
     @asynccontextmanager
     async def _child(
@@ -205,7 +218,7 @@ def _context() -> Context:
     return multiprocessing.get_context("forkserver")
 
 
-def _order(job: Job, slot: Slot) -> worker.Order:
+def _order(job: Job, slot: Slot, limits: Limits) -> worker.Order:
     # A job on the CPU of a machine whose GPUs are hidden from us shall not find them.
     nothing = "" if slot.device == "cpu" else None
     return worker.Order(
@@ -220,6 +233,7 @@ def _order(job: Job, slot: Slot) -> worker.Order:
         ),
         log=job.log,
         visible_device=slot.visible_device if slot.visible_device is not None else nothing,
+        heartbeat_s=limits.heartbeat_s,
     )
 
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import time
+from pathlib import Path
 
 import psutil
 
@@ -11,6 +12,9 @@ from mcp_automl.domain.jobs import ProcessRef
 
 SAME_START = 1.0
 """Seconds by which a start time may differ: it follows from the boot time, which clocks adjust."""
+
+VMSTAT = Path("/proc/vmstat")
+"""Where Linux counts, among other things, the processes it has killed for want of memory."""
 
 GONE_SECONDS = 3.0
 """How long a killed process may take to be gone."""
@@ -62,6 +66,16 @@ def is_running(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def memory_kills() -> int | None:
+    """How many processes the kernel has killed for want of memory; None where it does not say."""
+    try:
+        lines = VMSTAT.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    counts = dict(line.split(maxsplit=1) for line in lines if line.startswith("oom_kill "))
+    return int(counts["oom_kill"]) if counts else None
 
 
 def _members(process: ProcessRef) -> list[psutil.Process]:

@@ -213,7 +213,7 @@ def pruned_for_cost(connection: sqlite3.Connection, study_id: int) -> int:
 def waiting(connection: sqlite3.Connection, study_id: int, trial: int) -> Waiting | None:
     """How an interrupted trial stands; None for one that was never attempted."""
     query = """
-        SELECT outcome, new_epochs, shared FROM automl_attempts
+        SELECT outcome, new_epochs, shared, started_at, ended_at FROM automl_attempts
         WHERE study_id = ? AND trial = ? ORDER BY id DESC
     """
     rows = connection.execute(query, (study_id, trial)).fetchall()
@@ -224,6 +224,7 @@ def waiting(connection: sqlite3.Connection, study_id: int, trial: int) -> Waitin
         epoch=connection.execute(epoch, (study_id, trial)).fetchone()[0] or 0,
         barren=_barren(rows),
         alone=any(r["shared"] and r["outcome"] == Outcome.OUT_OF_MEMORY.value for r in rows),
+        trained_s=sum(max(0.0, r["ended_at"] - r["started_at"]) for r in rows if r["ended_at"]),
     )
 
 

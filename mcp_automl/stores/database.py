@@ -89,7 +89,10 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise self.explain(error) or error from error
+            explained = self.explain(error)
+            if explained is None:
+                raise
+            raise explained from error
         except WorkspaceUnusable:
             raise
         except OSError as error:

@@ -140,7 +140,13 @@ class Ledger:
             outbox.put(connection, outbox.study_ended(study, state, reason, at))
             return True
 
+    def announce(self, sign: OrchestratorSign) -> None:
+        """Says who holds the workspace; open attempts may still be a dead one's."""
+        with self.database.write() as connection:
+            signs.write(connection, sign)
+
     def sign(self, sign: OrchestratorSign) -> str:
+        """Says that the holder and all open attempts are alive."""
         with self.database.write() as connection:
             attempts.alive(connection, sign.alive_at)
             return signs.write(connection, sign)

@@ -111,7 +111,10 @@ class OptunaStore:
         try:
             return work()
         except (StorageInternalError, SQLAlchemyError) as error:
-            raise self._database.explain(error) or error from error
+            explained = self._database.explain(error)
+            if explained is None:
+                raise
+            raise explained from error
 
     def _open(self, study: Study) -> History:
         self._engine.load(study)

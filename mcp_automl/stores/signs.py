@@ -14,7 +14,7 @@ def write(connection: sqlite3.Connection, sign: OrchestratorSign) -> str:
             (id, host, pid, version, started_at, alive_at, settings, tracking)
         VALUES (1, :host, :pid, :version, :started_at, :alive_at, :settings, :tracking)
         ON CONFLICT (id) DO UPDATE SET
-            leave_for = CASE WHEN (host, pid, started_at) = (:host, :pid, :started_at)
+            leave_for = CASE WHEN (host, pid) = (:host, :pid)
                 THEN leave_for ELSE '' END,
             host = :host, pid = :pid, version = :version, started_at = :started_at,
             alive_at = :alive_at, settings = :settings, tracking = :tracking
@@ -53,8 +53,8 @@ def ask_to_leave(connection: sqlite3.Connection, sign: OrchestratorSign, version
     cursor = connection.execute(
         """
         UPDATE automl_orchestrator SET leave_for = ?
-        WHERE leave_for = '' AND (host, pid, started_at) = (?, ?, ?)
+        WHERE leave_for = '' AND (host, pid) = (?, ?)
         """,
-        (version, sign.host, sign.pid, sign.started_at),
+        (version, sign.host, sign.pid),
     )
     return cursor.rowcount == 1

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from mcp_automl.domain.errors import TrackerUnavailable
+from mcp_automl.domain.tracking import without_passwords
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -68,7 +68,7 @@ def unavailable(uri: str, error: Exception) -> TrackerUnavailable:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     cause = lines[-1] if lines else type(error).__name__
     message = f"MLflow at {uri} cannot be reached: {cause}; entries wait on disk and are sent later"
-    return TrackerUnavailable(_without_passwords(message))
+    return TrackerUnavailable(without_passwords(message))
 
 
 def _prepare_import() -> None:
@@ -88,8 +88,3 @@ def _connect_to_file(uri: str, path: Path) -> "MlflowClient":
         with closing(sqlite3.connect(path, timeout=OPEN_SECONDS)) as database:
             database.execute("PRAGMA schema_version")
         return MlflowClient(uri, registry_uri=uri)
-
-
-def _without_passwords(text: str) -> str:
-    """MLflow's own messages repeat the address, and so does this one."""
-    return re.sub(r"//[^/@\s]+@", "//", text)

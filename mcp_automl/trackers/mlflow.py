@@ -61,9 +61,13 @@ class MlflowTracker:
     async def _deliver(self, entries: Sequence[TrackingEntry]) -> tuple[str, ...]:
         if self._lock is None:
             return await to_thread.run_sync(self._runs.deliver, entries, limiter=self._limiter)
-        return await to_process.run_sync(
-            deliver_locked, self._place, self._lock, entries, limiter=self._limiter
-        )
+        try:
+            return await to_process.run_sync(
+                deliver_locked, self._place, self._lock, entries, limiter=self._limiter
+            )
+        except anyio.BrokenWorkerProcess as error:
+            # Killed from outside, for want of memory perhaps. The next delivery starts another one.
+            raise TrackerUnavailable("the process that delivers to MLflow was killed") from error
 
 
 def deliver_locked(

@@ -13,11 +13,11 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 from mcp_automl.worker.wire import Heartbeat, Wire
-
-HEARTBEAT_SECONDS = 5.0
 
 
 def lead_group_that_dies_with(life: int) -> None:
@@ -47,18 +47,47 @@ def _kill_at_end(life: int) -> NoReturn:
     raise AssertionError("survived SIGKILL")
 
 
-def start_heartbeat(wire: Wire) -> None:
-    """Sends heartbeats from a thread until the process ends."""
-    threading.Thread(target=_beat, args=(wire,), name="heartbeat", daemon=True).start()
+def start_heartbeat(wire: Wire, seconds: float) -> None:
+    """Sends a heartbeat every so many seconds from a thread until the process ends."""
+    threading.Thread(target=_beat, args=(wire, seconds), name="heartbeat", daemon=True).start()
 
 
-def _beat(wire: Wire) -> None:
+def _beat(wire: Wire, seconds: float) -> None:
     pause = threading.Event()
-    while not pause.wait(HEARTBEAT_SECONDS):
-        used = os.times()
-        seconds = used.user + used.system + used.children_user + used.children_system
+    while not pause.wait(seconds):
         try:
-            wire.send(Heartbeat(cpu_seconds=seconds))
+            wire.send(Heartbeat(cpu_seconds=cpu_seconds()))
         except OSError:
             # Nobody listens any more: the life pipe says the rest.
             return
+
+
+def cpu_seconds() -> float:
+    """Processor time of this process and its descendants so far.
+
+    Those that still run can be seen on Linux only; elsewhere they count once they are waited for.
+    """
+    used = os.times()
+    own = used.user + used.system + used.children_user + used.children_system
+    return own + sum(_cpu_seconds(child) for child in _descendants("self"))
+
+
+def _descendants(pid: str) -> Iterator[str]:
+    for listed in Path("/proc", pid, "task").glob("*/children"):
+        for child in _read(listed).split():
+            yield child
+            yield from _descendants(child)
+
+
+def _cpu_seconds(pid: str) -> float:
+    # The second field is the command in parentheses, and may hold anything.
+    fields = _read(Path("/proc", pid, "stat")).rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        # The process has ended meanwhile.
+        return ""

@@ -10,6 +10,7 @@ import faulthandler
 import gc
 import logging
 import os
+import signal
 import socket
 import sys
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ class Order:
     """Where stdout and stderr go, appended."""
     visible_device: str | None
     """The only GPU it shall see; empty for none, None to leave that as it is."""
+    heartbeat_s: float
+    """How often it shows that it lives."""
 
 
 def run(order: Order, connection: socket.socket, life: Connection) -> NoReturn:
@@ -66,13 +69,16 @@ def _train(order: Order, wire: Wire) -> LastWord:
         _settle_in(order)
     except OSError as error:
         return training.last_word(error)
-    start_heartbeat(wire)
+    start_heartbeat(wire, order.heartbeat_s)
     return training.run_to_the_end(order.assignment, wire.ask)
 
 
 def _settle_in(order: Order) -> None:
     _redirect(order.log)
     faulthandler.enable()
+    # Whoever has to be ended by force leaves in its log where it was, even if it holds the
+    # interpreter.
+    faulthandler.register(signal.SIGTERM, chain=True)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )

@@ -54,7 +54,7 @@ def run_to_the_end(assignment: Assignment, ask: Callable[[Measured], bool]) -> L
     try:
         return _train(assignment, ask)
     # The boundary to code of others: whatever it raises, SystemExit included, is its last word.
-    except BaseException as error:
+    except BaseException as error:  # noqa: ASYNC103 (nothing here is async)
         logger.exception("%s failed", assignment.module)
         return last_word(error)
 
@@ -67,7 +67,7 @@ def prepare(module: str, data_dir: Path) -> Message:
         if not hasattr(trainer, "prepare"):
             return Ready(prepared=Prepared(arguments={}, description=""))
         return Ready(prepared=trainer.prepare(data_dir))
-    except BaseException as error:
+    except BaseException as error:  # noqa: ASYNC103 (nothing here is async)
         logger.exception("%s could not be prepared", module)
         return last_word(error)
 

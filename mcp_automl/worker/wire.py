@@ -44,7 +44,7 @@ class Heartbeat:
     """The process lives; whether its training does shows in what it has computed since the last."""
 
     cpu_seconds: float
-    """Processor time of the process and its finished children so far."""
+    """Processor time of the process and its descendants so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +129,10 @@ def decode(line: bytes) -> Message:
                 )
             case "ended":
                 return LastWord(ending=Ending(told["ending"]), reason=str(told["reason"]))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        pass
-    raise ValueError(f"not a line of a worker: {line[:80]!r}")
+            case _:
+                raise ValueError(kind)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"not a line of a worker: {line[:80]!r}") from error
 
 
 def _measured(told: Mapping[str, Any]) -> Measured:

@@ -308,3 +308,35 @@ async def test_a_job_whose_trainer_cannot_be_imported_ends_with_that_reason(
 
     assert ended.outcome is Outcome.RAISED
     assert ended.reason == "ModuleNotFoundError: No module named 'no_such_module'"
+
+
+async def test_what_is_discarded_are_checkpoints_and_nothing_else(
+    executor: LocalExecutor | InlineExecutor, tmp_path: Path
+) -> None:
+    folder = tmp_path / "7"
+    folder.mkdir()
+    checkpoint_path(folder, 1).touch()
+    checkpoint_path(folder, 2).touch()
+    checkpoint_path(folder, 3).with_suffix(".pt.tmp").touch()
+    (folder / "model.safetensors").touch()
+    (folder / "log.txt").touch()
+    with fail_after(10):
+        async with executor:
+            await executor.discard([tmp_path / "never started", folder])
+            await executor.discard([folder])
+
+    assert sorted(path.name for path in folder.iterdir()) == ["log.txt", "model.safetensors"]
+
+
+async def test_checkpoints_that_cannot_be_deleted_are_left_and_said_in_the_log(
+    executor: LocalExecutor | InlineExecutor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoint_path(tmp_path, 1).mkdir()
+    (tmp_path / "other").mkdir()
+    checkpoint_path(tmp_path / "other", 1).touch()
+    with fail_after(10):
+        async with executor:
+            await executor.discard([tmp_path, tmp_path / "other"])
+
+    assert "cannot be deleted" in caplog.text
+    assert not checkpoint_path(tmp_path / "other", 1).exists()

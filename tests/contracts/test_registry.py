@@ -304,7 +304,8 @@ async def test_who_signs_after_it_is_not_asked_to_leave(pair: Pair) -> None:
     assert await pair.store.sign(SIGN) == ""
     pair.registry.ask_to_leave(SIGN, "2.0")
 
-    assert await pair.store.sign(replace(SIGN, started_at=NOW + 9)) == ""
+    assert await pair.store.sign(replace(SIGN, started_at=NOW + 9)) == "2.0"
+    assert await pair.store.sign(replace(SIGN, pid=43)) == ""
 
 
 async def test_the_registry_knows_what_waits_for_the_tracker_and_why(pair: Pair) -> None:

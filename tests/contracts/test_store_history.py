@@ -65,6 +65,17 @@ async def test_history_counts_attempts_without_a_new_epoch(
     assert (await pair.store.open(study)).waiting == {0: expected}
 
 
+async def test_history_knows_how_long_a_trials_attempts_have_trained(pair: Pair) -> None:
+    study = await pair.started()
+    await pair.attempted(study)
+    pair.pass_time(12)
+    interrupted = Record(0, TrialState.WAITING, None, 0.0, "killed")
+    await pair.store.record(study, interrupted, Outcome.KILLED)
+    pair.pass_time(100)
+
+    assert (await pair.store.open(study)).waiting[0].trained_s == pytest.approx(12)
+
+
 async def test_history_knows_who_needs_a_device_alone(pair: Pair) -> None:
     study = await pair.started()
     await pair.interrupted(study, Outcome.OUT_OF_MEMORY, shared=True)

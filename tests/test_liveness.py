@@ -9,9 +9,9 @@ from filelock import FileLock
 
 from mcp_automl.domain.study import StudyState
 from mcp_automl.launcher import Launcher
+from mcp_automl.liveness import Liveness, is_newer
 from mcp_automl.ports import Backlog, OrchestratorSign
 from mcp_automl.settings import Settings
-from mcp_automl.upkeep import Upkeep, is_newer
 from tests.fakes_server import NOW, FakeRegistry, a_study
 
 SIGN = OrchestratorSign(
@@ -28,8 +28,8 @@ class Home:
     registry: FakeRegistry = field(default_factory=FakeRegistry)
     successors: list[Settings] = field(default_factory=list)
 
-    def upkeep(self, version: str = "1.9") -> Upkeep:
-        return Upkeep(
+    def liveness(self, version: str = "1.9") -> Liveness:
+        return Liveness(
             registry=self.registry,
             launcher=Launcher(self.settings, lambda _: None, self.successors.append),
             settings=self.settings,
@@ -53,8 +53,8 @@ def alive(home: Home) -> Iterator[None]:
 
 @pytest.mark.usefixtures("alive")
 def test_a_newer_server_asks_an_older_orchestrator_to_make_way_once(home: Home) -> None:
-    (note,) = home.upkeep("1.10").wake(STUDY)
-    home.upkeep("1.10").wake(STUDY)
+    (note,) = home.liveness("1.10").ensure(STUDY)
+    home.liveness("1.10").ensure(STUDY)
 
     assert "mcp-automl 1.9 makes way for one of 1.10" in note
     assert home.registry.leave_for == "1.10"
@@ -64,7 +64,7 @@ def test_a_newer_server_asks_an_older_orchestrator_to_make_way_once(home: Home) 
 @pytest.mark.usefixtures("alive")
 @pytest.mark.parametrize("version", ["1.9", "1.8", "1.9rc1", "no version"])
 def test_a_server_that_is_not_newer_never_asks(home: Home, version: str) -> None:
-    assert home.upkeep(version).wake(STUDY) == ()
+    assert home.liveness(version).ensure(STUDY) == ()
     assert (home.registry.leave_for, home.successors) == ("", [])
 
 
@@ -72,14 +72,14 @@ def test_a_server_that_is_not_newer_never_asks(home: Home, version: str) -> None
 def test_a_silent_orchestrator_is_not_asked_for_its_row_may_be_a_dead_ones(home: Home) -> None:
     home.registry.sign = replace(SIGN, alive_at=NOW - 20)
 
-    (note,) = home.upkeep("2.0").wake(STUDY)
+    (note,) = home.liveness("2.0").ensure(STUDY)
 
     assert "no sign of life for 20 s" in note
     assert home.registry.leave_for == ""
 
 
 def test_a_dead_orchestrator_is_replaced_without_asking(home: Home) -> None:
-    (note,) = home.upkeep("2.0").wake(STUDY)
+    (note,) = home.liveness("2.0").ensure(STUDY)
 
     assert "has been started again" in note
     assert (home.registry.leave_for, home.successors) == ("", [])
@@ -95,13 +95,13 @@ def test_versions_are_compared_as_versions() -> None:
 def test_entries_that_wait_for_a_moment_are_not_worth_a_word(home: Home) -> None:
     home.registry.waiting = Backlog(entries=12, since=NOW - 3)
 
-    assert home.upkeep().tracking() == ()
+    assert home.liveness().tracking() == ()
 
 
 def test_entries_that_wait_for_long_are_counted_with_the_reason(home: Home) -> None:
     home.registry.waiting = Backlog(entries=12, since=NOW - 60)
     home.registry.sign = replace(SIGN, tracking="connection refused")
 
-    assert home.upkeep().tracking() == (
+    assert home.liveness().tracking() == (
         "12 entries wait on disk for MLflow and will be sent in order: connection refused",
     )

@@ -1,4 +1,4 @@
-"""Sees to it that an orchestrator lives, of this version or a newer one, and says how it is.
+"""Whether somebody works in the workspace: made sure of, and told where a reader should know.
 
 Of two versions on one workspace the newer one's server asks the older one's orchestrator to make
 way: a word in the database, which the orchestrator reads with its next sign of life. It interrupts
@@ -8,7 +8,9 @@ An older server never asks, so that two servers cannot keep replacing each other
 
 from collections.abc import Callable, Mapping
 
+from mcp_automl import __version__
 from mcp_automl.domain.study import Study, StudyState
+from mcp_automl.domain.tracking import without_passwords
 from mcp_automl.launcher import Launcher, Life
 from mcp_automl.ports import OrchestratorSign, StudyRegistry
 from mcp_automl.settings import Settings
@@ -20,8 +22,8 @@ TRACKING_SECONDS = 30.0
 """How long entries may wait for MLflow before a reader is told; usually they wait for a second."""
 
 
-class Upkeep:
-    """One workspace's orchestrator, seen to from a tool call.
+class Liveness:
+    """Wakes orchestrators and looks after those that live.
 
     Args:
         version: of the mcp-automl that calls.
@@ -29,31 +31,34 @@ class Upkeep:
 
     def __init__(
         self,
-        *,
         registry: StudyRegistry,
         launcher: Launcher,
         settings: Settings,
-        version: str,
         now: Callable[[], float],
+        version: str = __version__,
     ) -> None:
         self._registry = registry
         self._launcher = launcher
         self._settings = settings
-        self._version = version
         self._now = now
+        self._version = version
 
-    def wake(self, study: Study) -> tuple[str, ...]:
-        """Makes sure that an orchestrator lives; returns what a reader should know about it."""
+    def ensure(self, study: Study, *, asked_now: bool = False) -> tuple[str, ...]:
+        """Makes sure that an orchestrator lives; returns what a reader should know about it.
+
+        Args:
+            study: one that should run.
+            asked_now: this call asked for it, so that nobody need have lived before.
+        """
         life = self._launcher.ensure()
         sign = self._registry.orchestrator()
-        notes = []
-        if life is Life.STARTED and study.state is StudyState.RUNNING:
-            notes.append("the orchestrator was not running and has been started again")
-        if life is Life.ALIVE and sign is not None:
-            silent = self._silence(self._now() - sign.alive_at)
-            notes += silent or self._hand_over(sign)
-            notes += self._other_settings(sign.settings)
-        return tuple(notes)
+        silent_for = self._now() - (study.created_at if sign is None else sign.alive_at)
+        if life is Life.ALIVE:
+            notes = self._silence(silent_for) or self._hand_over(sign)
+            return (*notes, *self._other_settings(sign))
+        if asked_now or (study.state is StudyState.QUEUED and silent_for < SILENCE_SECONDS):
+            return ()
+        return (f"the orchestrator was not running and has been started again; {self._words()}",)
 
     def tracking(self) -> tuple[str, ...]:
         """How many entries wait for the tracker, where some have for longer than a moment."""
@@ -61,32 +66,34 @@ class Upkeep:
         if backlog.since is None or self._now() - backlog.since < TRACKING_SECONDS:
             return ()
         sign = self._registry.orchestrator()
-        why = f": {sign.tracking}" if sign is not None and sign.tracking else ""
+        why = f": {without_passwords(sign.tracking)}" if sign is not None and sign.tracking else ""
         entries = "1 entry waits" if backlog.entries == 1 else f"{backlog.entries} entries wait"
         return (f"{entries} on disk for MLflow and will be sent in order{why}",)
 
-    def _silence(self, seconds: float) -> list[str]:
-        if seconds < SILENCE_SECONDS:
-            return []
-        words = self._launcher.last_words() or "(nothing)"
-        log = self._settings.orchestrator_log
-        silence = f"the orchestrator has given no sign of life for {seconds:.0f} s"
-        return [f"{silence}; the last line of {log}: {words}"]
-
-    def _hand_over(self, sign: OrchestratorSign) -> list[str]:
-        if not is_newer(self._version, sign.version):
+    def _hand_over(self, sign: OrchestratorSign | None) -> list[str]:
+        if sign is None or not is_newer(self._version, sign.version):
             return []
         if self._registry.ask_to_leave(sign, self._version):
             self._launcher.succeed()
         versions = f"mcp-automl {sign.version} makes way for one of {self._version}"
         return [f"the orchestrator of {versions}; what runs goes on from its last checkpoint"]
 
-    def _other_settings(self, holding: Mapping[str, str]) -> list[str]:
+    def _silence(self, seconds: float) -> list[str]:
+        if seconds < SILENCE_SECONDS:
+            return []
+        return [f"the orchestrator has given no sign of life for {seconds:.0f} s; {self._words()}"]
+
+    def _words(self) -> str:
+        words = self._launcher.last_words() or "(nothing)"
+        return f"the last line of {self._settings.orchestrator_log}: {words}"
+
+    def _other_settings(self, sign: OrchestratorSign | None) -> list[str]:
+        holding: Mapping[str, str] = {} if sign is None else sign.settings
         ours = self._settings.as_environment()
         differing = [k for k in ours if k in holding and holding[k] != ours[k]]
         if not differing:
             return []
-        held = ", ".join(f"{k}={holding[k]}" for k in differing)
+        held = ", ".join(f"{k}={without_passwords(holding[k])}" for k in differing)
         return [f"the running orchestrator was started with other settings, which hold: {held}"]
 
 

@@ -1,0 +1,86 @@
+"""What the README says is so: its blocks, commands, tools, settings and files."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from mcp_automl.cli import app
+from mcp_automl.server.app import build
+from mcp_automl.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    fenced = re.split(r"^```", README, flags=re.MULTILINE)[1::2]
+    return [text for first, _, text in (b.partition("\n") for b in fenced) if first == language]
+
+
+def commands() -> set[str]:
+    return {
+        str(command.name or getattr(command.callback, "__name__", ""))
+        for command in app.registered_commands
+    }
+
+
+def test_the_claude_desktop_block_is_the_example_file() -> None:
+    (block,) = blocks("json")
+    example = json.loads((ROOT / "claude_desktop_config.example.json").read_text())
+    assert json.loads(block) == example
+    server = example["mcpServers"]["automl"]
+    assert server["args"] == ["serve"]
+    assert "serve" in commands()
+
+
+def test_the_environment_of_the_example_is_made_of_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    example = json.loads((ROOT / "claude_desktop_config.example.json").read_text())
+    environment = example["mcpServers"]["automl"]["env"]
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    ours = Settings().as_environment()
+    assert {name: ours[name] for name in environment} == environment
+
+
+def test_every_command_that_is_named_exists() -> None:
+    named = set(re.findall(r"`?mcp-automl (serve|orchestrate|demo|tune|studies|doctor\w*)", README))
+    assert named <= commands()
+    assert {"demo", "tune", "studies", "doctor"} <= named
+
+
+async def test_the_table_of_tools_is_the_list_of_tools() -> None:
+    def no_service() -> None:
+        raise AssertionError("listing tools needs no service")
+
+    server = build(no_service)  # type: ignore[arg-type]
+    tools = {tool.name: list(tool.input_schema["properties"]) for tool in await server.list_tools()}
+    rows = re.findall(r"^\| `(\w+)\((.*?)\)` \|", README, re.MULTILINE)
+    named = {name: re.findall(r"(?:^|, )(\w+)", given) for name, given in rows}
+    assert named == tools
+
+
+def test_every_setting_of_the_table_exists_with_that_default() -> None:
+    table = dict(re.findall(r"^\| `(M\w+)` \| (.*?) \|", README, re.MULTILINE))
+    assert set(table) == set(Settings().as_environment())
+    numbers = {name: float(value) for name, value in table.items() if value[0].isdigit()}
+    ours = Settings().as_environment()
+    assert {name: float(ours[name]) for name in numbers} == numbers
+
+
+def test_every_file_and_target_that_is_named_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"make (\w+)", README):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    tree = next(block for block in blocks("") if block.startswith("mcp_automl/"))
+    for line in tree.splitlines():
+        for name in re.findall(r"[\w/]+(?:\.py|/)(?=\s|$|,|;|:)", line.strip()):
+            rooms = (ROOT / "mcp_automl", ROOT / "trainers")
+            found = any(list(room.rglob(Path(name).name)) for room in rooms)
+            assert found or (ROOT / name).exists(), name
+    for benchmark in re.findall(r"python -m benchmarks\.([\w |]+)", README):
+        for name in benchmark.split(" | "):
+            assert (ROOT / "benchmarks" / f"{name.strip()}.py").exists(), name

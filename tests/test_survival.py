@@ -1,0 +1,260 @@
+"""What a workspace survives, with real servers, orchestrators and trainings; see `doomed.py`."""
+
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import optuna
+import pytest
+from mlflow import MlflowClient
+
+from mcp_automl.orchestrate import LOCK_SECONDS
+from tests import doomed
+from tests.workspace_for_tests import (
+    STUDY_SECONDS,
+    DoomedWorkspace,
+    structure_of,
+    text_of,
+)
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
+
+SERVERS = 8
+STUDIES = ("first", "second")
+
+
+@pytest.fixture
+async def workspace(tmp_path: Path, empty_mlflow_database: Path) -> AsyncIterator[DoomedWorkspace]:
+    it = DoomedWorkspace(tmp_path, mlflow=empty_mlflow_database)
+    yield it
+    it.end()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    with anyio.fail_after(STUDY_SECONDS):
+        while not condition():  # noqa: ASYNC110
+            await anyio.sleep(0.02)
+
+
+async def test_kill_9_of_the_orchestrator_in_epoch_3_of_5_repeats_that_epoch_and_no_other(
+    workspace: DoomedWorkspace,
+) -> None:
+    workspace.order(
+        {"id": 1, "site": "epoch", "moment": 3, "role": doomed.WORKER, "victims": "orchestrate"}
+    )
+    await workspace.call("start_automl_study", study_name="s", n_trials=1, epochs_max=5)
+    await until(lambda: workspace.struck(1))
+
+    status = await workspace.until_ended("s")
+
+    assert "Trials completed: 1" in text_of(status)
+    assert (workspace.doom / "epochs").read_text().split() == ["1", "2", "3", "3", "4", "5"]
+    assert workspace.rows("SELECT new_epochs FROM automl_attempts ORDER BY id") == [(2,), (3,)]
+    query = "SELECT step FROM trial_intermediate_values ORDER BY step"
+    assert workspace.rows(query) == [(1,), (2,), (3,), (4,), (5,)]
+
+
+async def test_kill_9_right_after_a_studys_end_keeps_nothing_from_mlflow_once_somebody_looks(
+    workspace: DoomedWorkspace,
+) -> None:
+    workspace.order(
+        {"id": 1, "site": "finish", "moment": 99, "role": "orchestrate", "victims": "self"}
+    )
+    await workspace.call("start_automl_study", study_name="s", n_trials=1, epochs_max=1)
+    await until(lambda: workspace.struck(1))
+    assert workspace.rows("SELECT state FROM automl_studies") == [("COMPLETE",)]
+    assert workspace.rows("SELECT count(*) FROM automl_outbox") != [(0,)]
+
+    await workspace.call("get_automl_study_status", study_name="s")
+
+    await until(lambda: workspace.rows("SELECT count(*) FROM automl_outbox") == [(0,)])
+
+
+async def test_two_one_shot_servers_with_the_orchestrator_killed_between_them_find_it_running_again(
+    workspace: DoomedWorkspace,
+) -> None:
+    await workspace.call("start_automl_study", study_name="s", n_trials=2, epochs_max=20)
+    await until(lambda: workspace.processes(doomed.WORKER) and workspace.workers())
+    first = workspace.orchestrator()
+    first.kill()
+    first.wait(timeout=5)
+
+    status = await workspace.call("get_automl_study_status", study_name="s")
+
+    assert "the orchestrator was not running and has been started again" in text_of(status)
+    assert structure_of(status)["study"]["state"] == "RUNNING"
+    pid = "SELECT pid FROM automl_orchestrator"
+    await until(lambda: workspace.rows(pid) != [(first.pid,)] and workspace.workers())
+    assert "Trials completed: 2" in text_of(await workspace.until_ended("s"))
+
+
+async def test_an_orchestrator_that_was_stopped_keeps_its_workspace_and_goes_on_when_continued(
+    workspace: DoomedWorkspace,
+) -> None:
+    await workspace.call("start_automl_study", study_name="s", n_trials=2, epochs_max=10)
+    await until(lambda: workspace.rows("SELECT 1 FROM automl_measurements"))
+    stopped = workspace.orchestrator()
+    stopped.send_signal(signal.SIGSTOP)
+
+    for _ in range(2):
+        status = await workspace.call("get_automl_study_status", study_name="s")
+        assert structure_of(status)["study"]["state"] == "RUNNING"
+    second = await run_orchestrator(workspace)
+
+    assert "is not needed: another one holds the workspace" in log_of(workspace)
+    assert second.returncode == 0
+    assert [it.pid for it in workspace.processes("orchestrate")] == [stopped.pid]
+    stopped.send_signal(signal.SIGCONT)
+    assert "Trials completed: 2" in text_of(await workspace.until_ended("s"))
+    assert workspace.rows("SELECT trial FROM automl_attempts ORDER BY trial") == [(0,), (1,)]
+
+
+async def run_orchestrator(workspace: DoomedWorkspace) -> "subprocess.CompletedProcess[bytes]":
+    """`mcp-automl orchestrate` as somebody might call it by hand."""
+    command = [sys.executable, "-P", "-m", "mcp_automl", "orchestrate"]
+    with anyio.fail_after(LOCK_SECONDS + 30):
+        return await anyio.run_process(command, env=workspace.environment, check=False)
+
+
+def log_of(workspace: DoomedWorkspace) -> str:
+    return (workspace.home / "logs" / "orchestrator.log").read_text()
+
+
+START_TWO_STUDIES = """
+from mcp_automl.composition import build_service
+service = build_service()
+print("ready", flush=True)
+input()
+for name in ("first", "second"):
+    service.start_study(name, "mnist", 3, 2)
+"""
+
+
+def start_two_studies_at_once(workspace: DoomedWorkspace) -> list[str]:
+    """What each of eight servers, released at the same moment, says of its troubles."""
+    servers = [
+        subprocess.Popen(
+            [sys.executable, "-c", START_TWO_STUDIES],
+            env=workspace.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(SERVERS)
+    ]
+    for server in servers:
+        assert server.stdout is not None
+        assert server.stdout.readline() == "ready\n"
+    assert not workspace.home.exists()
+    for server in servers:
+        assert server.stdin is not None
+        server.stdin.write("\n")
+        server.stdin.flush()
+    return [server.communicate()[1] for server in servers]
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Two studies, started eight times each at one moment, and read by others until they ended."""
+
+    workspace: DoomedWorkspace
+    said: list[str]
+    readings: Counter[str]
+    statuses: list[str]
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory, empty_mlflow_database: Path) -> Iterator[Crowd]:
+    # It lingers: one that leaves between the two studies would rightly be followed by another.
+    workspace = DoomedWorkspace(
+        tmp_path_factory.mktemp("crowd"), mlflow=empty_mlflow_database, idle_seconds=10
+    )
+    try:
+        said = start_two_studies_at_once(workspace)
+        readings, statuses = anyio.run(read_until_ended, workspace)
+        yield Crowd(workspace, said, readings, statuses)
+    finally:
+        workspace.end()
+
+
+async def read_until_ended(workspace: DoomedWorkspace) -> tuple[Counter[str], list[str]]:
+    ended, readings = threading.Event(), Counter[str]()
+    await until(lambda: workspace.rows("SELECT 1 FROM automl_measurements"))
+    async with anyio.create_task_group() as readers:
+        for read in (read_with_optuna, read_with_mlflow):
+            readers.start_soon(anyio.to_thread.run_sync, read, workspace, ended, readings)
+        try:
+            # A reader who never lets go of what it saw first.
+            with closing(sqlite3.connect(workspace.database)) as connection:
+                connection.execute("BEGIN")
+                seen = connection.execute("SELECT count(*) FROM automl_measurements").fetchone()
+                statuses = [text_of(await workspace.until_ended(name)) for name in STUDIES]
+                again = connection.execute("SELECT count(*) FROM automl_measurements").fetchone()
+        finally:
+            ended.set()
+    assert seen == again
+    return readings, statuses
+
+
+def read_with_optuna(
+    workspace: DoomedWorkspace, ended: threading.Event, readings: Counter[str]
+) -> None:
+    """As `optuna-dashboard` does."""
+    storage = f"sqlite:///{workspace.database}"
+    while not ended.wait(0.02):
+        for summary in optuna.get_all_study_summaries(storage=storage):
+            optuna.load_study(study_name=summary.study_name, storage=storage).get_trials()
+            readings["optuna"] += 1
+
+
+def read_with_mlflow(
+    workspace: DoomedWorkspace, ended: threading.Event, readings: Counter[str]
+) -> None:
+    """As `mlflow ui` does."""
+    client = MlflowClient(workspace.tracking_uri)
+    while not ended.wait(0.02):
+        for experiment in client.search_experiments():
+            for run in client.search_runs([experiment.experiment_id]):
+                client.get_metric_history(run.info.run_id, "val_loss")
+        readings["mlflow"] += 1
+
+
+def test_eight_servers_at_once_on_a_workspace_that_is_not_there_yet_start_one_orchestrator(
+    crowd: Crowd,
+) -> None:
+    assert crowd.said == [""] * SERVERS
+    holders = re.findall(r"orchestrator \d+ holds /", log_of(crowd.workspace))
+    assert len(holders) == 1
+    assert "ERROR" not in log_of(crowd.workspace)
+
+
+def test_two_studies_that_eight_servers_started_at_once_are_two_and_double_no_trial(
+    crowd: Crowd,
+) -> None:
+    workspace = crowd.workspace
+    assert workspace.rows("SELECT name FROM automl_studies ORDER BY name") == [
+        (name,) for name in STUDIES
+    ]
+    attempts = "SELECT study_id, trial FROM automl_attempts ORDER BY study_id, trial"
+    assert workspace.rows(attempts) == [(s, n) for s in (1, 2) for n in range(3)]
+    assert workspace.rows("SELECT DISTINCT state FROM automl_studies") == [("COMPLETE",)]
+
+
+def test_optuna_mlflow_and_plain_readers_beside_running_studies_break_nothing(
+    crowd: Crowd,
+) -> None:
+    assert crowd.readings["optuna"] > 1
+    assert crowd.readings["mlflow"] > 1
+    assert all("Trials completed: 3" in status for status in crowd.statuses)
+    attempts = crowd.workspace.rows("SELECT DISTINCT state, outcome FROM automl_attempts")
+    assert {state for state, _ in attempts} <= {"COMPLETE", "PRUNED"}
