@@ -61,9 +61,16 @@ class Liveness:
         return (f"the orchestrator was not running and has been started again; {self._words()}",)
 
     def tracking(self) -> tuple[str, ...]:
-        """How many entries wait for the tracker, where some have for longer than a moment."""
+        """How many entries wait for the tracker, where some have for longer than a moment.
+
+        Makes sure that an orchestrator lives to send them: the last one may have been killed right
+        after its study's end.
+        """
         backlog = self._registry.backlog()
-        if backlog.since is None or self._now() - backlog.since < TRACKING_SECONDS:
+        if backlog.since is None:
+            return ()
+        self._launcher.ensure()
+        if self._now() - backlog.since < TRACKING_SECONDS:
             return ()
         sign = self._registry.orchestrator()
         why = f": {without_passwords(sign.tracking)}" if sign is not None and sign.tracking else ""

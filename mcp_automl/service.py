@@ -108,7 +108,9 @@ class Service:
         existing = self._registry.find(checked_name(name))
         if existing is None:
             try:
-                study = self._create(name, model or "mnist", n_trials, epochs_max, cost_budget_usd)
+                study = self._create(
+                    name, "mnist" if model is None else model, n_trials, epochs_max, cost_budget_usd
+                )
                 return self._started(study, created=True)
             except NameTaken:
                 # Another server was first by milliseconds: then it is a study that exists.

@@ -43,6 +43,14 @@ def test_a_file_in_the_working_directory_is_not_read(
     assert Settings().max_parallel_trials == 3
 
 
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCP_AUTOML_HOME", "")
+    monkeypatch.setenv("MCP_AUTOML_IDLE_SECONDS", "")
+    settings = Settings()
+    assert settings.workspace != Path.cwd()
+    assert settings.idle_seconds == 60.0
+
+
 @pytest.mark.parametrize("slots", ["0", "-1", "many", "1000"])
 def test_a_number_of_slots_that_makes_no_sense_is_refused(
     monkeypatch: pytest.MonkeyPatch, slots: str

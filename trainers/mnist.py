@@ -271,7 +271,7 @@ def main() -> None:
         parser.add_argument(flag, type=type(field.default), default=field.default)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workdir", type=Path, help="default: a new temporary folder")
     parser.add_argument("--data-dir", type=Path, default=Path("~/.cache/trainers").expanduser())
     parser.add_argument("--resume", action="store_true", help="go on from workdir's checkpoint")
