@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Measurement, Study, Trial, TrialState, counted
@@ -41,6 +42,16 @@ class Stopped:
     def done(self) -> int:
         """Trials that count towards the total."""
         return counted(self.counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobLog:
+    """The end of what a job has printed."""
+
+    path: Path
+    size: int
+    """Bytes, all of it."""
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,6 +132,20 @@ class StudyRegistry(Protocol):
         """What waits for the tracker."""
 
 
+# --- what can be trained -----------------------------------------------------------------------
+
+
+class Trainers(Protocol):
+    """What the use cases need to know of trainers; `catalog.Catalog` is the real one."""
+
+    def check_installed(self, model: str) -> None: ...
+
+    def config(
+        self, name: str, model: str, *, n_trials: int, epochs_max: int,
+        cost_budget_usd: float | None, seed: int, owner: str,
+    ) -> StudyConfig: ...  # fmt: skip
+
+
 # --- the database, seen from the orchestrator --------------------------------------------------
 
 

@@ -7,11 +7,11 @@ it, and makes sure that an orchestrator lives where one is needed. Refused calls
 import time
 import zlib
 from collections.abc import Callable
-from typing import Protocol
 
 from mcp_automl.answers import (
     BestParams,
     Comparison,
+    JobLog,
     RunningTrial,
     Started,
     Stopped,
@@ -24,7 +24,6 @@ from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
 from mcp_automl.domain.study import (
     COUNTED,
     Study,
-    StudyConfig,
     StudyState,
     Trial,
     TrialState,
@@ -32,9 +31,11 @@ from mcp_automl.domain.study import (
     check_n_trials,
     counted,
 )
+from mcp_automl.folders import Folders
+from mcp_automl.joblogs import JobLogs
 from mcp_automl.launcher import Launcher
 from mcp_automl.liveness import Liveness
-from mcp_automl.ports import StudyRegistry
+from mcp_automl.ports import StudyRegistry, Trainers
 from mcp_automl.refusals import (
     checked_name,
     no_such_study,
@@ -47,17 +48,6 @@ from mcp_automl.settings import Settings
 DEFAULT_TRIALS = 20
 DEFAULT_EPOCHS_MAX = 5
 MAX_TOP_K = 50
-
-
-class Trainers(Protocol):
-    """What the use cases need to know of trainers; `catalog.Catalog` is the real one."""
-
-    def check_installed(self, model: str) -> None: ...
-
-    def config(
-        self, name: str, model: str, *, n_trials: int, epochs_max: int,
-        cost_budget_usd: float | None, seed: int, owner: str,
-    ) -> StudyConfig: ...  # fmt: skip
 
 
 class Service:
@@ -82,6 +72,8 @@ class Service:
         self._registry = registry
         self._trainers = trainers
         self._liveness = Liveness(registry, launcher, settings, now)
+        folders = Folders(studies=settings.studies_dir, data=settings.data_path)
+        self._logs = JobLogs(registry, folders)
         self._settings = settings
         self._devices = devices
         self._owner = owner
@@ -202,6 +194,7 @@ class Service:
         """
         study = self._found(name)
         notes = self._liveness.ensure(study) if study.state.should_run else ()
+        notes += self._logs.of_failed(study)
         progress = self._registry.progress(study)
         remaining = remaining_seconds(
             missing=study.config.n_trials - counted(progress.counts),
@@ -273,6 +266,10 @@ class Service:
         finished = self._registry.trials(study, COUNTED)
         best = leaderboard.best(finished, study.config.objective)
         return None if best is None else self._registry.trial(study, best.number)
+
+    def job_log(self, job: str) -> JobLog:
+        """The end of what a job, such as `mnist-opt-1.3`, has printed; raises JobNotFound."""
+        return self._logs.read(job)
 
     def _running(self, study: Study) -> tuple[RunningTrial, ...]:
         running = self._registry.trials(study, (TrialState.RUNNING,))

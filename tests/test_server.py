@@ -300,7 +300,10 @@ async def test_studies_can_be_read_as_resources(client: Client, registry: FakeRe
         listed = (await client.read_resource("automl://studies")).contents[0]
         one = (await client.read_resource(f"automl://studies/{DONE}")).contents[0]
         templates = (await client.list_resource_templates()).resource_templates
-    assert [t.uri_template for t in templates] == ["automl://studies/{name}"]
+    assert [t.uri_template for t in templates] == [
+        "automl://studies/{name}",
+        "automl://jobs/{job}/log",
+    ]
     assert listed.mime_type == one.mime_type == "application/json"
     assert json.loads(getattr(listed, "text"))["total"] == 1  # noqa: B009
     status = await call(client, "get_automl_study_status", study_name=DONE)

@@ -19,6 +19,10 @@ class StudyNotFound(AutomlError, LookupError):
     """There is no such study; call list_automl_studies to see the names there are."""
 
 
+class JobNotFound(AutomlError, LookupError):
+    """There is no such job; a job is named by its study, a dot and its trial's number."""
+
+
 class NothingToShow(AutomlError, LookupError):
     """The study has no finished trial yet; call get_automl_study_status and look again later."""
 

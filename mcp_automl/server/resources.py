@@ -1,4 +1,4 @@
-"""Studies as resources: the same structure as the tools return, for clients that pull."""
+"""What clients can pull: studies, in the structure that the tools return, and the logs of jobs."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
-from mcp_automl.domain.errors import AutomlError, StudyNotFound
+from mcp_automl.domain.errors import AutomlError, JobNotFound, StudyNotFound
+from mcp_automl.server import text
 from mcp_automl.server.failures import sentence
 from mcp_automl.server.models import StatusModel, StudiesModel
 
@@ -17,7 +18,7 @@ JSON = "application/json"
 
 
 def add_resources(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
-    """Gives the server `automl://studies` and `automl://studies/{name}`."""
+    """Gives the server studies, one study, and a job's log."""
 
     @server.resource(
         "automl://studies",
@@ -39,11 +40,21 @@ def add_resources(server: "MCPServer[object]", service: "Callable[[], Service]")
     def study(name: str) -> str:
         return _read(lambda: StatusModel.of(service().status(name)).model_dump_json())
 
+    @server.resource(
+        "automl://jobs/{job}/log",
+        name="job-log",
+        title="A training's log",
+        description="The last lines that a trial's training printed; job is STUDY_NAME.NUMBER.",
+        mime_type="text/plain",
+    )
+    def log(job: str) -> str:
+        return _read(lambda: text.job_log(service().job_log(job)))
+
 
 def _read(ask: Callable[[], str]) -> str:
     try:
         return ask()
-    except StudyNotFound as error:
+    except (StudyNotFound, JobNotFound) as error:
         raise ResourceNotFoundError(sentence(error)) from error
     except AutomlError as error:
         raise ResourceError(sentence(error)) from error

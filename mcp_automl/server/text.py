@@ -6,7 +6,7 @@ under about 1,500 tokens whatever the study's size.
 
 from collections.abc import Iterable, Mapping
 
-from mcp_automl.answers import RunningTrial, Started, StudyStatus
+from mcp_automl.answers import JobLog, RunningTrial, Started, StudyStatus
 from mcp_automl.domain.space import Value
 from mcp_automl.domain.study import MAX_TRIALS, Study, StudyState, Trial, TrialState
 from mcp_automl.server.words import (
@@ -239,6 +239,17 @@ def _budget(study: Study, *, always: bool = False) -> list[str]:
 def _of_budget(study: Study) -> str:
     budget = study.config.cost_budget_usd
     return "" if budget is None else f" of {dollars(budget)}"
+
+
+def job_log(answer: JobLog) -> str:
+    """The end of a training's log, under a line that says which and how much there is."""
+    head = f"[{answer.path}: {answer.size} bytes; the last {len(answer.lines)} lines]"
+    return "\n".join([head, *map(_logged, answer.lines)])
+
+
+def _logged(line: str) -> str:
+    indent = len(line) - len(line.lstrip(" "))
+    return " " * min(indent, 20) + plain(line)
 
 
 def _mlflow(study: Study) -> list[str]:

@@ -8,12 +8,13 @@ A parent-death signal would not do: it fires when the *thread* that started the 
 parent of a worker is the forkserver.
 """
 
+import contextlib
 import fcntl
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -47,12 +48,17 @@ def _kill_at_end(life: int) -> NoReturn:
     raise AssertionError("survived SIGKILL")
 
 
-def start_heartbeat(wire: Wire, seconds: float) -> None:
-    """Sends a heartbeat every so many seconds from a thread until the process ends."""
-    threading.Thread(target=_beat, args=(wire, seconds), name="heartbeat", daemon=True).start()
+def start_heartbeat(wire: Wire, seconds: float, look_after: Callable[[], object]) -> None:
+    """Sends a heartbeat every so many seconds from a thread until the process ends.
+
+    Args:
+        look_after: what else is to be done from time to time.
+    """
+    arguments = (wire, seconds, look_after)
+    threading.Thread(target=_beat, args=arguments, name="heartbeat", daemon=True).start()
 
 
-def _beat(wire: Wire, seconds: float) -> None:
+def _beat(wire: Wire, seconds: float, look_after: Callable[[], object]) -> None:
     pause = threading.Event()
     while not pause.wait(seconds):
         try:
@@ -60,6 +66,8 @@ def _beat(wire: Wire, seconds: float) -> None:
         except OSError:
             # Nobody listens any more: the life pipe says the rest.
             return
+        with contextlib.suppress(OSError):
+            look_after()
 
 
 def cpu_seconds() -> float:

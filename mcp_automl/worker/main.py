@@ -20,6 +20,7 @@ from typing import NoReturn
 
 from mcp_automl.worker import training
 from mcp_automl.worker.life import lead_group_that_dies_with, start_heartbeat
+from mcp_automl.worker.log import redirect, shorten
 from mcp_automl.worker.training import Assignment
 from mcp_automl.worker.wire import LastWord, Message, Wire
 
@@ -69,12 +70,12 @@ def _train(order: Order, wire: Wire) -> LastWord:
         _settle_in(order)
     except OSError as error:
         return training.last_word(error)
-    start_heartbeat(wire, order.heartbeat_s)
+    start_heartbeat(wire, order.heartbeat_s, lambda: shorten(order.log))
     return training.run_to_the_end(order.assignment, wire.ask)
 
 
 def _settle_in(order: Order) -> None:
-    _redirect(order.log)
+    redirect(order.log)
     faulthandler.enable()
     # Whoever has to be ended by force leaves in its log where it was, even if it holds the
     # interpreter.
@@ -85,14 +86,6 @@ def _settle_in(order: Order) -> None:
     os.environ["OMP_NUM_THREADS"] = str(order.assignment.threads)
     if order.visible_device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = order.visible_device
-
-
-def _redirect(log: Path) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((nothing, 0), (output, 1), (output, 2)):
-        os.dup2(source, target)
 
 
 def _say_and_exit(wire: Wire, message: Message) -> NoReturn:
