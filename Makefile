@@ -1,5 +1,6 @@
 # make demo    tune a real model and watch it      make test    all checks and tests
 # make check   lint, types, import contracts       make format  rewrite the code as `check` wants it
+# make kills   kill an orchestrator N times and look for processes left over                 (N=100)
 # make storm   kill real processes N times and look for losses      (N=100, SEED: as it was printed)
 #
 # Each makes .venv with $(PYTHON) and installs what it needs; a second run installs nothing.
@@ -18,10 +19,10 @@ TEST := $(VENV)/.installed-test
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format storm clean
+.PHONY: help demo test check format kills storm clean
 
 help:
-	@sed -n 's/^# \{0,1\}//; 1,5p' Makefile
+	@sed -n 's/^# \{0,1\}//; 1,6p' Makefile
 
 demo: $(DEMO)
 	@$(BIN)/mcp-automl demo
@@ -40,6 +41,9 @@ check: $(TEST)
 format: $(TEST)
 	$(BIN)/ruff check -q --fix $(SOURCES)
 	$(BIN)/ruff format -q $(SOURCES)
+
+kills: $(TEST)
+	@MCP_AUTOML_TEST_KILLS=$(N) $(BIN)/python -m pytest -q tests/test_leftover_processes.py
 
 storm: $(TEST)
 	@$(BIN)/python -m tests.storm $(N) $(SEED)

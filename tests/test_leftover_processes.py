@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
@@ -27,34 +29,65 @@ from tests.jobs_for_tests import (
 
 ROOT = Path(__file__).parent.parent
 
+KILLS = int(os.environ.get("MCP_AUTOML_TEST_KILLS", "3"))
+"""How often an orchestrator is killed; `make kills N=50` is the large run."""
 
-@pytest.fixture
-def orchestrator(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A process with an executor and three jobs, each of them hard to end."""
-    behaviours = ["with grandchild", "busy and deaf", "hold the interpreter"]
+
+@contextmanager
+def orchestrating(folder: Path, *behaviours: str) -> Iterator["subprocess.Popen[str]"]:
+    """A process with an executor and a job of each behaviour, all hard to end."""
     command = [sys.executable, "-P", "-m", "tests.orchestrator_for_tests", *behaviours]
     # Killed, it cannot remove the folder of its forkserver's socket, whose path must be short.
     with tempfile.TemporaryDirectory() as temporary:
         environ = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": temporary}
         with subprocess.Popen(
-            [*command, str(tmp_path)], env=environ, stdout=subprocess.PIPE, text=True
+            [*command, str(folder)], env=environ, stdout=subprocess.PIPE, text=True
         ) as process:
             yield process
             process.kill()
 
 
-def test_workers_and_forkserver_die_with_a_killed_orchestrator(
-    orchestrator: "subprocess.Popen[str]",
-) -> None:
+def workers_of(orchestrator: "subprocess.Popen[str]") -> list[int]:
+    """The process ids that its jobs told with their first measurement."""
     assert orchestrator.stdout is not None
-    workers = [int(pid) for pid in json.loads(orchestrator.stdout.readline())]
-    family = [it.pid for it in psutil.Process(orchestrator.pid).children(recursive=True)]
+    return [int(pid) for pid in json.loads(orchestrator.stdout.readline())]
 
-    orchestrator.kill()
 
-    assert len(workers) == 4
-    assert set(workers) < set(family)
-    assert wait_for_end(family) == []
+def wait_until_busy(pid: int) -> None:
+    """Returns once the process has computed for a while since its measurement."""
+    process = psutil.Process(pid)
+    begun = process.cpu_times().user
+    # Nothing tells of it, so this looks again and again.
+    while process.cpu_times().user < begun + 0.1:
+        time.sleep(0.005)
+
+
+def test_workers_and_forkserver_die_with_a_killed_orchestrator(tmp_path: Path) -> None:
+    behaviours = ["with grandchild", "busy and deaf", "hold the interpreter"]
+    with orchestrating(tmp_path, *behaviours) as orchestrator:
+        workers = workers_of(orchestrator)
+        family = [it.pid for it in psutil.Process(orchestrator.pid).children(recursive=True)]
+        orchestrator.kill()
+
+        assert len(workers) == 4
+        assert set(workers) < set(family)
+        assert wait_for_end(family) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill", range(KILLS))
+def test_within_five_seconds_of_the_kill_no_worker_computes_and_no_data_loader_loads(
+    tmp_path: Path, kill: int
+) -> None:
+    with orchestrating(tmp_path, "multiply matrices", "load data") as orchestrator:
+        multiplying, training, loading = workers_of(orchestrator)
+        family = [it.pid for it in psutil.Process(orchestrator.pid).children(recursive=True)]
+        for pid in (multiplying, training):
+            wait_until_busy(pid)
+        orchestrator.kill()
+
+        assert {multiplying, training, loading} < set(family)
+        assert wait_for_end(family, seconds=5.0) == []
 
 
 async def test_recovery_kills_the_group_that_a_process_ref_names(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
-"""Trainers that real worker processes run in tests; none imports torch.
+"""Trainers that real worker processes run in tests; only a data loader's is made of torch.
 
 `train` yields `Config.epochs` measurements and then does what `Config.behaviour` names. A behaviour
 that goes on for hours first yields the process ids a test wants to know; `Config.note` is a file
 in which it leaves what can be said only later.
 """
 
+import multiprocessing
 import os
 import re
 import signal
@@ -178,6 +179,38 @@ def _hold_the_interpreter(config: Config) -> Iterator[Measurement]:
     re.match(r"(a+)+$", "a" * 60 + "b")
 
 
+def _multiply_matrices(config: Config) -> Iterator[Measurement]:
+    """Half a minute in one call that keeps the interpreter to itself, as numbers are objects."""
+    import numpy
+
+    square = numpy.full((1_100, 1_100), 1.5, dtype=object)
+    yield _tell(config, pid=os.getpid())
+    numpy.dot(square, square)
+
+
+class _Numbers:
+    """A data set without an end."""
+
+    def __len__(self) -> int:
+        return 10**12
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+
+def _load_data(config: Config) -> Iterator[Measurement]:
+    """Trains on what a data loader's own process brings."""
+    from torch.utils.data import DataLoader
+
+    batches = iter(DataLoader(_Numbers(), num_workers=1))  # type: ignore[arg-type]
+    next(batches)
+    (loader,) = multiprocessing.active_children()
+    assert loader.pid is not None
+    yield _tell(config, pid=os.getpid(), loader=loader.pid)
+    for _ in batches:
+        pass
+
+
 def _with_grandchild(config: Config) -> Iterator[Measurement]:
     """Forks, as a data loader does, a child that ignores SIGTERM."""
     grandchild = os.fork()
@@ -215,6 +248,8 @@ BEHAVIOURS = {
     "tidy up": _tidy_up,
     "busy and deaf": _busy_and_deaf,
     "hold the interpreter": _hold_the_interpreter,
+    "multiply matrices": _multiply_matrices,
+    "load data": _load_data,
     "with grandchild": _with_grandchild,
     "leave grandchild": _leave_grandchild,
 }
