@@ -1,6 +1,6 @@
 """How long a client waits for a server's first answer, from the start of its process.
 
-    python benchmarks/initialize.py [N]
+    python -m benchmarks.initialize [N]
 
 Starts `mcp-automl serve` N times (9 by default), and between them an empty server of the same SDK,
 speaks `initialize` over stdio, and prints the seconds until the answer. Goal: under 1.0 s.

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def main() -> None:
     """Runs the command line."""
     if sys.platform == "win32":
-        sys.exit("mcp-automl does not run on native Windows; run it inside WSL2.")
+        from mcp_automl.domain.errors import UnsupportedPlatform
+
+        sys.exit(str(UnsupportedPlatform()))
     if sys.argv[1:] == ["serve"]:
         _serve()
         return

@@ -49,11 +49,13 @@ def run_orchestrator(
         wait: seconds to wait for one that leaves.
     """
     from mcp_automl.orchestrate import hold_workspace, log_to_file
+    from mcp_automl.stores.database import Database
     from mcp_automl.stores.registry import SqliteRegistry
 
-    registry = SqliteRegistry(settings.database)
-    registry.studies()
+    # The workspace first, or an error that says what to do; logs and lock lie in it.
+    Database(settings.database).prepare()
     log_to_file(settings)
+    registry = SqliteRegistry(settings.database)
     hold_workspace(
         settings,
         live=lambda: _live(settings, catalog or Catalog()),

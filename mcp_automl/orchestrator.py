@@ -207,6 +207,8 @@ class Orchestrator:
             at = self.clocks.monotonic()
             for performer in tuple(self._performers.values()):
                 performer.tell(Ticked(at))
+            # A device may have got room since it was last asked for.
+            self._offer_slots()
             await anyio.sleep(TICK_SECONDS)
 
     async def _track(self) -> None:
@@ -231,7 +233,8 @@ class Orchestrator:
             else:
                 failures, self._tracking_trouble = 0, ""
                 if not sent:
-                    self._tracked = True
+                    # Not if something was written since we looked.
+                    self._tracked = not self._entries.is_set()
                     await self._entries.wait()
 
     async def _back_off(self, failures: int) -> None:

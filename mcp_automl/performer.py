@@ -33,6 +33,7 @@ from mcp_automl.domain.events import (
     StopRequested,
     Suggest,
     Suggested,
+    Ticked,
     TrialEnded,
 )
 from mcp_automl.domain.jobs import AttemptStart, Ended, Job, Need, Slot, TrainerRef
@@ -55,7 +56,7 @@ class StudyPerformer:
         study: as it was read when it was taken up.
         trainer_of: where the code of its trainer is; may refuse.
         max_parallel: how many of its trials may be in flight at once.
-        moved: called after every event; others may want the slots that came free.
+        moved: called after every event that changed anything: a slot may have come free.
     """
 
     study: Study
@@ -71,7 +72,6 @@ class StudyPerformer:
     _run: StudyRun | None = field(default=None, init=False)
     _trainer: TrainerRef | None = field(default=None, init=False)
     _preparing: anyio.CancelScope = field(default_factory=anyio.CancelScope, init=False)
-    _leaving: bool = field(default=False, init=False)
     _send: MemoryObjectSendStream[Event | Study] = field(init=False)
     _receive: MemoryObjectReceiveStream[Event | Study] = field(init=False)
     _slots: dict[str, Slot] = field(default_factory=dict, init=False)
@@ -135,7 +135,7 @@ class StudyPerformer:
             async with anyio.create_task_group() as jobs:
                 await self._perform_all(run.begin(), jobs)
                 self.moved()
-                while not (run.finished or (self._leaving and run.idle)):
+                while not (run.finished or run.has_left):
                     told = await self._receive.receive()
                     event = self._intended(told) if isinstance(told, Study) else told
                     if event is not None:
@@ -157,12 +157,12 @@ class StudyPerformer:
     async def _handle(self, run: StudyRun, event: Event, jobs: TaskGroup) -> None:
         if isinstance(event, SlotOffered):
             self.offered = False
-        if isinstance(event, StopRequested) and not event.by_user:
-            self._leaving = True
         if isinstance(event, TrialEnded):
             self._outcomes[event.trial] = event.outcome
-        await self._perform_all(run.handle(event), jobs)
-        self.moved()
+        commands = run.handle(event)
+        await self._perform_all(commands, jobs)
+        if commands or not isinstance(event, Ticked):
+            self.moved()
 
     async def _get_ready(self) -> History | None:
         """Opens the study and has its data chosen; None if that was in vain.

@@ -18,15 +18,13 @@ The rules of `train`:
 - It prints nothing to stdout, which may be somebody's protocol; it logs with `logging`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 Value: TypeAlias = float | int | str | bool | None
 """What one parameter can be set to."""
-
-Train: TypeAlias = Callable[[Any, "Context"], Iterator["Measurement"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,14 +123,3 @@ class TrainerSpec:
     epoch is no stall. None for what the workspace's settings say."""
     trial_timeout_s: float | None = None
     """Seconds after which a training is ended as failed; None for what the settings say."""
-
-    def parameter(self, name: str) -> Parameter:
-        """Returns the parameter of that name.
-
-        Raises:
-            LookupError: the trainer declares no such parameter.
-        """
-        for parameter in self.parameters:
-            if parameter.name == name:
-                return parameter
-        raise LookupError(f"{self.name} has no parameter {name!r}")

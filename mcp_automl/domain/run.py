@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 A `StudyRun` is built from a study's configuration and its history, and then told what happens. It
 answers each event with the commands that follow from it, and touches nothing itself: no clock, no
-await, no I/O. Whoever owns it (`orchestrator.py`) performs the commands in order and turns their
+await, no I/O. Whoever owns it (`performer.py`) performs the commands in order and turns their
 results into new events.
 
     slot is free      SlotOffered  -> Suggest | Decline
@@ -115,6 +115,11 @@ class StudyRun:
     def idle(self) -> bool:
         """Whether nothing of this study is in flight."""
         return not self._flights and not self._offers
+
+    @property
+    def has_left(self) -> bool:
+        """Whether it was asked to leave, and nothing of it is in flight any more."""
+        return self._leaving and self.idle
 
     def handle(self, event: Event) -> list[Command]:
         """Takes what happened and returns what to do, in order."""

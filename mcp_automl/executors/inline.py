@@ -17,7 +17,6 @@ from anyio import CapacityLimiter, from_thread, to_thread
 from anyio.abc import TaskGroup
 
 from mcp_automl.domain.budget import Prices
-from mcp_automl.domain.errors import TrainerUnavailable
 from mcp_automl.domain.events import Outcome
 from mcp_automl.domain.jobs import (
     Ended,
@@ -31,13 +30,14 @@ from mcp_automl.domain.jobs import (
     Word,
 )
 from mcp_automl.domain.study import Measurement
+from mcp_automl.executors.assignments import assignment, prepared
 from mcp_automl.executors.devices import Device
 from mcp_automl.executors.leftovers import discard_checkpoints
 from mcp_automl.executors.slots import SlotTable
 from mcp_automl.ports import Attempt
 from mcp_automl.worker import training
 from mcp_automl.worker.training import Assignment
-from mcp_automl.worker.wire import Ending, LastWord, Measured, Ready
+from mcp_automl.worker.wire import Ending, LastWord, Measured
 
 LEAVE_SECONDS = 5.0
 """How long leaving a launch waits for the trainer's next measurement."""
@@ -99,15 +99,11 @@ class InlineExecutor:
             TrainerUnavailable: the trainer cannot be imported, or its data cannot be had.
         """
         message = await to_thread.run_sync(training.prepare, trainer.module, data_dir)
-        if isinstance(message, Ready):
-            prepared = message.prepared
-            return Prepared(arguments=prepared.arguments, description=prepared.description)
-        reason = message.reason if isinstance(message, LastWord) else "it gave no answer"
-        raise TrainerUnavailable(f"{trainer.name} cannot be used: {reason}")
+        return prepared(trainer, message)
 
     @asynccontextmanager
     async def _launch(self, job: Job, slot: Slot) -> AsyncIterator["InlineAttempt"]:
-        attempt = InlineAttempt(_assignment(job, slot))
+        attempt = InlineAttempt(assignment(job, slot))
         self._tasks.start_soon(attempt.train, self._limiter)
         try:
             yield attempt
@@ -184,15 +180,3 @@ class InlineAttempt:
         if self._stopping and last.ending is not Ending.COMPLETED:
             return Ended(outcome=Outcome.STOPPED, reason=last.reason)
         return Ended(outcome=Outcome(last.ending.value), reason=last.reason)
-
-
-def _assignment(job: Job, slot: Slot) -> Assignment:
-    return Assignment(
-        module=job.trainer.module,
-        params=dict(job.params),
-        workdir=job.workdir,
-        data_dir=job.data_dir,
-        device=slot.device,
-        threads=slot.threads,
-        seed=job.seed,
-    )

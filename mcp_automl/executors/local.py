@@ -25,10 +25,10 @@ from anyio import CapacityLimiter, to_thread
 from anyio.abc import TaskGroup
 
 from mcp_automl.domain.budget import Prices
-from mcp_automl.domain.errors import TrainerUnavailable
 from mcp_automl.domain.jobs import Job, Limits, Need, NoSlot, Prepared, Slot, TrainerRef
 from mcp_automl.domain.vigil import Vigil
 from mcp_automl.executors import devices as found
+from mcp_automl.executors.assignments import assignment, prepared
 from mcp_automl.executors.attempt import LocalAttempt
 from mcp_automl.executors.child import Child, Context, Started, start_process
 from mcp_automl.executors.devices import Device, DeviceLost, Nvml
@@ -36,8 +36,7 @@ from mcp_automl.executors.leftovers import discard_checkpoints
 from mcp_automl.executors.slots import Free, SlotTable
 from mcp_automl.ports import Attempt
 from mcp_automl.worker import main as worker
-from mcp_automl.worker.training import Assignment
-from mcp_automl.worker.wire import LastWord, Message, Ready
+from mcp_automl.worker.wire import Message
 
 KILL_SECONDS = 5.0
 """How long leaving a launch waits for a killed process; only a driver that hangs takes longer."""
@@ -139,15 +138,7 @@ class LocalExecutor:
         """
         async with self._child(worker.prepare, trainer.module, data_dir) as child:
             message = await _answer(child)
-        match message:
-            case Ready(prepared=prepared):
-                return Prepared(arguments=prepared.arguments, description=prepared.description)
-            case LastWord(reason=reason):
-                raise TrainerUnavailable(f"{trainer.name} cannot be used: {reason}")
-            case _:
-                raise TrainerUnavailable(
-                    f"{trainer.name} cannot be used: its process ended while preparing the data"
-                )
+        return prepared(trainer, message)
 
     @asynccontextmanager
     async def _launch(self, job: Job, slot: Slot) -> AsyncIterator[LocalAttempt]:
@@ -222,15 +213,7 @@ def _order(job: Job, slot: Slot, limits: Limits) -> worker.Order:
     # A job on the CPU of a machine whose GPUs are hidden from us shall not find them.
     nothing = "" if slot.device == "cpu" else None
     return worker.Order(
-        assignment=Assignment(
-            module=job.trainer.module,
-            params=dict(job.params),
-            workdir=job.workdir,
-            data_dir=job.data_dir,
-            device=slot.device,
-            threads=slot.threads,
-            seed=job.seed,
-        ),
+        assignment=assignment(job, slot),
         log=job.log,
         visible_device=slot.visible_device if slot.visible_device is not None else nothing,
         heartbeat_s=limits.heartbeat_s,

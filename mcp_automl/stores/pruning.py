@@ -16,7 +16,7 @@ def warmup_epochs(epochs_max: int) -> int:
     """The first epoch, counted from 1, at which a trial may be pruned.
 
     Never the first epoch, and a tenth of them on long trainings: pruning earlier is worse than no
-    pruning (ml-facts.md, "Search quality").
+    pruning.
     """
     return max(2, 1 + math.ceil(epochs_max / 10))
 
