@@ -17,8 +17,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from mcp_automl.domain.budget import Prices
 from mcp_automl.domain.jobs import Limits
+from mcp_automl.domain.prices import Prices
 
 APP = "mcp-automl"
 

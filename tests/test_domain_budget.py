@@ -1,15 +1,6 @@
-import pytest
-
-from mcp_automl.domain.budget import STOP_SECONDS, Budget, Meter, Prices
+from mcp_automl.domain.budget import STOP_SECONDS, Budget, Meter
 
 METER = Meter(started_at=100.0, usd_per_hour=3600.0)
-
-
-def test_the_prices_of_all_slots_of_a_machine_add_up_to_the_machines_price() -> None:
-    prices = Prices(gpu_usd_per_hour=0.3, cpu_usd_per_core_hour=0.05)
-    slots = 3 * prices.slot(gpu_share=1 / 3, cores=8 / 3)
-
-    assert slots == pytest.approx(0.3 + 8 * 0.05)
 
 
 def test_a_job_costs_the_seconds_it_held_its_slot() -> None:

@@ -1,12 +1,13 @@
 """Which devices there are, and which job gets which slot of them, over plain data."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mcp_automl.domain.budget import Prices
 from mcp_automl.domain.jobs import Need, NoSlot, Slot
+from mcp_automl.domain.prices import Prices
 from mcp_automl.executors import devices
 from mcp_automl.executors.devices import Device, DeviceLost, discover, free_memory_gb, visible
 from mcp_automl.executors.slots import Free, SlotTable
@@ -194,10 +195,17 @@ def test_the_prices_of_all_slots_add_up_to_the_price_of_the_machine(found: list[
 
 
 def test_a_price_may_be_set_for_a_gpu_by_its_name() -> None:
-    slots = table(gpus(1), max_parallel=1)
-    slots.gpu_prices = {"G": 5.0}
+    prices = replace(PRICES, gpu_prices={"G": 5.0, "another": 7.0})
 
-    assert take(slots).usd_per_hour == 5.0 + 12 * 0.1
+    slots = table(gpus(1), prices=prices)
+
+    assert take(slots).usd_per_hour == pytest.approx(5.0 / 3 + 4 * 0.1)
+
+
+def test_a_price_set_for_a_gpu_does_not_reach_a_cpu_of_that_name() -> None:
+    prices = replace(PRICES, gpu_prices={"CPU": 5.0})
+
+    assert take(table([CPU], prices=prices)).usd_per_hour == pytest.approx(4 * 0.1)
 
 
 def test_a_slot_given_back_is_given_out_again_under_the_same_id() -> None:

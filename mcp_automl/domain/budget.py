@@ -1,33 +1,18 @@
 """What jobs cost and when a budget is reached: pure sums over times given from outside.
 
-The price rule. A slot costs per hour its share of its GPU plus its share of the machine's cores:
-
-    usd_per_hour = gpu_share * gpu_usd_per_hour + cores * cpu_usd_per_core_hour
-
-so that the prices of all slots of a machine add up to the price of the machine. A job costs the
-seconds it held its slot times that, failed and repeated attempts included.
+What an hour of a slot costs, and a job from that, is said in `prices.py`.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from mcp_automl.domain.prices import charge
 
 STOP_SECONDS = 2.0
 """Longest time from the decision to stop a job to its end: a tick and the grace before SIGKILL."""
 
 ORPHAN_SECONDS = 5.0
 """How long a worker may outlive its orchestrator's last sign of life; charged, never forgotten."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
-    """Dollars per hour, as the settings have them."""
-
-    gpu_usd_per_hour: float = 0.25
-    cpu_usd_per_core_hour: float = 0.05
-
-    def slot(self, *, gpu_share: float, cores: float) -> float:
-        """Dollars per hour of a slot with that share of a GPU and that many CPU cores."""
-        return gpu_share * self.gpu_usd_per_hour + cores * self.cpu_usd_per_core_hour
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +25,11 @@ class Meter:
 
     def cost(self, at: float) -> float:
         """Dollars from the launch until `at`."""
-        return max(0.0, at - self.started_at) * self.usd_per_hour / 3600
+        return charge(at - self.started_at, self.usd_per_hour)
 
     def cost_to_stop(self) -> float:
         """Dollars that stopping this job may still cost."""
-        return STOP_SECONDS * self.usd_per_hour / 3600
+        return charge(STOP_SECONDS, self.usd_per_hour)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,6 @@ import anyio
 from anyio import CapacityLimiter, from_thread, to_thread
 from anyio.abc import TaskGroup
 
-from mcp_automl.domain.budget import Prices
 from mcp_automl.domain.events import Outcome
 from mcp_automl.domain.jobs import (
     Ended,
@@ -29,6 +28,7 @@ from mcp_automl.domain.jobs import (
     TrainerRef,
     Word,
 )
+from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.study import Measurement
 from mcp_automl.executors.assignments import assignment, prepared
 from mcp_automl.executors.devices import Device

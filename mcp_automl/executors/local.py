@@ -24,8 +24,8 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 from anyio.abc import TaskGroup
 
-from mcp_automl.domain.budget import Prices
 from mcp_automl.domain.jobs import Job, Limits, Need, NoSlot, Prepared, Slot, TrainerRef
+from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.vigil import Vigil
 from mcp_automl.executors import devices as found
 from mcp_automl.executors.assignments import assignment, prepared
@@ -53,8 +53,7 @@ class LocalExecutor:
     Args:
         preload: modules that the forkserver imports once: trainers, and what they train with.
         max_parallel: how many jobs run at once.
-        prices: what devices cost.
-        gpu_prices: dollars per GPU-hour by the device's name, where they differ.
+        prices: what cores and GPUs cost.
         grace: seconds from a stop to SIGKILL, at most.
         limits: how long a trial may go on whose trainer says nothing else.
         environ: where `CUDA_VISIBLE_DEVICES` is read from.
@@ -67,7 +66,6 @@ class LocalExecutor:
         preload: Sequence[str] = (),
         max_parallel: int = 3,
         prices: Prices | None = None,
-        gpu_prices: Mapping[str, float] | None = None,
         grace: float = 1.5,
         limits: Limits | None = None,
         environ: Mapping[str, str] | None = None,
@@ -76,7 +74,6 @@ class LocalExecutor:
         self._preload = list(preload)
         self._max_parallel = max_parallel
         self._prices = prices or Prices()
-        self._gpu_prices = dict(gpu_prices or {})
         self._grace = grace
         self._limits = limits or Limits()
         self._environ = dict(environ or {})
@@ -188,7 +185,6 @@ class LocalExecutor:
             cores=found.usable_cores(),
             max_parallel=self._max_parallel,
             prices=self._prices,
-            gpu_prices=self._gpu_prices,
         )
 
     def _free(self, device: Device) -> Free:

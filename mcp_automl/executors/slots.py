@@ -16,8 +16,8 @@ is charged for the whole of it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mcp_automl.domain.budget import Prices
 from mcp_automl.domain.jobs import Need, NoSlot, Slot
+from mcp_automl.domain.prices import Prices
 from mcp_automl.executors.devices import Device
 
 USABLE = 0.9
@@ -51,8 +51,6 @@ class SlotTable:
     cores: int
     max_parallel: int
     prices: Prices
-    gpu_prices: Mapping[str, float] = field(default_factory=dict)
-    """Dollars per GPU-hour by the device's name, where they differ from `prices`."""
     _held: dict[str, _Held] = field(default_factory=dict, init=False)
 
     def acquire(self, need: Need, free: Mapping[str, Free]) -> Slot | NoSlot:
@@ -139,6 +137,5 @@ class SlotTable:
         return slot
 
     def _price(self, device: Device, share: float, cores: float) -> float:
-        named = self.gpu_prices.get(device.name, self.prices.gpu_usd_per_hour)
-        prices = replace(self.prices, gpu_usd_per_hour=named)
-        return prices.slot(gpu_share=0.0 if device.kind == "cpu" else share, cores=cores)
+        gpu_share = 0.0 if device.kind == "cpu" else share
+        return self.prices.slot(device=device.name, gpu_share=gpu_share, cores=cores)
