@@ -60,8 +60,12 @@ class RunningTrial:
 
     trial: Trial
     last: Measurement | None
-    epochs: int | None
-    """How many it will train, where it has that parameter."""
+
+    @property
+    def epochs(self) -> int | None:
+        """How many it will train, where it has that parameter."""
+        epochs = self.trial.params.get("epochs")
+        return epochs if isinstance(epochs, int) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,7 +143,10 @@ def main() -> None:
     except AutomlError as error:
         _fail(str(error))
     except ValidationError as error:
-        wrong = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        wrong = (
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}, not {e['input']!r}"
+            for e in error.errors()
+        )
         _fail(f"a setting cannot be used: {'; '.join(wrong)}")
 
 

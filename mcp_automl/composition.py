@@ -10,13 +10,12 @@ from mcp_automl.service import Service
 from mcp_automl.settings import Settings
 
 if TYPE_CHECKING:
+    from mcp_automl.executors.devices import Device
     from mcp_automl.ports import OrchestratorSign
 
 
 def build_service(settings: Settings | None = None) -> Service:
     """The use cases over this user's workspace."""
-    import getpass
-
     from mcp_automl.launcher import Launcher
     from mcp_automl.stores.registry import SqliteRegistry
 
@@ -27,17 +26,37 @@ def build_service(settings: Settings | None = None) -> Service:
         launcher=Launcher(settings),
         settings=settings,
         devices=describe_devices,
-        owner=getpass.getuser(),
+        gpus=lambda: [device.name for device in find_devices() if device.is_gpu],
+        owner=os_user(),
     )
 
 
+def os_user() -> str:
+    """Who runs this process, by the user id: the environment may name anybody."""
+    import os
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        # As in a container that is run under a number.
+        return f"uid {os.getuid()}"
+
+
 def describe_devices() -> str:
-    """This machine's devices in words, found without torch."""
+    """This machine's devices in words."""
+    from mcp_automl.executors.devices import describe, usable_cores
+
+    return describe(find_devices(), usable_cores())
+
+
+def find_devices() -> "tuple[Device, ...]":
+    """This machine's devices, found without torch."""
     import os
 
-    from mcp_automl.executors.devices import describe, discover, load_nvml, usable_cores
+    from mcp_automl.executors.devices import discover, load_nvml
 
-    return describe(discover(os.environ, load_nvml()), usable_cores())
+    return discover(os.environ, load_nvml())
 
 
 def run_orchestrator(

@@ -2,7 +2,8 @@
 
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
 
 from rich.table import Table
@@ -10,8 +11,9 @@ from rich.text import Text
 
 from mcp_automl import __version__
 from mcp_automl.catalog import Catalog
-from mcp_automl.composition import describe_devices
+from mcp_automl.composition import describe_devices, find_devices
 from mcp_automl.domain.errors import AutomlError, TrainerUnavailable
+from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.tracking import without_passwords
 from mcp_automl.launcher import Launcher
 from mcp_automl.liveness import SILENCE_SECONDS
@@ -20,23 +22,33 @@ from mcp_automl.stores.registry import SqliteRegistry
 
 PACKAGES = ("mcp", "optuna", "mlflow", "torch", "torchvision", "transformers")
 
-Finding = tuple[str, bool, str]
-"""What was looked at, whether it is well, and what was found."""
+
+class Mark(Enum):
+    """How well something is; the values are how that is shown."""
+
+    OK = "[green]ok[/green]"
+    WARNING = "[yellow]warn[/yellow]"
+    """Studies can run, though perhaps not as somebody meant them to."""
+    BAD = "[red]no[/red]"
+
+
+Finding = tuple[str, Mark, str]
+"""What was looked at, how it is, and what was found."""
 
 
 def report(settings: Settings) -> tuple[bool, Table]:
     """Whether studies can run here, and everything that was found."""
     findings = [*_software(), *_trainers(), *_machine(settings), *_workspace(settings)]
     table = Table(title=f"mcp-automl {__version__}", show_header=False, title_justify="left")
-    for what, well, found in findings:
+    for what, mark, found in findings:
         # As it is: an extra's name in brackets is no markup.
-        table.add_row("[green]ok[/green]" if well else "[red]no[/red]", what, Text(found))
-    return all(well for _, well, _ in findings), table
+        table.add_row(mark.value, what, Text(found))
+    return all(mark is not Mark.BAD for _, mark, _ in findings), table
 
 
 def _software() -> Iterator[Finding]:
-    yield "python", True, f"{platform.python_version()} on {platform.platform(terse=True)}"
-    yield "packages", True, ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    yield "python", Mark.OK, f"{platform.python_version()} on {platform.platform(terse=True)}"
+    yield "packages", Mark.OK, ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
 
 
 def _version(package: str) -> str:
@@ -52,40 +64,49 @@ def _trainers() -> Iterator[Finding]:
         try:
             catalog.check_installed(name)
         except TrainerUnavailable as error:
-            yield f"model {name}", False, str(error)
+            yield f"model {name}", Mark.BAD, str(error)
         else:
-            yield f"model {name}", True, catalog.spec(name).description
+            yield f"model {name}", Mark.OK, catalog.spec(name).description
 
 
 def _machine(settings: Settings) -> Iterator[Finding]:
-    prices = settings.prices
-    yield "devices", True, f"{describe_devices()}; {settings.max_parallel_trials} slots"
-    yield (
-        "prices",
-        True,
-        f"${prices.gpu_usd_per_hour}/GPU-hour, ${prices.cpu_usd_per_core_hour}/core-hour",
-    )
+    yield "devices", Mark.OK, f"{describe_devices()}; {settings.max_parallel_trials} slots"
+    yield from of_prices(settings.prices, [d.name for d in find_devices() if d.is_gpu])
     file = config_file()
-    yield "settings", True, f"{file} ({'read' if file.exists() else 'not there, not needed'})"
+    yield "settings", Mark.OK, f"{file} ({'read' if file.exists() else 'not there, not needed'})"
+
+
+def of_prices(prices: Prices, gpus: Sequence[str]) -> Iterator[Finding]:
+    """What devices cost, and which of the prices set for GPUs are for none of these."""
+    set_for = sorted(set(gpus) & prices.gpu_prices.keys())
+    cost = [f"${prices.gpu_usd_per_hour}/GPU-hour", f"${prices.cpu_usd_per_core_hour}/core-hour"]
+    cost += [f"${prices.gpu(name)}/hour of {name}" for name in set_for]
+    yield "prices", Mark.OK, ", ".join(cost)
+    unknown = sorted(prices.gpu_prices.keys() - set(gpus))
+    if unknown:
+        there = ", ".join(sorted(set(gpus))) or "no GPU at all"
+        named = ", ".join(unknown)
+        yield "gpu_prices", Mark.WARNING, f"they name {named}, but this machine has {there}"
 
 
 def _workspace(settings: Settings) -> Iterator[Finding]:
-    yield "workspace", True, f"{settings.workspace} (MCP_AUTOML_HOME)"
-    yield "tracking", True, f"{without_passwords(settings.tracking_uri)} (MLFLOW_TRACKING_URI)"
+    yield "workspace", Mark.OK, f"{settings.workspace} (MCP_AUTOML_HOME)"
+    yield "tracking", Mark.OK, f"{without_passwords(settings.tracking_uri)} (MLFLOW_TRACKING_URI)"
     registry = SqliteRegistry(settings.database)
     try:
         studies = registry.studies()
         sign = registry.orchestrator()
     except AutomlError as error:
-        yield "database", False, str(error)
+        yield "database", Mark.BAD, str(error)
         return
     running = sum(study.state.should_run for study in studies)
-    yield "database", True, f"{settings.database}: {len(studies)} studies, {running} unfinished"
+    yield "database", Mark.OK, f"{settings.database}: {len(studies)} studies, {running} unfinished"
     if not Launcher(settings).is_alive():
-        yield "orchestrator", True, "not running; it is started when a study needs it"
+        yield "orchestrator", Mark.OK, "not running; it is started when a study needs it"
     elif sign is None:
-        yield "orchestrator", True, f"starting; log: {settings.orchestrator_log}"
+        yield "orchestrator", Mark.OK, f"starting; log: {settings.orchestrator_log}"
     else:
         age = time.time() - sign.alive_at
         where = f"pid {sign.pid} on {sign.host}"
-        yield "orchestrator", age < SILENCE_SECONDS, f"{where}, last sign of life {age:.0f} s ago"
+        mark = Mark.OK if age < SILENCE_SECONDS else Mark.BAD
+        yield "orchestrator", mark, f"{where}, last sign of life {age:.0f} s ago"

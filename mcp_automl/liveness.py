@@ -9,6 +9,7 @@ An older server never asks, so that two servers cannot keep replacing each other
 from collections.abc import Callable, Mapping
 
 from mcp_automl import __version__
+from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.study import Study, StudyState
 from mcp_automl.domain.tracking import without_passwords
 from mcp_automl.launcher import Launcher, Life
@@ -76,6 +77,11 @@ class Liveness:
         why = f": {without_passwords(sign.tracking)}" if sign is not None and sign.tracking else ""
         entries = "1 entry waits" if backlog.entries == 1 else f"{backlog.entries} entries wait"
         return (f"{entries} on disk for MLflow and will be sent in order{why}",)
+
+    def prices(self) -> Prices:
+        """What jobs cost: the running orchestrator's prices hold, and ours where there is none."""
+        sign = self._registry.orchestrator() if self._launcher.is_alive() else None
+        return self._settings.prices_under({} if sign is None else sign.settings)
 
     def _hand_over(self, sign: OrchestratorSign | None) -> list[str]:
         if sign is None or not is_newer(self._version, sign.version):

@@ -1,8 +1,10 @@
 """What the use cases refuse, and in which words: what is wrong, what is valid, what to call."""
 
 import re
+from collections.abc import Collection
 
 from mcp_automl.domain.errors import InvalidRequest, NameTaken, NothingToShow, StudyNotFound
+from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.study import Study
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -38,6 +40,22 @@ def refuse_other_search(study: Study, model: str | None, epochs_max: int | None)
             f"{config.name!r} searches up to epochs_max={config.epochs_max}, and its trials could "
             f"not be compared with others; leave epochs_max out, or choose another study_name"
         )
+
+
+def refuse_free_budget(prices: Prices, gpus: Collection[str]) -> None:
+    """Refuses a budget where nothing is ever charged: it would be accepted and then ignored.
+
+    Args:
+        gpus: the names of this machine's.
+    """
+    if not prices.free(gpus):
+        return
+    of_gpus = "MCP_AUTOML_GPU_USD_PER_HOUR or " if gpus else ""
+    raise InvalidRequest(
+        "cost_budget_usd makes no sense here: every slot of this workspace costs $0 an hour, so "
+        f"that no budget would ever be reached; set {of_gpus}MCP_AUTOML_CPU_USD_PER_CORE_HOUR to "
+        "what this machine costs and restart the server, or leave cost_budget_usd out"
+    )
 
 
 def no_such_study(name: str, names: list[str]) -> StudyNotFound:

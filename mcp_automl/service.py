@@ -6,7 +6,7 @@ it, and makes sure that an orchestrator lives where one is needed. Refused calls
 
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from mcp_automl.answers import (
     BestParams,
@@ -41,6 +41,7 @@ from mcp_automl.refusals import (
     no_such_study,
     nothing_to_show,
     refuse_foreign,
+    refuse_free_budget,
     refuse_other_search,
 )
 from mcp_automl.settings import Settings
@@ -55,6 +56,7 @@ class Service:
 
     Args:
         devices: describes the machine's devices, such as `cuda:0`.
+        gpus: the names of its GPUs.
         owner: who is asking; stored with every study.
     """
 
@@ -66,6 +68,7 @@ class Service:
         launcher: Launcher,
         settings: Settings,
         devices: Callable[[], str],
+        gpus: Callable[[], Collection[str]],
         owner: str,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -76,6 +79,7 @@ class Service:
         self._logs = JobLogs(registry, folders)
         self._settings = settings
         self._devices = devices
+        self._gpus = gpus
         self._owner = owner
         self._now = now
 
@@ -97,6 +101,8 @@ class Service:
             NameTaken: the name belongs to a study of another model, or to plain Optuna.
             TrainerUnavailable: the model's packages are not installed.
         """
+        if cost_budget_usd is not None:
+            refuse_free_budget(self._liveness.prices(), self._gpus())
         existing = self._registry.find(checked_name(name))
         if existing is None:
             try:
@@ -276,13 +282,8 @@ class Service:
         return tuple(self._running_trial(study, trial.number) for trial in running)
 
     def _running_trial(self, study: Study, number: int) -> RunningTrial:
-        trial = self._registry.trial(study, number)
-        epochs = trial.params.get("epochs")
-        return RunningTrial(
-            trial=trial,
-            last=self._registry.last_measurement(study, number),
-            epochs=epochs if isinstance(epochs, int) else None,
-        )
+        last = self._registry.last_measurement(study, number)
+        return RunningTrial(trial=self._registry.trial(study, number), last=last)
 
     def _found(self, name: str) -> Study:
         study = self._registry.find(name)

@@ -5,20 +5,25 @@ folder or at `MCP_AUTOML_CONFIG`; never from the working directory, which may be
 The environment wins.
 """
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import platformdirs
-from pydantic import AliasChoices, Field
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
 from mcp_automl.domain.jobs import Limits
-from mcp_automl.domain.prices import Prices
+from mcp_automl.domain.prices import VALID, Prices, is_price
 
 APP = "mcp-automl"
 
@@ -29,6 +34,37 @@ def config_file() -> Path:
     if named:
         return Path(named)
     return platformdirs.user_config_path(APP) / "mcp_automl.toml"
+
+
+def _price(usd_per_hour: float) -> float:
+    if not is_price(usd_per_hour):
+        raise PydanticCustomError("price", "it must be {valid}", {"valid": VALID})
+    return usd_per_hour
+
+
+def _price_table(value: object) -> object:
+    """In a file it is a table; in a variable it is JSON."""
+    loaded = _json(value) if isinstance(value, str) else value
+    if isinstance(loaded, Mapping):
+        return loaded
+    example = '{"NVIDIA H100 80GB HBM3": 2.99}'
+    raise PydanticCustomError(
+        "price_table",
+        "it must be JSON that gives GPUs by their names, with their dollars per hour: {example}",
+        {"example": example},
+    )
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+Price = Annotated[float, AfterValidator(_price)]
+# Decoded here, because what the library says of JSON that is none names neither value nor remedy.
+PriceTable = Annotated[dict[str, Price], NoDecode, BeforeValidator(_price_table)]
 
 
 class Settings(BaseSettings):
@@ -45,8 +81,11 @@ class Settings(BaseSettings):
     """Where data sets are kept; `<home>/data` when not set."""
     max_parallel_trials: int = Field(default=3, ge=1, le=64)
     """Slots: how many jobs run at once."""
-    gpu_usd_per_hour: float = Field(default=0.25, ge=0, allow_inf_nan=False)
-    cpu_usd_per_core_hour: float = Field(default=0.05, ge=0, allow_inf_nan=False)
+    gpu_usd_per_hour: Price = 0.25
+    """Of a whole GPU; a slot costs its share of it. `domain/prices.py` has the rule."""
+    cpu_usd_per_core_hour: Price = 0.05
+    gpu_prices: PriceTable = Field(default_factory=dict)
+    """Dollars per hour of GPUs by their names, where they differ from `gpu_usd_per_hour`."""
     idle_seconds: float = Field(default=60.0, ge=0, le=86_400)
     """How long an orchestrator without work waits for more before it leaves."""
     trial_stall_timeout_s: float = Field(default=900.0, ge=10, le=604_800)
@@ -117,7 +156,18 @@ class Settings(BaseSettings):
         return Prices(
             gpu_usd_per_hour=self.gpu_usd_per_hour,
             cpu_usd_per_core_hour=self.cpu_usd_per_core_hour,
+            gpu_prices=self.gpu_prices,
         )
+
+    def prices_under(self, holding: Mapping[str, str]) -> Prices:
+        """What an orchestrator charges that runs under these settings, by their variables' names.
+
+        Ours hold where it has none.
+        """
+        names = ("gpu_usd_per_hour", "cpu_usd_per_core_hour", "gpu_prices")
+        variables = {name: f"MCP_AUTOML_{name.upper()}" for name in names}
+        held = {name: holding[v] for name, v in variables.items() if v in holding}
+        return Settings.model_validate({**self.model_dump(include=set(names)), **held}).prices
 
     @property
     def limits(self) -> Limits:
@@ -132,6 +182,7 @@ class Settings(BaseSettings):
             "MCP_AUTOML_MAX_PARALLEL_TRIALS": str(self.max_parallel_trials),
             "MCP_AUTOML_GPU_USD_PER_HOUR": repr(self.gpu_usd_per_hour),
             "MCP_AUTOML_CPU_USD_PER_CORE_HOUR": repr(self.cpu_usd_per_core_hour),
+            "MCP_AUTOML_GPU_PRICES": json.dumps(self.gpu_prices, sort_keys=True),
             "MCP_AUTOML_IDLE_SECONDS": repr(self.idle_seconds),
             "MCP_AUTOML_TRIAL_STALL_TIMEOUT_S": repr(self.trial_stall_timeout_s),
             "MCP_AUTOML_TRIAL_TIMEOUT_S": "" if timeout is None else repr(timeout),

@@ -122,6 +122,7 @@ def a_service(registry: FakeRegistry, home: Path) -> Service:
         launcher=Launcher(settings, start=lambda _: None),
         settings=settings,
         devices=lambda: "cuda:0",
+        gpus=lambda: ["G"],
         owner="tester",
         now=lambda: NOW,
     )

@@ -28,6 +28,23 @@ def test_a_slot_without_a_gpu_costs_its_cores() -> None:
     assert prices.slot(device="CPU", gpu_share=0.0, cores=2) == 0.1
 
 
+@pytest.mark.parametrize(
+    ("prices", "gpus", "free"),
+    [
+        (Prices(), [], False),
+        (Prices(cpu_usd_per_core_hour=0.0), [], True),
+        (Prices(cpu_usd_per_core_hour=0.0), [H100], False),
+        (Prices(cpu_usd_per_core_hour=0.0, gpu_prices={H100: 0.0}), [H100], True),
+        (Prices(cpu_usd_per_core_hour=0.0, gpu_prices={H100: 0.0}), [H100, "another"], False),
+        (Prices(gpu_usd_per_hour=0.0), [H100], False),
+    ],
+)
+def test_a_machine_is_free_when_none_of_its_slots_costs_anything(
+    prices: Prices, gpus: list[str], free: bool
+) -> None:
+    assert prices.free(gpus) is free
+
+
 def test_a_job_costs_its_seconds_times_its_slots_price() -> None:
     assert charge(1800.0, 0.5) == 0.25
 

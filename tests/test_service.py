@@ -33,6 +33,7 @@ class Office:
             launcher=Launcher(self.settings, self.started.append),
             settings=self.settings,
             devices=lambda: "cpu",
+            gpus=list,
             owner="me",
             now=lambda: NOW,
         )

@@ -132,8 +132,8 @@ def test_a_running_study_tells_all_that_goes_on() -> None:
     begun = Trial(number=5, state=RUNNING, params={"lr": 1e-05, "epochs": 3})
     counts = {COMPLETE: 3, PRUNED: 1, RUNNING: 2, FAIL: 1, WAITING: 1}
     running = (
-        RunningTrial(trial=trial, last=last, epochs=4),
-        RunningTrial(trial=begun, last=None, epochs=3),
+        RunningTrial(trial=trial, last=last),
+        RunningTrial(trial=begun, last=None),
     )
     answer = a_status(study, counts, best=a_trial(), running=running, remaining_s=125.0)
     assert text.status(answer) == (
@@ -257,7 +257,7 @@ def test_an_empty_list_says_how_to_start() -> None:
 def test_texts_stay_short_whatever_a_study_holds() -> None:
     wild = {f"parameter_{i}" * 30: "x" * 10_000 for i in range(300)}
     trials = tuple(a_trial(n, params=wild) for n in range(50))
-    running = tuple(RunningTrial(trial=t, last=None, epochs=9) for t in trials)
+    running = tuple(RunningTrial(trial=t, last=None) for t in trials)
     study = a_study(StudyState.RUNNING, reason="r" * 10_000, data="d" * 10_000)
     answer = a_status(study, {}, best=trials[0], running=running, notes=("n" * 9_000,) * 40)
     for told in (

@@ -11,7 +11,7 @@ process to its end, failed and repeated attempts included.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mcp_automl.domain.errors import InvalidRequest
@@ -53,6 +53,10 @@ class Prices:
     def gpu(self, device: str) -> float:
         """Dollars per hour of a whole GPU of that name."""
         return self.gpu_prices.get(device, self.gpu_usd_per_hour)
+
+    def free(self, gpus: Iterable[str]) -> bool:
+        """Whether nothing is charged for any slot of a machine with GPUs of these names."""
+        return not self.cpu_usd_per_core_hour and not any(self.gpu(name) for name in gpus)
 
     def slot(self, *, device: str, gpu_share: float, cores: float) -> float:
         """Dollars per hour of a slot: the price rule above.

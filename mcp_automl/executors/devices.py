@@ -36,6 +36,10 @@ class Device:
     total_gb: float | None = None
     """Its memory in GiB; None where that is not a limit of its own."""
 
+    @property
+    def is_gpu(self) -> bool:
+        return self.kind != "cpu"
+
 
 class DeviceLost(OSError):
     """The device does not answer; see what `nvidia-smi` says."""

@@ -137,5 +137,5 @@ class SlotTable:
         return slot
 
     def _price(self, device: Device, share: float, cores: float) -> float:
-        gpu_share = 0.0 if device.kind == "cpu" else share
+        gpu_share = share if device.is_gpu else 0.0
         return self.prices.slot(device=device.name, gpu_share=gpu_share, cores=cores)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import AttemptStart, ProcessRef
+from mcp_automl.domain.prices import charge
 from mcp_automl.domain.study import TrialState, Waiting
 
 LOST = "lost"
@@ -33,7 +34,7 @@ class OpenAttempt:
 
     def cost(self, until: float) -> float:
         """Dollars from its start until then."""
-        return max(0.0, until - self.started_at) * self.usd_per_hour / 3600
+        return charge(until - self.started_at, self.usd_per_hour)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,14 +177,15 @@ def count(connection: sqlite3.Connection, study_id: int, trial: int) -> int:
 
 def cost(connection: sqlite3.Connection, study_id: int, trial: int | None = None) -> float:
     """What a study's attempts, or one trial's, have cost; open ones up to their sign of life."""
-    query = """
-        SELECT TOTAL(CASE WHEN ended_at IS NULL
-                     THEN MAX(0, alive_at - started_at) * usd_per_hour / 3600 ELSE cost_usd END)
-        FROM automl_attempts WHERE study_id = ?
-    """
-    if trial is None:
-        return float(connection.execute(query, (study_id,)).fetchone()[0])
-    return float(connection.execute(f"{query} AND trial = ?", (study_id, trial)).fetchone()[0])
+    which, of = "study_id = ?", [study_id]
+    if trial is not None:
+        which, of = f"{which} AND trial = ?", [study_id, trial]
+    # An open attempt has no cost yet: it is metered here, by the rule that its end will be.
+    closed = f"SELECT TOTAL(cost_usd) FROM automl_attempts WHERE {which}"
+    still_open = f"SELECT * FROM automl_attempts WHERE {which} AND ended_at IS NULL"
+    (spent,) = connection.execute(closed, of).fetchone()
+    going = [_open_attempt(row) for row in connection.execute(still_open, of)]
+    return float(spent) + sum(attempt.cost(attempt.alive_at) for attempt in going)
 
 
 def latest_durations(connection: sqlite3.Connection, study_id: int) -> tuple[float, ...]:
