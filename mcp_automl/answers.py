@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcp_automl.domain.savings import Savings
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Measurement, Study, Trial, TrialState, counted
 
@@ -83,6 +84,8 @@ class StudyStatus:
     cost_usd: float
     pruned_for_cost: int = 0
     """PRUNED trials that the budget ended, and not the pruner."""
+    savings: Savings | None = None
+    """What the pruner saved, once the study has ended."""
     next_look_s: int | None
     """When to look again; None when nothing will change."""
     notes: tuple[str, ...]

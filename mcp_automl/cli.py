@@ -105,6 +105,19 @@ def studies() -> None:
 
 
 @app.command()
+def costs(
+    by: Annotated[str, typer.Option(help="study, model, day or owner.")] = "study",
+    since: Annotated[str | None, typer.Option(help="A date, or 7d for a week [ever].")] = None,
+) -> None:
+    """Say what was spent, over all studies of the workspace."""
+    from mcp_automl.composition import build_service
+    from mcp_automl.server.costs import costs as table
+
+    said = table(build_service().costs.report(by, since))
+    console.print(said, markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
 def doctor() -> None:
     """Say what is installed, which devices there are, and how the workspace is."""
     from mcp_automl.doctor import report

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from mcp_automl.domain.costs import GroupBy, Spent
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import (
     AttemptStart,
@@ -25,6 +26,7 @@ from mcp_automl.domain.jobs import (
     TrainerRef,
     Word,
 )
+from mcp_automl.domain.savings import PrunedTrial
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import (
     History,
@@ -130,6 +132,16 @@ class StudyRegistry(Protocol):
 
     def backlog(self) -> Backlog:
         """What waits for the tracker."""
+
+
+class Accounts(Protocol):
+    """What jobs have cost; the side of tool calls too."""
+
+    def spent(self, group_by: GroupBy, since: float | None) -> Sequence[Spent]:
+        """Sums over the jobs that began then or later, any number of sums for a key."""
+
+    def pruned(self, study: Study) -> Sequence[PrunedTrial]:
+        """The study's trials that the pruner ended, and not the budget."""
 
 
 # --- what can be trained -----------------------------------------------------------------------

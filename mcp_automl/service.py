@@ -18,6 +18,7 @@ from mcp_automl.answers import (
     StudyStatus,
     StudySummary,
 )
+from mcp_automl.costs import Costs
 from mcp_automl.domain import leaderboard
 from mcp_automl.domain.errors import InvalidRequest, NameTaken
 from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
@@ -67,6 +68,7 @@ class Service:
         trainers: Trainers,
         launcher: Launcher,
         settings: Settings,
+        costs: Costs,
         devices: Callable[[], str],
         gpus: Callable[[], Collection[str]],
         owner: str,
@@ -78,6 +80,7 @@ class Service:
         folders = Folders(studies=settings.studies_dir, data=settings.data_path)
         self._logs = JobLogs(registry, folders)
         self._settings = settings
+        self.costs = costs
         self._devices = devices
         self._gpus = gpus
         self._owner = owner
@@ -219,6 +222,7 @@ class Service:
             remaining_s=remaining if goes_on else None,
             cost_usd=progress.cost_usd,
             pruned_for_cost=progress.pruned_for_cost,
+            savings=self.costs.savings(study),
             next_look_s=look if study.state.should_run else None,
             notes=(*notes, *self._liveness.tracking()),
         )
@@ -278,12 +282,9 @@ class Service:
         return self._logs.read(job)
 
     def _running(self, study: Study) -> tuple[RunningTrial, ...]:
-        running = self._registry.trials(study, (TrialState.RUNNING,))
-        return tuple(self._running_trial(study, trial.number) for trial in running)
-
-    def _running_trial(self, study: Study, number: int) -> RunningTrial:
-        last = self._registry.last_measurement(study, number)
-        return RunningTrial(trial=self._registry.trial(study, number), last=last)
+        numbers = [trial.number for trial in self._registry.trials(study, (TrialState.RUNNING,))]
+        of, last = self._registry.trial, self._registry.last_measurement
+        return tuple(RunningTrial(trial=of(study, n), last=last(study, n)) for n in numbers)
 
     def _found(self, name: str) -> Study:
         study = self._registry.find(name)

@@ -6,7 +6,10 @@ from pathlib import Path
 
 from mcp_automl.answers import Comparison, RunningTrial, Started, StudyStatus
 from mcp_automl.catalog import Catalog
+from mcp_automl.costs import Costs
+from mcp_automl.domain.costs import GroupBy, Spent
 from mcp_automl.domain.errors import NameTaken
+from mcp_automl.domain.savings import PrunedTrial, Savings
 from mcp_automl.domain.space import Categorical, Float, Int, Params, SearchSpace
 from mcp_automl.domain.study import (
     STOPPED_BY_USER,
@@ -114,13 +117,30 @@ class FakeRegistry:
         return self.put.get(study.config.name.lower(), [])
 
 
-def a_service(registry: FakeRegistry, home: Path) -> Service:
+class FakeAccounts:
+    """`Accounts` that are put in by hand."""
+
+    def __init__(self, *parts: Spent) -> None:
+        self.parts = parts
+        self.asked: list[tuple[GroupBy, float | None]] = []
+        self.put: list[PrunedTrial] = []
+
+    def spent(self, group_by: GroupBy, since: float | None) -> Sequence[Spent]:
+        self.asked.append((group_by, since))
+        return self.parts
+
+    def pruned(self, study: Study) -> Sequence[PrunedTrial]:
+        return self.put
+
+
+def a_service(registry: FakeRegistry, home: Path, accounts: FakeAccounts | None = None) -> Service:
     settings = Settings(home=home)
     return Service(
         registry=registry,
         trainers=Catalog(),
         launcher=Launcher(settings, start=lambda _: None),
         settings=settings,
+        costs=Costs(accounts or FakeAccounts(), lambda: NOW),
         devices=lambda: "cuda:0",
         gpus=lambda: ["G"],
         owner="tester",
@@ -213,6 +233,7 @@ def a_status(
     remaining_s: float | None = None,
     cost_usd: float = 0.0312,
     pruned_for_cost: int = 0,
+    savings: Savings | None = None,
     notes: tuple[str, ...] = (),
 ) -> StudyStatus:
     return StudyStatus(
@@ -224,6 +245,7 @@ def a_status(
         remaining_s=remaining_s,
         cost_usd=cost_usd,
         pruned_for_cost=pruned_for_cost,
+        savings=savings,
         next_look_s=20 if study.state.should_run else None,
         notes=notes,
     )

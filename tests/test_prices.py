@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from mcp_automl.catalog import Catalog
 from mcp_automl.composition import os_user
+from mcp_automl.costs import Costs
 from mcp_automl.doctor import Mark, of_prices
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.jobs import Need, Slot
@@ -20,7 +21,7 @@ from mcp_automl.launcher import Launcher
 from mcp_automl.ports import OrchestratorSign
 from mcp_automl.service import Service
 from mcp_automl.settings import Settings
-from tests.fakes_server import NOW, FakeRegistry
+from tests.fakes_server import NOW, FakeAccounts, FakeRegistry
 
 H100 = "NVIDIA H100 80GB HBM3"
 IN_JSON = f'{{"{H100}": 2.99}}'
@@ -154,6 +155,7 @@ def a_service(
         trainers=Catalog(),
         launcher=Running(settings, start=lambda _: None),
         settings=settings,
+        costs=Costs(FakeAccounts(), lambda: NOW),
         devices=lambda: "a machine",
         gpus=lambda: gpus,
         owner="me",

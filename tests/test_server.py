@@ -25,6 +25,7 @@ TOOLS = [
     "compare_automl_trials",
     "get_automl_best_params",
     "stop_automl_study",
+    "get_cost_report",
 ]
 DONE = "mnist-opt-20260104"
 
@@ -77,7 +78,7 @@ async def test_the_tools_come_in_a_stable_order_with_titles_and_hints(client: Cl
     assert [tool.name for tool in tools] == TOOLS
     assert all(tool.title and tool.description and tool.output_schema for tool in tools)
     hints = [tool.annotations for tool in tools]
-    assert [h.read_only_hint for h in hints if h] == [False, True, True, True, True, False]
+    assert [h.read_only_hint for h in hints if h] == [False, True, True, True, True, False, True]
     assert not any(h is None or h.destructive_hint or h.open_world_hint for h in hints)
 
 
@@ -114,6 +115,7 @@ async def test_every_answer_has_the_structure_that_its_tool_declares(
         "compare_automl_trials": {"study_name": DONE},
         "get_automl_best_params": {"study_name": DONE},
         "stop_automl_study": {"study_name": "new"},
+        "get_cost_report": {"group_by": "day", "since": "7d"},
     }.items():
         result = await call(client, tool, **arguments)
         assert not result.is_error, text_of(result)
@@ -258,6 +260,10 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("start_automl_study", {"study_name": "n", "cost_budget_usd": "1 $"}, "a number such as 0.5"),
     ("start_automl_study", {"study_name": 7}, "study_name must be a text such as 'mnist-opt-1'"),
     ("start_automl_study", {}, "study_name is missing: it must be a text such as"),
+    ("get_cost_report", {"group_by": "week"}, "one of 'study', 'model', 'day', 'owner', not 'week"),
+    ("get_cost_report", {"group_by": 7}, "group_by must be a text such as 'study', or left out"),
+    ("get_cost_report", {"since": "yesterday"}, "such as 2026-11-24T08:30, or a number of days"),
+    ("get_cost_report", {"since": "9000-01-01"}, "since must lie in the past"),
     ("start_study", {"study_name": "n"}, "no tool 'start_study'; the tools are start_automl_study"),
 ]
 

@@ -9,13 +9,14 @@ from filelock import FileLock
 
 from mcp_automl import __version__
 from mcp_automl.catalog import Catalog
+from mcp_automl.costs import Costs
 from mcp_automl.domain.errors import InvalidRequest, NameTaken, NothingToShow, StudyNotFound
 from mcp_automl.domain.study import Study, StudyConfig, StudyState, Trial, TrialState
 from mcp_automl.launcher import Launcher
 from mcp_automl.ports import OrchestratorSign
 from mcp_automl.service import Service
 from mcp_automl.settings import Settings
-from tests.fakes_server import FakeRegistry, a_config, a_study
+from tests.fakes_server import FakeAccounts, FakeRegistry, a_config, a_study
 
 NOW = 1_800_000_000.0
 
@@ -32,6 +33,7 @@ class Office:
             trainers=Catalog(),
             launcher=Launcher(self.settings, self.started.append),
             settings=self.settings,
+            costs=Costs(FakeAccounts(), lambda: NOW),
             devices=lambda: "cpu",
             gpus=list,
             owner="me",

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from mcp_automl.answers import BestParams, Comparison, RunningTrial, StudySummary
+from mcp_automl.domain.savings import Savings
 from mcp_automl.domain.space import Float, SearchSpace
 from mcp_automl.domain.study import Measurement, StudyState, Trial, TrialState
 from mcp_automl.server import recipe, tables, text
@@ -90,6 +91,22 @@ def test_a_complete_study_begins_as_the_guide_shows_it() -> None:
         'Next: compare_automl_trials(study_name="mnist-opt-20260104") or '
         'get_automl_best_params(study_name="mnist-opt-20260104")'
     )
+
+
+def test_a_complete_study_tells_what_pruning_saved() -> None:
+    answer = a_status(a_study(), {COMPLETE: 7, PRUNED: 3}, savings=Savings(epochs=14, usd=0.0312))
+    lines = text.status(answer).splitlines()
+    saved = lines.index("Pruning saved about $0.0312 (14 epochs not trained)")
+    assert lines[saved - 1] == "Trials: 7 complete, 3 pruned"
+
+
+def test_a_stopped_study_tells_it_too_and_counts_one_epoch_as_one() -> None:
+    answer = a_status(a_study(StudyState.STOPPED), {PRUNED: 1}, savings=Savings(epochs=1, usd=0.2))
+    assert "Pruning saved about $0.20 (1 epoch not trained)" in text.status(answer)
+
+
+def test_where_pruning_saved_nothing_no_word_is_lost_on_it() -> None:
+    assert "saved" not in text.status(a_status(a_study(), {COMPLETE: 9}, savings=Savings()))
 
 
 def test_a_study_under_a_budget_tells_what_was_pruned_for_cost_and_what_it_cost() -> None:

@@ -23,6 +23,7 @@ from mcp.types import CallToolResult, InputRequiredResult
 
 from mcp_automl import __version__
 from mcp_automl.server.arguments import problem
+from mcp_automl.server.costs import CostTools
 from mcp_automl.server.failures import refused
 from mcp_automl.server.provider import Once
 from mcp_automl.server.resources import add_resources
@@ -44,7 +45,8 @@ mcp-automl tunes a model's hyperparameters with real trainings on this machine.
 7. The same study_name with a larger n_trials (a total) resumes a study; omitted values are kept.
 8. cost_budget_usd is a hard ceiling in dollars on all that the study spends.
 9. stop_automl_study stops one; starting the same name again goes on with it.
-10. list_automl_studies finds names and earlier results. Errors say what would be valid.
+10. list_automl_studies finds names and earlier results, get_cost_report what all has cost.
+Errors say what would be valid.
 """
 
 
@@ -75,7 +77,7 @@ def build(service: "Callable[[], Service]") -> MCPServer[Any]:
     """The server over the use cases that `service` makes; called at the first call, once."""
     _log_to_stderr()
     once = Once(service)
-    server = AutomlServer(Tools(once).all())
+    server = AutomlServer([*Tools(once).all(), *CostTools(once).all()])
     add_resources(server, once)
     return server
 

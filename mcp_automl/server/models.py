@@ -160,6 +160,8 @@ class StatusModel(Model):
     counts: dict[str, int] = Field(description="Trials by state")
     done: int = Field(description="Trials that count towards n_trials")
     pruned_for_cost: int
+    saved_usd: float | None = Field(description="By pruning, about; null until it ends")
+    saved_epochs: int | None
     best: TrialModel | None
     running: list[TrialModel]
     elapsed_s: float | None
@@ -176,6 +178,8 @@ class StatusModel(Model):
             counts=counts(answer.counts),
             done=answer.done,
             pruned_for_cost=answer.pruned_for_cost,
+            saved_usd=rounded(answer.savings.usd if answer.savings else None),
+            saved_epochs=answer.savings.epochs if answer.savings else None,
             best=None if answer.best is None else TrialModel.of(answer.best),
             running=[_running(trial) for trial in answer.running],
             elapsed_s=rounded(answer.elapsed_s, 1),

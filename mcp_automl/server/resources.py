@@ -1,4 +1,4 @@
-"""What clients can pull: studies, in the structure that the tools return, and the logs of jobs."""
+"""What clients can pull: studies and costs, structured as by the tools, and the logs of jobs."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -8,6 +8,7 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from mcp_automl.domain.errors import AutomlError, JobNotFound, StudyNotFound
 from mcp_automl.server import text
+from mcp_automl.server.costs import CostsModel
 from mcp_automl.server.failures import sentence
 from mcp_automl.server.models import StatusModel, StudiesModel
 
@@ -18,7 +19,12 @@ JSON = "application/json"
 
 
 def add_resources(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
-    """Gives the server studies, one study, and a job's log."""
+    """Gives the server studies, costs, and the logs of jobs."""
+    _add_studies(server, service)
+    _add_others(server, service)
+
+
+def _add_studies(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
 
     @server.resource(
         "automl://studies",
@@ -39,6 +45,18 @@ def add_resources(server: "MCPServer[object]", service: "Callable[[], Service]")
     )
     def study(name: str) -> str:
         return _read(lambda: StatusModel.of(service().status(name)).model_dump_json())
+
+
+def _add_others(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
+    @server.resource(
+        "automl://costs",
+        name="costs",
+        title="What AutoML has cost",
+        description="What every study has cost, the dearest first, with the total.",
+        mime_type=JSON,
+    )
+    def costs() -> str:
+        return _read(lambda: CostsModel.of(service().costs.report()).model_dump_json())
 
     @server.resource(
         "automl://jobs/{job}/log",

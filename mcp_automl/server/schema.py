@@ -1,6 +1,24 @@
 """Tool definitions without what no reader needs: every token of them is paid for in every chat."""
 
 
+def compact(schema: dict[str, object]) -> dict[str, object]:
+    """The schema of an answer, with `["number", "null"]` in place of a union of the two."""
+    return {key: _compact(value) for key, value in trimmed(schema).items()}
+
+
+def _compact(value: object) -> object:
+    if isinstance(value, list):
+        return [_compact(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    smaller = {key: _compact(item) for key, item in value.items()}
+    members = smaller.get("anyOf")
+    if isinstance(members, list) and all(list(member) == ["type"] for member in members):
+        del smaller["anyOf"]
+        return {"type": [member["type"] for member in members], **smaller}
+    return smaller
+
+
 def trimmed(schema: dict[str, object]) -> dict[str, object]:
     """The schema without generated titles and without `null` as a default.
 

@@ -27,7 +27,7 @@ def comparison(answer: Comparison) -> str:
         *(_row(trial, names, config.space.parameters) for trial in answer.trials),
     ]
     widths = [0, 0, *(WIDTHS.get(name, 0) for name in names)]
-    header, *rows = _aligned(table, widths)
+    header, *rows = aligned(table, widths)
     title = f"[Info] Top {len(answer.trials)} Trials for {plain(config.name)}:"
     lines = [title, "=" * 80, header, "─" * 64, *fitting(rows, "trials")]
     if any(trial.state is TrialState.PRUNED for trial in answer.trials):
@@ -80,7 +80,7 @@ def studies(answers: Sequence[StudySummary], now: float) -> str:
         ["Study", "Model", "State", "Done", "Best", "Cost", "Created"],
         *(_summary(answer, now) for answer in answers[:MAX_STUDIES]),
     ]
-    header, *rows = _aligned(table, [], gap=2)
+    header, *rows = aligned(table, [], gap=2)
     counted_studies = "1 study" if len(answers) == 1 else f"{len(answers)} studies, newest first"
     shown = fitting(rows, "studies", total=len(answers))
     return "\n".join(
@@ -126,7 +126,7 @@ def fitting(rows: Sequence[str], what: str, total: int | None = None) -> list[st
     return [*shown, f"... and {hidden} more {what}"] if hidden > 0 else shown
 
 
-def _aligned(table: list[list[str]], least: Sequence[int], gap: int = GAP) -> list[str]:
+def aligned(table: list[list[str]], least: Sequence[int], gap: int = GAP) -> list[str]:
     """Rows in columns as wide as the heading and a gap, or as the longest cell needs."""
     widths = []
     for column, cells in enumerate(zip(*table, strict=True)):

@@ -94,7 +94,7 @@ def _complete(answer: StudyStatus) -> str:
         _hyperparameters(answer),
         [""],
         [f"Data: {plain(study.data)}"] if study.data else [],
-        [f"Trials: {_counts(answer)}", f"Elapsed: {duration(answer.elapsed_s)}"],
+        [f"Trials: {_counts(answer)}", *_saved(answer), f"Elapsed: {duration(answer.elapsed_s)}"],
         _budget(study) if budgeted else [cost],
         [f"Reason: {plain(study.reason)}"] if study.reason else [],
         _mlflow(study),
@@ -134,6 +134,7 @@ def _ended_early(answer: StudyStatus) -> str:
         [f"Model: {plain(study.config.model)}" + (f" ({plain(study.data)})" if study.data else "")],
         [f"Trials: {_counts_of_total(answer)}"],
         [_best(answer, so_far=True)] if answer.best else [],
+        _saved(answer),
         [f"Elapsed: {duration(answer.elapsed_s)}"],
         [f"Total cost: {dollars(answer.cost_usd)}{_of_budget(study)}"],
         _notes(answer.notes),
@@ -211,6 +212,14 @@ def _counts(answer: StudyStatus) -> str:
         f"{counts.get(TrialState.COMPLETE, 0)} complete, {counts.get(TrialState.PRUNED, 0)} pruned"
     )
     return words + (f", {failed} failed" if failed else "")
+
+
+def _saved(answer: StudyStatus) -> list[str]:
+    saved = answer.savings
+    if saved is None or not saved.epochs:
+        return []
+    epochs = "1 epoch" if saved.epochs == 1 else f"{saved.epochs} epochs"
+    return [f"Pruning saved about {dollars(saved.usd)} ({epochs} not trained)"]
 
 
 def _counts_of_total(answer: StudyStatus) -> str:

@@ -1,22 +1,20 @@
-"""The tools: what a model reads of them, and how an answer becomes text and structure.
+"""The tools about studies: what a model reads of them.
 
 A tool's docstring is its description. Defaults stand in the descriptions and not in the schema, so
 that no client fills them in: for a study that exists, what is left out keeps its stored value.
 """
 
-import inspect
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import BaseModel, BeforeValidator, Field
+from mcp.types import CallToolResult
+from pydantic import BeforeValidator, Field
 
 from mcp_automl.domain.study import MAX_EPOCHS, MAX_TRIALS
 from mcp_automl.server import recipe, stopping, tables, text
-from mcp_automl.server.failures import failed
 from mcp_automl.server.models import (
     BestModel,
     ComparisonModel,
@@ -25,12 +23,10 @@ from mcp_automl.server.models import (
     StoppedModel,
     StudiesModel,
 )
-from mcp_automl.server.schema import trimmed
+from mcp_automl.server.replies import reply, tool
 
 if TYPE_CHECKING:
     from mcp_automl.service import Service
-
-A = TypeVar("A")
 
 
 def _number(value: object) -> object:
@@ -107,12 +103,12 @@ class Tools:
     def all(self) -> list[Tool]:
         """The tools in the order in which clients list them."""
         return [
-            _tool(self.start_automl_study, "Start or resume an AutoML study", writes=True),
-            _tool(self.get_automl_study_status, "Status of an AutoML study"),
-            _tool(self.list_automl_studies, "List AutoML studies"),
-            _tool(self.compare_automl_trials, "Compare the best trials of a study"),
-            _tool(self.get_automl_best_params, "Best hyperparameters of a study"),
-            _tool(self.stop_automl_study, "Stop an AutoML study", writes=True),
+            tool(self.start_automl_study, "Start or resume an AutoML study", writes=True),
+            tool(self.get_automl_study_status, "Status of an AutoML study"),
+            tool(self.list_automl_studies, "List AutoML studies"),
+            tool(self.compare_automl_trials, "Compare the best trials of a study"),
+            tool(self.get_automl_best_params, "Best hyperparameters of a study"),
+            tool(self.stop_automl_study, "Stop an AutoML study", writes=True),
         ]
 
     def start_automl_study(
@@ -130,9 +126,9 @@ class Tools:
         at a time, whether or not this chat stays open. Returns what was started and what holds now,
         not results: call get_automl_study_status next.
         """
-        return self._reply(
+        return reply(
             "start_automl_study",
-            lambda service: service.start_study(
+            lambda: self._service().start_study(
                 study_name, model_type, n_trials, epochs_max, cost_budget_usd
             ),
             text.started,
@@ -149,9 +145,9 @@ class Tools:
         the best value and its parameters; call compare_automl_trials or get_automl_best_params
         next.
         """
-        return self._reply(
+        return reply(
             "get_automl_study_status",
-            lambda service: service.status(study_name),
+            lambda: self._service().status(study_name),
             text.status,
             StatusModel.of,
         )
@@ -162,9 +158,9 @@ class Tools:
         Use it to find a study's name or to see what was tuned before. For one study's details call
         get_automl_study_status.
         """
-        return self._reply(
+        return reply(
             "list_automl_studies",
-            lambda service: service.studies(),
+            lambda: self._service().studies(),
             partial(tables.studies, now=time.time()),
             StudiesModel.of,
         )
@@ -178,9 +174,9 @@ class Tools:
         Needs at least one finished trial. For the single best one, ready to be trained again, call
         get_automl_best_params.
         """
-        return self._reply(
+        return reply(
             "compare_automl_trials",
-            lambda service: service.compare(study_name, 5 if top_k is None else top_k),
+            lambda: self._service().compare(study_name, 5 if top_k is None else top_k),
             tables.comparison,
             ComparisonModel.of,
         )
@@ -191,9 +187,9 @@ class Tools:
         Use it when a study is complete, or to see the best so far. Needs at least one finished
         trial. The commands are for the user to run; this tool trains nothing.
         """
-        return self._reply(
+        return reply(
             "get_automl_best_params",
-            lambda service: service.best(study_name),
+            lambda: self._service().best(study_name),
             recipe.best,
             BestModel.of,
         )
@@ -205,45 +201,9 @@ class Tools:
         nothing. Interrupted trials keep their numbers and checkpoints: start_automl_study with the
         same name goes on with them. A study that has ended is left as it is.
         """
-        return self._reply(
+        return reply(
             "stop_automl_study",
-            lambda service: service.stop_study(study_name),
+            lambda: self._service().stop_study(study_name),
             stopping.stopped,
             StoppedModel.of,
         )
-
-    def _reply(
-        self,
-        tool: str,
-        ask: "Callable[[Service], A]",
-        say: Callable[[A], str],
-        shape: Callable[[A], BaseModel],
-    ) -> CallToolResult:
-        try:
-            answer = ask(self._service())
-            return CallToolResult(
-                content=[TextContent(type="text", text=say(answer))],
-                structured_content=shape(answer).model_dump(mode="json"),
-            )
-        except Exception as error:
-            return failed(tool, error)
-
-
-def _tool(function: Callable[..., CallToolResult], title: str, *, writes: bool = False) -> Tool:
-    tool = Tool.from_function(
-        function,
-        title=title,
-        description=inspect.getdoc(function),
-        annotations=ToolAnnotations(
-            read_only_hint=not writes,
-            destructive_hint=False,
-            # A study asked for twice is the same study; nothing reaches beyond this machine.
-            idempotent_hint=True,
-            open_world_hint=False,
-        ),
-    )
-    tool.parameters = {**trimmed(tool.parameters), "additionalProperties": False}
-    metadata = tool.fn_metadata
-    if metadata.output_schema is not None:
-        metadata.output_schema = trimmed(metadata.output_schema)
-    return tool

@@ -16,6 +16,9 @@ from mcp_automl.domain.study import TrialState, Waiting
 LOST = "lost"
 """The outcome of an attempt whose orchestrator vanished before it was closed."""
 
+FOR_COST = "reason LIKE 'cost budget%'"
+"""What tells a PRUNED trial that the budget ended from one that the pruner did."""
+
 LATEST = 20
 """How many finished trials an estimate is made from."""
 
@@ -143,10 +146,11 @@ def alive(connection: sqlite3.Connection, at: float) -> None:
 def all_open(connection: sqlite3.Connection) -> list[OpenAttempt]:
     """Oldest first."""
     query = "SELECT * FROM automl_attempts WHERE ended_at IS NULL ORDER BY id"
-    return [_open_attempt(row) for row in connection.execute(query)]
+    return [opened(row) for row in connection.execute(query)]
 
 
-def _open_attempt(row: sqlite3.Row) -> OpenAttempt:
+def opened(row: sqlite3.Row) -> OpenAttempt:
+    """A row of an attempt that is open."""
     return OpenAttempt(
         id=row["id"],
         study_id=row["study_id"],
@@ -184,7 +188,7 @@ def cost(connection: sqlite3.Connection, study_id: int, trial: int | None = None
     closed = f"SELECT TOTAL(cost_usd) FROM automl_attempts WHERE {which}"
     still_open = f"SELECT * FROM automl_attempts WHERE {which} AND ended_at IS NULL"
     (spent,) = connection.execute(closed, of).fetchone()
-    going = [_open_attempt(row) for row in connection.execute(still_open, of)]
+    going = [opened(row) for row in connection.execute(still_open, of)]
     return float(spent) + sum(attempt.cost(attempt.alive_at) for attempt in going)
 
 
@@ -205,9 +209,9 @@ def latest_durations(connection: sqlite3.Connection, study_id: int) -> tuple[flo
 
 def pruned_for_cost(connection: sqlite3.Connection, study_id: int) -> int:
     """PRUNED trials that the budget ended."""
-    query = """
+    query = f"""
         SELECT COUNT(DISTINCT trial) FROM automl_attempts
-        WHERE study_id = ? AND state = 'PRUNED' AND reason LIKE 'cost budget%'
+        WHERE study_id = ? AND state = 'PRUNED' AND {FOR_COST}
     """
     return int(connection.execute(query, (study_id,)).fetchone()[0])
 

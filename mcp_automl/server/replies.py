@@ -1,0 +1,49 @@
+"""How a tool is defined, and how a use case's answer, or its error, becomes what a client gets."""
+
+import inspect
+from collections.abc import Callable
+from typing import TypeVar
+
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from pydantic import BaseModel
+
+from mcp_automl.server.failures import failed
+from mcp_automl.server.schema import compact, trimmed
+
+A = TypeVar("A")
+
+
+def reply(
+    tool: str, ask: Callable[[], A], say: Callable[[A], str], shape: Callable[[A], BaseModel]
+) -> CallToolResult:
+    """Asks a use case, and gives its answer as a text that stands alone and as structure."""
+    try:
+        answer = ask()
+        return CallToolResult(
+            content=[TextContent(type="text", text=say(answer))],
+            structured_content=shape(answer).model_dump(mode="json"),
+        )
+    except Exception as error:
+        return failed(tool, error)
+
+
+def tool(function: Callable[..., CallToolResult], title: str, *, writes: bool = False) -> Tool:
+    """The tool of that name, described by its docstring."""
+    made = Tool.from_function(
+        function,
+        title=title,
+        description=inspect.getdoc(function),
+        annotations=ToolAnnotations(
+            read_only_hint=not writes,
+            destructive_hint=False,
+            # A study asked for twice is the same study; nothing reaches beyond this machine.
+            idempotent_hint=True,
+            open_world_hint=False,
+        ),
+    )
+    made.parameters = {**trimmed(made.parameters), "additionalProperties": False}
+    metadata = made.fn_metadata
+    if metadata.output_schema is not None:
+        metadata.output_schema = compact(metadata.output_schema)
+    return made
