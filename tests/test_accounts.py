@@ -7,8 +7,10 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pytest
 from anyio import to_thread
+from mlflow import MlflowClient
 
 from mcp_automl.domain.costs import GroupBy, Spent
 from mcp_automl.domain.events import Outcome, Record
@@ -17,6 +19,7 @@ from mcp_automl.domain.space import Float, SearchSpace
 from mcp_automl.domain.study import Study, TrialState
 from mcp_automl.stores.accounts import SqliteAccounts
 from mcp_automl.stores.schema import connect
+from mcp_automl.trackers.runs import MlflowRuns
 from tests.stores_for_tests import CONFIG, HOURLY, NOW, SIGN, Pair, real_pair, start
 
 BY_COST = "cost budget: $0.4999 of $0.5000 spent"
@@ -184,6 +187,30 @@ async def test_a_job_that_trains_past_midnight_counts_on_its_first_day(
     await attempted_at(pair, study, midnight, seconds=60.0)
 
     assert await costs(path, GroupBy.DAY) == {"2027-01-14": 3.6, "2027-01-15": 0.06}
+
+
+# --- what others are told -----------------------------------------------------------------------
+
+
+async def test_optuna_and_mlflow_are_told_what_all_attempts_at_a_trial_cost(
+    pair: Pair, path: Path, mlflow_uri: str
+) -> None:
+    study = await pair.started()
+    first = await pair.interrupted(study, Outcome.KILLED, 1)
+    await pair.completed(study, 0.5, 0.6, cost=0.25)
+
+    def told() -> tuple[object, object]:
+        storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+        (trial,) = optuna.load_study(study_name=CONFIG.name, storage=storage).trials
+        MlflowRuns(mlflow_uri).deliver(entries)
+        client = MlflowClient(mlflow_uri)
+        experiments = [it.experiment_id for it in client.search_experiments()]
+        (run,) = client.search_runs(experiments, f"tags.trial_number = '{first}'")
+        return trial.user_attrs["cost_usd"], run.data.metrics["cost_usd"]
+
+    entries = await pair.entries()
+
+    assert await to_thread.run_sync(told) == (0.26, 0.26)
 
 
 # --- what must outlive a study -----------------------------------------------------------------

@@ -1,7 +1,9 @@
 """The main job with nothing faked: a client, servers, an orchestrator, workers, real trainings."""
 
+import json
 import math
 import os
+import pwd
 import re
 import shlex
 import subprocess
@@ -48,6 +50,8 @@ class Finished:
     orchestrator: psutil.Process
     parents: list[int]
     status: str
+    structure: dict[str, Any]
+    """The same status, structured."""
     best: dict[str, Any]
 
 
@@ -77,6 +81,7 @@ async def _run_study(workspace: Workspace) -> Finished:
         orchestrator,
         parents,
         text_of(status),
+        structure_of(status),
         structure_of(best),
     )
 
@@ -191,6 +196,67 @@ def test_a_trial_costs_the_seconds_of_its_attempts_times_the_slots_price(
     assert all(math.isclose(cost, metered, rel_tol=0.25) for cost, metered in rows)
     costs = [trial.user_attrs["cost_usd"] for trial in _trials(finished)]
     assert math.isclose(sum(costs), sum(cost for cost, _ in rows))
+
+
+def test_every_trials_cost_is_the_same_in_our_ledger_in_optuna_and_in_mlflow(
+    finished: Finished,
+) -> None:
+    query = "SELECT trial, SUM(cost_usd) FROM automl_attempts GROUP BY trial"
+    ours = dict(finished.workspace.rows(query))
+    optunas = {trial.number: trial.user_attrs["cost_usd"] for trial in _trials(finished)}
+    client = MlflowClient(f"sqlite:///{finished.workspace.home / 'mlflow.db'}")
+    experiments = [it.experiment_id for it in client.search_experiments()]
+    runs = client.search_runs(experiments, "tags.trial_number != ''")
+    mlflows = {int(run.data.tags["trial_number"]): run.data.metrics["cost_usd"] for run in runs}
+    assert len(ours) == TRIALS and min(ours.values()) > 0
+    assert optunas == mlflows == pytest.approx(ours)
+
+
+async def test_the_cost_report_adds_up_however_it_is_grouped(finished: Finished) -> None:
+    ((total, jobs),) = finished.workspace.rows(
+        "SELECT SUM(cost_usd), COUNT(*) FROM automl_attempts"
+    )
+    user = pwd.getpwuid(os.getuid()).pw_name
+    # Midnight may have come meanwhile: then there are two days.
+    keys = {"study": NAME, "model": "mnist", "owner": user, "day": None}
+    async with finished.workspace.server() as client:
+        for by, key in keys.items():
+            arguments = {"group_by": by, "since": "1d"}
+            result = await client.call_tool("get_cost_report", arguments)
+            rows = structure_of(result)["rows"]
+            assert key is None or [row["key"] for row in rows] == [key]
+            assert sum(row["jobs"] for row in rows) == jobs
+            assert math.isclose(sum(row["cost_usd"] for row in rows), total, abs_tol=2e-6)
+            assert text_of(result).startswith(f"[Info] AutoML Costs by {by} since ")
+        (resource,) = (await client.read_resource("automl://costs")).contents
+    costs = json.loads(getattr(resource, "text"))  # noqa: B009
+    assert math.isclose(costs["total"]["cost_usd"], total, abs_tol=1e-6)
+
+
+def test_the_command_line_shows_the_same_table(finished: Finished) -> None:
+    def shown(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "mcp_automl", "costs", *options]
+        environment = finished.workspace.environment
+        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+
+    table = shown("--by", "model", "--since", "1d").stdout.splitlines()
+    assert table[0].startswith("[Info] AutoML Costs by model since ")
+    assert [line.split()[0] for line in table[2:4]] == ["mnist", "Total"]
+    refused = shown("--by", "week")
+    assert refused.returncode == 1 and "group_by must be one of 'study'" in refused.stderr
+
+
+def test_the_status_tells_what_pruning_saved_epoch_by_epoch(finished: Finished) -> None:
+    pruned = [t for t in _trials(finished) if t.state is optuna.trial.TrialState.PRUNED]
+    missing = {t.number: t.params["epochs"] - max(t.intermediate_values) for t in pruned}
+    rows = finished.workspace.rows(
+        "SELECT trial, AVG(seconds) * MAX(usd_per_hour) / 3600 "
+        "FROM automl_measurements JOIN automl_attempts USING (study_id, trial) GROUP BY trial"
+    )
+    saved = sum(missing.get(trial, 0) * an_epoch for trial, an_epoch in rows)
+    assert finished.structure["saved_epochs"] == sum(missing.values())
+    assert math.isclose(finished.structure["saved_usd"], saved, rel_tol=0.25, abs_tol=1e-6)
+    assert ("Pruning saved about $" in finished.status) == bool(missing)
 
 
 def test_the_best_trials_model_file_loads(finished: Finished) -> None:
