@@ -192,7 +192,10 @@ class StudyStore(Protocol):
         """
 
     async def record(self, study: Study, record: Record, outcome: Outcome | None) -> None:
-        """Stores what became of a trial; closes its attempt if one is open."""
+        """Stores what became of a trial; closes its attempt if one is open.
+
+        Without an outcome there was no new attempt: a trial goes back, or is given up.
+        """
 
     async def finish(self, study: Study, state: StudyState, reason: str) -> bool:
         """Stores how the study ended; False if its intention changed since `study` was read."""

@@ -283,6 +283,10 @@ class FakeStore:
         if attempt is not None:
             attempt.outcome = outcome
             self._close(study, stored, attempt, record, self.database.now)
+        elif record.state.is_finished and stored.attempts:
+            last = stored.attempts[-1]
+            judged = replace(record, cost_usd=last.cost_usd)
+            self._close(study, stored, last, judged, last.ended_at or 0.0)
         at = self.database.now if record.state.is_finished else None
         value = record.value if record.state.counts else None
         stored.set(record.state, value, at)
