@@ -131,6 +131,9 @@ class StudyRegistry(Protocol):
     def backlog(self) -> Backlog:
         """What waits for the tracker."""
 
+    def work_waits(self) -> bool:
+        """Whether an orchestrator has anything to do: studies that should run, or a backlog."""
+
 
 # --- what can be trained -----------------------------------------------------------------------
 

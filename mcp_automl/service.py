@@ -1,7 +1,8 @@
 """The use cases behind tools and command line, in domain words.
 
 Every call returns within a fraction of a second: it reads the database or writes an intention into
-it, and makes sure that an orchestrator lives where one is needed. Refused calls change nothing.
+it, and makes sure that an orchestrator lives where one is needed, be it for another study. Refused
+calls change nothing.
 """
 
 import time
@@ -18,14 +19,11 @@ from mcp_automl.answers import (
     StudyStatus,
     StudySummary,
 )
-from mcp_automl.domain import leaderboard
-from mcp_automl.domain.errors import InvalidRequest, NameTaken
+from mcp_automl.domain.errors import NameTaken
 from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
 from mcp_automl.domain.study import (
-    COUNTED,
     Study,
     StudyState,
-    Trial,
     TrialState,
     check_budget,
     check_n_trials,
@@ -39,15 +37,14 @@ from mcp_automl.ports import StudyRegistry, Trainers
 from mcp_automl.refusals import (
     checked_name,
     no_such_study,
-    nothing_to_show,
     refuse_foreign,
     refuse_other_search,
 )
+from mcp_automl.results import Results
 from mcp_automl.settings import Settings
 
 DEFAULT_TRIALS = 20
 DEFAULT_EPOCHS_MAX = 5
-MAX_TOP_K = 50
 
 
 class Service:
@@ -74,6 +71,7 @@ class Service:
         self._liveness = Liveness(registry, launcher, settings, now)
         folders = Folders(studies=settings.studies_dir, data=settings.data_path)
         self._logs = JobLogs(registry, folders)
+        self._results = Results(registry)
         self._settings = settings
         self._devices = devices
         self._owner = owner
@@ -151,7 +149,6 @@ class Service:
     def _started(
         self, study: Study, *, created: bool = False, nothing_to_run: bool = False
     ) -> Started:
-        notes = () if nothing_to_run else self._liveness.ensure(study, asked_now=True)
         return Started(
             study=study,
             done=0 if created else counted(self._registry.progress(study).counts),
@@ -160,7 +157,7 @@ class Service:
             expected_data=study.data or self._latest_data(study.config.model),
             max_parallel=self._settings.max_parallel_trials,
             devices=self._devices(),
-            notes=notes,
+            notes=self._liveness.ensure(study, asked_now=True),
         )
 
     def _latest_data(self, model: str) -> str:
@@ -177,24 +174,22 @@ class Service:
         study = self._found(name)
         refuse_foreign(study)
         stopped = self._registry.stop(study.id) if study.state.should_run else study
-        # Who died running it left trials that only an orchestrator can put in order.
-        notes = self._liveness.ensure(stopped, asked_now=True) if stopped.state.should_run else ()
         return Stopped(
             study=stopped,
             ran=stopped.revision != study.revision or stopped.stop_requested,
             counts=self._registry.progress(stopped).counts,
-            notes=notes,
+            # Who died running it left trials that only an orchestrator can put in order.
+            notes=self._liveness.ensure(stopped, asked_now=True),
         )
 
     def status(self, name: str) -> StudyStatus:
-        """Where the study stands; wakes an orchestrator if it should run and none lives.
+        """Where the study stands.
 
         Raises:
             StudyNotFound: there is no study of that name.
         """
         study = self._found(name)
-        notes = self._liveness.ensure(study) if study.state.should_run else ()
-        notes += self._logs.of_failed(study)
+        notes = self._liveness.ensure(study) + self._logs.of_failed(study)
         progress = self._registry.progress(study)
         remaining = remaining_seconds(
             missing=study.config.n_trials - counted(progress.counts),
@@ -207,7 +202,7 @@ class Service:
         return StudyStatus(
             study=study,
             counts=progress.counts,
-            best=self._best(study),
+            best=self._results.best(study),
             running=self._running(study),
             elapsed_s=self._elapsed(study),
             remaining_s=remaining if goes_on else None,
@@ -219,17 +214,8 @@ class Service:
 
     def studies(self) -> list[StudySummary]:
         """All studies, newest first."""
-        return [self._summary(study) for study in self._registry.studies()]
-
-    def _summary(self, study: Study) -> StudySummary:
-        progress = self._registry.progress(study)
-        finished = self._registry.trials(study, COUNTED)
-        return StudySummary(
-            study=study,
-            counts=progress.counts,
-            best=leaderboard.best(finished, study.config.objective),
-            cost_usd=progress.cost_usd,
-        )
+        self._liveness.rouse()
+        return [self._results.summary(study) for study in self._registry.studies()]
 
     def compare(self, name: str, top_k: int = 5) -> Comparison:
         """The study's `top_k` best trials.
@@ -239,15 +225,7 @@ class Service:
             InvalidRequest: `top_k` is not from 1 to 50.
             NothingToShow: no trial has finished.
         """
-        study = self._found(name)
-        if not 1 <= top_k <= MAX_TOP_K:
-            raise InvalidRequest(f"top_k must be from 1 to {MAX_TOP_K}, not {top_k}")
-        finished = self._registry.trials(study, COUNTED)
-        ranked = leaderboard.top(finished, study.config.objective, top_k)
-        if not ranked:
-            raise nothing_to_show(study)
-        trials = tuple(self._registry.trial(study, trial.number) for trial in ranked)
-        return Comparison(study=study, trials=trials)
+        return self._results.compare(self._seen(name), top_k)
 
     def best(self, name: str) -> BestParams:
         """The study's best trial with its parameters.
@@ -256,19 +234,11 @@ class Service:
             StudyNotFound: there is no study of that name.
             NothingToShow: no trial has finished.
         """
-        study = self._found(name)
-        trial = self._best(study)
-        if trial is None:
-            raise nothing_to_show(study)
-        return BestParams(study=study, trial=trial)
-
-    def _best(self, study: Study) -> Trial | None:
-        finished = self._registry.trials(study, COUNTED)
-        best = leaderboard.best(finished, study.config.objective)
-        return None if best is None else self._registry.trial(study, best.number)
+        return self._results.best_params(self._seen(name))
 
     def job_log(self, job: str) -> JobLog:
         """The end of what a job, such as `mnist-opt-1.3`, has printed; raises JobNotFound."""
+        self._liveness.rouse()
         return self._logs.read(job)
 
     def _running(self, study: Study) -> tuple[RunningTrial, ...]:
@@ -284,9 +254,16 @@ class Service:
             epochs=epochs if isinstance(epochs, int) else None,
         )
 
+    def _seen(self, name: str) -> Study:
+        """The study of that name, for one who only reads; whatever should run is seen to."""
+        study = self._found(name)
+        self._liveness.rouse()
+        return study
+
     def _found(self, name: str) -> Study:
         study = self._registry.find(name)
         if study is None:
+            self._liveness.rouse()
             raise no_such_study(name, [s.config.name for s in self._registry.studies()])
         return study
 

@@ -144,6 +144,10 @@ class FakeRegistry:
         entries = list(self.database.outbox.values())
         return Backlog(entries=len(entries), since=entries[0].at if entries else None)
 
+    def work_waits(self) -> bool:
+        studies = self.database.all_studies.values()
+        return bool(self.database.outbox) or any(study.state.should_run for study in studies)
+
 
 def _seen(study: Study, stored: FakeTrial, *, epoch_always: bool = False) -> Trial:
     trial, last = stored.trial, stored.last
