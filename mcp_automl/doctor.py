@@ -79,13 +79,19 @@ def _workspace(settings: Settings) -> Iterator[Finding]:
     except AutomlError as error:
         yield "database", False, str(error)
         return
-    running = sum(study.state.should_run for study in studies)
-    yield "database", True, f"{settings.database}: {len(studies)} studies, {running} unfinished"
+    unfinished = sum(study.state.should_run for study in studies)
+    yield "database", True, f"{settings.database}: {len(studies)} studies, {unfinished} unfinished"
     if not Launcher(settings).is_alive():
-        yield "orchestrator", True, "not running; it is started when a study needs it"
+        yield "orchestrator", True, _absent(unfinished)
     elif sign is None:
         yield "orchestrator", True, f"starting; log: {settings.orchestrator_log}"
     else:
         age = time.time() - sign.alive_at
         where = f"pid {sign.pid} on {sign.host}"
         yield "orchestrator", age < SILENCE_SECONDS, f"{where}, last sign of life {age:.0f} s ago"
+
+
+def _absent(unfinished: int) -> str:
+    if not unfinished:
+        return "not running; it is started when a study needs it"
+    return "not running; studies wait for it: `mcp-automl studies` or any tool call starts it"

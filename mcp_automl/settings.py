@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from mcp_automl.domain.budget import Prices
+from mcp_automl.domain.errors import InvalidSettings
 from mcp_automl.domain.jobs import Limits
 
 APP = "mcp-automl"
@@ -29,6 +30,22 @@ def config_file() -> Path:
     if named:
         return Path(named)
     return platformdirs.user_config_path(APP) / "mcp_automl.toml"
+
+
+def _file(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
+    """What the operator's file says.
+
+    Raises:
+        InvalidSettings: it cannot be read.
+    """
+    file = config_file()
+    try:
+        return TomlConfigSettingsSource(settings_cls, toml_file=file)
+    except (OSError, ValueError) as error:
+        raise InvalidSettings(
+            f"the settings in {file} cannot be read: {error}; correct the file, or name another "
+            "one in MCP_AUTOML_CONFIG, and start again"
+        ) from error
 
 
 class Settings(BaseSettings):
@@ -68,8 +85,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        toml = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
-        return (init_settings, env_settings, toml)
+        return (init_settings, env_settings, _file(settings_cls))
 
     @property
     def workspace(self) -> Path:
