@@ -44,7 +44,7 @@ def _file(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
     except (OSError, ValueError) as error:
         raise InvalidSettings(
             f"the settings in {file} cannot be read: {error}; correct the file, or name another "
-            "one in MCP_AUTOML_CONFIG, and start again"
+            "one in MCP_AUTOML_CONFIG"
         ) from error
 
 
