@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mcp_automl.domain.errors import AutomlError
+from mcp_automl.domain.study import StudyState
 from mcp_automl.settings import Settings
 
 app = typer.Typer(
@@ -67,7 +68,10 @@ def tune(
     budget: Annotated[float | None, typer.Option(help="Most dollars the study may spend.")] = None,
     name: Annotated[str | None, typer.Option(help="The study's name; an old one goes on.")] = None,
 ) -> None:
-    """Run a study and watch it. It goes on if you leave; the same name shows it again."""
+    """Run a study and watch it. It goes on if you leave; the same name shows it again.
+
+    Exits with 1 if the study has FAILED.
+    """
     from mcp_automl.composition import build_service
     from mcp_automl.progress import study_name, watch
     from mcp_automl.server import text
@@ -82,6 +86,7 @@ def tune(
         console.print(f"It goes on. See it again: mcp-automl tune {model} --name {chosen}")
         sys.exit(130)
     console.print(text.status(status), markup=False, highlight=False, soft_wrap=True)
+    sys.exit(1 if status.study.state is StudyState.FAILED else 0)
 
 
 @app.command()
@@ -113,7 +118,7 @@ def costs(
     from mcp_automl.composition import build_service
     from mcp_automl.server.costs import costs as table
 
-    said = table(build_service().costs.report(by, since))
+    said = table(build_service().cost_report(by, since))
     console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 

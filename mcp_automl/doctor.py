@@ -99,10 +99,14 @@ def _workspace(settings: Settings) -> Iterator[Finding]:
     except AutomlError as error:
         yield "database", Mark.BAD, str(error)
         return
-    running = sum(study.state.should_run for study in studies)
-    yield "database", Mark.OK, f"{settings.database}: {len(studies)} studies, {running} unfinished"
+    unfinished = sum(study.state.should_run for study in studies)
+    yield (
+        "database",
+        Mark.OK,
+        f"{settings.database}: {len(studies)} studies, {unfinished} unfinished",
+    )
     if not Launcher(settings).is_alive():
-        yield "orchestrator", Mark.OK, "not running; it is started when a study needs it"
+        yield "orchestrator", Mark.OK, _absent(unfinished)
     elif sign is None:
         yield "orchestrator", Mark.OK, f"starting; log: {settings.orchestrator_log}"
     else:
@@ -110,3 +114,9 @@ def _workspace(settings: Settings) -> Iterator[Finding]:
         where = f"pid {sign.pid} on {sign.host}"
         mark = Mark.OK if age < SILENCE_SECONDS else Mark.BAD
         yield "orchestrator", mark, f"{where}, last sign of life {age:.0f} s ago"
+
+
+def _absent(unfinished: int) -> str:
+    if not unfinished:
+        return "not running; it is started when a study needs it"
+    return "not running; studies wait for it: `mcp-automl studies` or any tool call starts it"

@@ -41,13 +41,16 @@ class JobLogs:
         if named is None or study is None:
             raise JobNotFound(
                 f"there is no job {job[:80]!r}; a job is named by its study, a dot and its trial's "
-                "number, such as mnist-opt-1.3"
+                "number, such as mnist-opt-1.3; call list_automl_studies to see the studies"
             )
         path = self.folders.log(study, int(named["trial"]))
         try:
             return _end_of(path)
         except OSError as error:
-            raise JobNotFound(f"job {job[:80]!r} has no log: {path} cannot be read") from error
+            raise JobNotFound(
+                f"job {job[:80]!r} has no log: {path} cannot be read; call get_automl_study_status "
+                "to see which trials have begun"
+            ) from error
 
     def of_failed(self, study: Study) -> tuple[str, ...]:
         """Where to read on about the study's latest failure, if there is one."""

@@ -6,6 +6,8 @@ what runs and leaves; the successor, started at once, waits for the workspace's 
 An older server never asks, so that two servers cannot keep replacing each other's orchestrator.
 """
 
+import logging
+import subprocess
 from collections.abc import Callable, Mapping
 
 from mcp_automl import __version__
@@ -21,6 +23,8 @@ SILENCE_SECONDS = 15.0
 
 TRACKING_SECONDS = 30.0
 """How long entries may wait for MLflow before a reader is told; usually they wait for a second."""
+
+logger = logging.getLogger(__name__)
 
 
 class Liveness:
@@ -48,9 +52,12 @@ class Liveness:
         """Makes sure that an orchestrator lives; returns what a reader should know about it.
 
         Args:
-            study: one that should run.
+            study: what the reader asks about. If it need not run, others may have to.
             asked_now: this call asked for it, so that nobody need have lived before.
         """
+        if not study.state.should_run:
+            self.rouse()
+            return ()
         life = self._launcher.ensure()
         sign = self._registry.orchestrator()
         silent_for = self._now() - (study.created_at if sign is None else sign.alive_at)
@@ -61,17 +68,23 @@ class Liveness:
             return ()
         return (f"the orchestrator was not running and has been started again; {self._words()}",)
 
-    def tracking(self) -> tuple[str, ...]:
-        """How many entries wait for the tracker, where some have for longer than a moment.
+    def rouse(self) -> None:
+        """Makes sure that somebody lives if anything waits: a study, or entries for the tracker.
 
-        Makes sure that an orchestrator lives to send them: the last one may have been killed right
-        after its study's end.
+        The last orchestrator may have been killed, perhaps right after its study's end. Whoever
+        reads the results gets them also where none can be started.
         """
+        if not self._registry.work_waits():
+            return
+        try:
+            self._launcher.ensure()
+        except (OSError, subprocess.SubprocessError):
+            logger.exception("no orchestrator could be started")
+
+    def tracking(self) -> tuple[str, ...]:
+        """How many entries wait for the tracker, where some have for longer than a moment."""
         backlog = self._registry.backlog()
-        if backlog.since is None:
-            return ()
-        self._launcher.ensure()
-        if self._now() - backlog.since < TRACKING_SECONDS:
+        if backlog.since is None or self._now() - backlog.since < TRACKING_SECONDS:
             return ()
         sign = self._registry.orchestrator()
         why = f": {without_passwords(sign.tracking)}" if sign is not None and sign.tracking else ""

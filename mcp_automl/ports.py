@@ -133,6 +133,9 @@ class StudyRegistry(Protocol):
     def backlog(self) -> Backlog:
         """What waits for the tracker."""
 
+    def work_waits(self) -> bool:
+        """Whether an orchestrator has anything to do: studies that should run, or a backlog."""
+
 
 class Accounts(Protocol):
     """What jobs have cost; the side of tool calls too."""
@@ -204,7 +207,10 @@ class StudyStore(Protocol):
         """
 
     async def record(self, study: Study, record: Record, outcome: Outcome | None) -> None:
-        """Stores what became of a trial; closes its attempt if one is open."""
+        """Stores what became of a trial; closes its attempt if one is open.
+
+        Without an outcome there was no new attempt: a trial goes back, or is given up.
+        """
 
     async def finish(self, study: Study, state: StudyState, reason: str) -> bool:
         """Stores how the study ended; False if its intention changed since `study` was read."""

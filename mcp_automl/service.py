@@ -1,7 +1,8 @@
 """The use cases behind tools and command line, in domain words.
 
 Every call returns within a fraction of a second: it reads the database or writes an intention into
-it, and makes sure that an orchestrator lives where one is needed. Refused calls change nothing.
+it, and makes sure that an orchestrator lives where one is needed, be it for another study. Refused
+calls change nothing.
 """
 
 import time
@@ -19,14 +20,12 @@ from mcp_automl.answers import (
     StudySummary,
 )
 from mcp_automl.costs import Costs
-from mcp_automl.domain import leaderboard
-from mcp_automl.domain.errors import InvalidRequest, NameTaken
+from mcp_automl.domain.costs import CostReport
+from mcp_automl.domain.errors import NameTaken
 from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
 from mcp_automl.domain.study import (
-    COUNTED,
     Study,
     StudyState,
-    Trial,
     TrialState,
     check_budget,
     check_n_trials,
@@ -40,16 +39,15 @@ from mcp_automl.ports import StudyRegistry, Trainers
 from mcp_automl.refusals import (
     checked_name,
     no_such_study,
-    nothing_to_show,
     refuse_foreign,
     refuse_free_budget,
     refuse_other_search,
 )
+from mcp_automl.results import Results
 from mcp_automl.settings import Settings
 
 DEFAULT_TRIALS = 20
 DEFAULT_EPOCHS_MAX = 5
-MAX_TOP_K = 50
 
 
 class Service:
@@ -79,8 +77,9 @@ class Service:
         self._liveness = Liveness(registry, launcher, settings, now)
         folders = Folders(studies=settings.studies_dir, data=settings.data_path)
         self._logs = JobLogs(registry, folders)
+        self._results = Results(registry)
         self._settings = settings
-        self.costs = costs
+        self._costs = costs
         self._devices = devices
         self._gpus = gpus
         self._owner = owner
@@ -160,7 +159,6 @@ class Service:
     def _started(
         self, study: Study, *, created: bool = False, nothing_to_run: bool = False
     ) -> Started:
-        notes = () if nothing_to_run else self._liveness.ensure(study, asked_now=True)
         return Started(
             study=study,
             done=0 if created else counted(self._registry.progress(study).counts),
@@ -169,7 +167,7 @@ class Service:
             expected_data=study.data or self._latest_data(study.config.model),
             max_parallel=self._settings.max_parallel_trials,
             devices=self._devices(),
-            notes=notes,
+            notes=self._liveness.ensure(study, asked_now=True),
         )
 
     def _latest_data(self, model: str) -> str:
@@ -186,24 +184,22 @@ class Service:
         study = self._found(name)
         refuse_foreign(study)
         stopped = self._registry.stop(study.id) if study.state.should_run else study
-        # Who died running it left trials that only an orchestrator can put in order.
-        notes = self._liveness.ensure(stopped, asked_now=True) if stopped.state.should_run else ()
         return Stopped(
             study=stopped,
             ran=stopped.revision != study.revision or stopped.stop_requested,
             counts=self._registry.progress(stopped).counts,
-            notes=notes,
+            # Who died running it left trials that only an orchestrator can put in order.
+            notes=self._liveness.ensure(stopped, asked_now=True),
         )
 
     def status(self, name: str) -> StudyStatus:
-        """Where the study stands; wakes an orchestrator if it should run and none lives.
+        """Where the study stands.
 
         Raises:
             StudyNotFound: there is no study of that name.
         """
         study = self._found(name)
-        notes = self._liveness.ensure(study) if study.state.should_run else ()
-        notes += self._logs.of_failed(study)
+        notes = self._liveness.ensure(study) + self._logs.of_failed(study)
         progress = self._registry.progress(study)
         remaining = remaining_seconds(
             missing=study.config.n_trials - counted(progress.counts),
@@ -216,30 +212,21 @@ class Service:
         return StudyStatus(
             study=study,
             counts=progress.counts,
-            best=self._best(study),
+            best=self._results.best(study),
             running=self._running(study),
             elapsed_s=self._elapsed(study),
             remaining_s=remaining if goes_on else None,
             cost_usd=progress.cost_usd,
             pruned_for_cost=progress.pruned_for_cost,
-            savings=self.costs.savings(study),
+            savings=self._costs.savings(study),
             next_look_s=look if study.state.should_run else None,
             notes=(*notes, *self._liveness.tracking()),
         )
 
     def studies(self) -> list[StudySummary]:
         """All studies, newest first."""
-        return [self._summary(study) for study in self._registry.studies()]
-
-    def _summary(self, study: Study) -> StudySummary:
-        progress = self._registry.progress(study)
-        finished = self._registry.trials(study, COUNTED)
-        return StudySummary(
-            study=study,
-            counts=progress.counts,
-            best=leaderboard.best(finished, study.config.objective),
-            cost_usd=progress.cost_usd,
-        )
+        self._liveness.rouse()
+        return [self._results.summary(study) for study in self._registry.studies()]
 
     def compare(self, name: str, top_k: int = 5) -> Comparison:
         """The study's `top_k` best trials.
@@ -249,15 +236,7 @@ class Service:
             InvalidRequest: `top_k` is not from 1 to 50.
             NothingToShow: no trial has finished.
         """
-        study = self._found(name)
-        if not 1 <= top_k <= MAX_TOP_K:
-            raise InvalidRequest(f"top_k must be from 1 to {MAX_TOP_K}, not {top_k}")
-        finished = self._registry.trials(study, COUNTED)
-        ranked = leaderboard.top(finished, study.config.objective, top_k)
-        if not ranked:
-            raise nothing_to_show(study)
-        trials = tuple(self._registry.trial(study, trial.number) for trial in ranked)
-        return Comparison(study=study, trials=trials)
+        return self._results.compare(self._seen(name), top_k)
 
     def best(self, name: str) -> BestParams:
         """The study's best trial with its parameters.
@@ -266,19 +245,16 @@ class Service:
             StudyNotFound: there is no study of that name.
             NothingToShow: no trial has finished.
         """
-        study = self._found(name)
-        trial = self._best(study)
-        if trial is None:
-            raise nothing_to_show(study)
-        return BestParams(study=study, trial=trial)
+        return self._results.best_params(self._seen(name))
 
-    def _best(self, study: Study) -> Trial | None:
-        finished = self._registry.trials(study, COUNTED)
-        best = leaderboard.best(finished, study.config.objective)
-        return None if best is None else self._registry.trial(study, best.number)
+    def cost_report(self, group_by: str | None = None, since: str | None = None) -> CostReport:
+        """What all studies have cost; see `Costs.report`, also for what it raises."""
+        self._liveness.rouse()
+        return self._costs.report(group_by, since)
 
     def job_log(self, job: str) -> JobLog:
         """The end of what a job, such as `mnist-opt-1.3`, has printed; raises JobNotFound."""
+        self._liveness.rouse()
         return self._logs.read(job)
 
     def _running(self, study: Study) -> tuple[RunningTrial, ...]:
@@ -286,9 +262,16 @@ class Service:
         of, last = self._registry.trial, self._registry.last_measurement
         return tuple(RunningTrial(trial=of(study, n), last=last(study, n)) for n in numbers)
 
+    def _seen(self, name: str) -> Study:
+        """The study of that name, for one who only reads; whatever should run is seen to."""
+        study = self._found(name)
+        self._liveness.rouse()
+        return study
+
     def _found(self, name: str) -> Study:
         study = self._registry.find(name)
         if study is None:
+            self._liveness.rouse()
             raise no_such_study(name, [s.config.name for s in self._registry.studies()])
         return study
 

@@ -22,6 +22,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from mcp_automl.domain.errors import InvalidSettings
 from mcp_automl.domain.jobs import Limits
 from mcp_automl.domain.prices import VALID, Prices, is_price
 
@@ -67,6 +68,22 @@ Price = Annotated[float, AfterValidator(_price)]
 PriceTable = Annotated[dict[str, Price], NoDecode, BeforeValidator(_price_table)]
 
 
+def _file(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
+    """What the operator's file says.
+
+    Raises:
+        InvalidSettings: it cannot be read.
+    """
+    file = config_file()
+    try:
+        return TomlConfigSettingsSource(settings_cls, toml_file=file)
+    except (OSError, ValueError) as error:
+        raise InvalidSettings(
+            f"the settings in {file} cannot be read: {error}; correct the file, or name another "
+            "one in MCP_AUTOML_CONFIG"
+        ) from error
+
+
 class Settings(BaseSettings):
     """One workspace's settings."""
 
@@ -107,8 +124,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        toml = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
-        return (init_settings, env_settings, toml)
+        return (init_settings, env_settings, _file(settings_cls))
 
     @property
     def workspace(self) -> Path:

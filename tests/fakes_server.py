@@ -113,6 +113,10 @@ class FakeRegistry:
     def backlog(self) -> Backlog:
         return self.waiting
 
+    def work_waits(self) -> bool:
+        should_run = any(study.state.should_run for study in self.stored.values())
+        return should_run or self.waiting.entries > 0
+
     def _trials(self, study: Study) -> list[Trial]:
         return self.put.get(study.config.name.lower(), [])
 

@@ -144,6 +144,10 @@ class FakeRegistry:
         entries = list(self.database.outbox.values())
         return Backlog(entries=len(entries), since=entries[0].at if entries else None)
 
+    def work_waits(self) -> bool:
+        studies = self.database.all_studies.values()
+        return bool(self.database.outbox) or any(study.state.should_run for study in studies)
+
 
 def _seen(study: Study, stored: FakeTrial, *, epoch_always: bool = False) -> Trial:
     trial, last = stored.trial, stored.last
@@ -283,6 +287,10 @@ class FakeStore:
         if attempt is not None:
             attempt.outcome = outcome
             self._close(study, stored, attempt, record, self.database.now)
+        elif record.state.is_finished and stored.attempts:
+            last = stored.attempts[-1]
+            judged = replace(record, cost_usd=last.cost_usd)
+            self._close(study, stored, last, judged, last.ended_at or 0.0)
         at = self.database.now if record.state.is_finished else None
         value = record.value if record.state.counts else None
         stored.set(record.state, value, at)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Timer
 
 import pytest
 from filelock import FileLock
@@ -89,14 +88,27 @@ def test_work_that_arrives_while_leaving_is_left_to_whoever_took_the_lock_meanwh
     other.release()
 
 
-def test_a_successor_waits_for_the_workspace_as_long_as_it_is_told(settings: Settings) -> None:
-    holder = FileLock(settings.orchestrator_lock, thread_local=False)
+def test_a_successor_waits_for_the_workspace_as_long_as_it_is_told(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder = FileLock(settings.orchestrator_lock)
     holder.acquire()
-    leaving = Timer(0.2, holder.release)
-    leaving.start()
+
+    class LeavesWhenWaitedFor(FileLock):
+        """The successor's lock: once it has been tried in vain, the holder leaves."""
+
+        def _acquire(self) -> None:
+            super()._acquire()
+            if not self.is_locked:
+                holder.release()
+
+    monkeypatch.setattr(orchestrate, "FileLock", LeavesWhenWaitedFor)
+    # Whoever is not told to wait would not try a second time.
+    monkeypatch.setattr(orchestrate, "LOCK_SECONDS", 0.0)
     lived = iter([False])
     hold_workspace(settings, live=lambda: next(lived), work_waits=answers(False), wait=10.0)
     assert next(lived, None) is None
+    assert not holder.is_locked
 
 
 def test_one_that_was_asked_to_leave_does_not_look_for_more_work(settings: Settings) -> None:

@@ -249,7 +249,11 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
         "no argument 'trials'; it takes study",
     ),
     ("list_automl_studies", {"limit": 3}, "no argument 'limit'; it takes no arguments"),
-    ("start_automl_study", {"study_name": "n", "n_trials": "many"}, "whole number such as 20, or"),
+    (
+        "start_automl_study",
+        {"study_name": "n", "n_trials": "many"},
+        "n_trials must be a whole number from 1 to 10000 such as 20, or left out, not 'many'",
+    ),
     ("start_automl_study", {"study_name": "n", "n_trials": 3.5}, "n_trials must be a whole number"),
     (
         "start_automl_study",
@@ -257,14 +261,18 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
         "n_trials must be a whole number",
     ),
     ("start_automl_study", {"study_name": "n", "n_trials": [3]}, "n_trials must be a whole number"),
-    ("start_automl_study", {"study_name": "n", "cost_budget_usd": "1 $"}, "a number such as 0.5"),
-    ("start_automl_study", {"study_name": 7}, "study_name must be a text such as 'mnist-opt-1'"),
-    ("start_automl_study", {}, "study_name is missing: it must be a text such as"),
     ("get_cost_report", {"group_by": "week"}, "one of 'study', 'model', 'day', 'owner', not 'week"),
     ("get_cost_report", {"group_by": 7}, "group_by must be a text such as 'study', or left out"),
     ("get_cost_report", {"since": "yesterday"}, "such as 2026-11-24T08:30, or a number of days"),
     ("get_cost_report", {"since": "9000-01-01"}, "since must lie in the past"),
-    ("start_study", {"study_name": "n"}, "no tool 'start_study'; the tools are start_automl_study"),
+    (
+        "start_automl_study",
+        {"study_name": "n", "cost_budget_usd": "1 $"},
+        "number above 0 such as",
+    ),
+    ("start_automl_study", {"study_name": 7}, "must be a text that matches .* 'mnist-opt-1', not"),
+    ("start_automl_study", {}, "study_name is missing: it must be a text that matches"),
+    ("start_study", {"study_name": "n"}, "no tool 'start_study'; call one of these: start_automl_"),
 ]
 
 
@@ -282,6 +290,8 @@ async def test_a_call_that_cannot_be_carried_out_says_what_would_be_valid(
     assert "pydantic" not in said and "Error executing" not in said
     assert structure_of(result)["error"]["message"] == said
     assert registry.writes == 0
+    assert re.search(rf"(?i)(call|call one of these:) ({'|'.join(TOOLS)})\b", said), said
+    assert len(said) < 500
 
 
 async def test_a_bare_nan_on_the_wire_is_no_budget(

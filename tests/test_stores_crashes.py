@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -160,6 +160,35 @@ async def test_a_kill_in_the_middle_of_recovery_is_recovered_from(
     assert [await last.store.ask(study) for _ in suggestions] == suggestions
     lost = [e for e in await last.entries() if e.kind is EntryKind.TRIAL_ENDED]
     assert len(lost) == 3
+
+
+async def test_a_kill_while_a_trial_is_given_up_leaves_it_failed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Doomed))
+    record = Record(0, TrialState.FAIL, None, 0.0, "given up")
+    for commits in range(20):
+        path = tmp_path / f"{commits}.db"
+        first = real_pair(path)
+        study = await first.started()
+        await first.interrupted(study, Outcome.KILLED)
+        monkeypatch.setattr(Doomed, "commits", commits)
+        with suppress(Killed):
+            await first.store.record(study, record, None)
+        all_done, Doomed.commits = Doomed.commits >= 0, 10**9
+        second = real_pair(path)
+
+        await second.store.recover()
+
+        history = await second.store.open(study)
+        # Before the first commit nothing was stored, and who opens the study gives it up again.
+        assert history.failures == (("given up",) if commits else ())
+        assert list(history.waiting) == ([] if commits else [0])
+        state = second.registry.trial(study, 0).state
+        assert state is (TrialState.FAIL if commits else TrialState.WAITING)
+        if all_done:
+            break
+    assert commits >= 3
 
 
 async def test_a_process_is_dead_before_its_attempt_is_closed(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def test_a_new_study_on_data_that_an_earlier_one_used() -> None:
         "[OK] AutoML Study Started: mnist-opt-20260104\n"
         "Model: mnist (expected: MNIST, 50000 train / 10000 validation)\n"
         "Trials: 10 in total, up to 3 in parallel on cuda:0\n"
+        "Budget: none\n"
         'Next: get_automl_study_status(study_name="mnist-opt-20260104")'
     )
 

@@ -43,6 +43,10 @@ class NewerDatabase(AutomlError, RuntimeError):
     """This database was written by a newer mcp-automl; upgrade with `pip install -U mcp-automl`."""
 
 
+class InvalidSettings(AutomlError, ValueError):
+    """The settings cannot be used; correct mcp_automl.toml, and start again."""
+
+
 class UnsupportedPlatform(AutomlError, RuntimeError):
     """Native Windows is not supported; run mcp-automl inside WSL2."""
 

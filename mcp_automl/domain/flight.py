@@ -1,9 +1,10 @@
 """One attempt at a trial, from `Launch` to `TrialEnded`: what is known of it, what it comes to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mcp_automl.domain.budget import Meter
-from mcp_automl.domain.events import Measured, Outcome, TrialEnded
+from mcp_automl.domain.events import Measured, Outcome, Record, TrialEnded
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Measurement, Objective, TrialState, Waiting
 
@@ -107,3 +108,17 @@ class Flight:
         if ending.state is TrialState.PRUNED and self.last is None:
             return replace(ending, state=TrialState.WAITING)
         return ending
+
+
+def given_up(waiting: Mapping[int, Waiting]) -> list[Record]:
+    """FAIL for trials that are not worth another attempt, as nobody lived to judge their last one.
+
+    Such a trial may be what kills its orchestrator, and would do so for ever. What was stopped on
+    purpose is not among its attempts here: see `Waiting.barren`.
+    """
+    hopeless = sorted(n for n, waited in waiting.items() if waited.barren >= MAX_BARREN_ATTEMPTS)
+    reason = (
+        f"given up: {MAX_BARREN_ATTEMPTS} attempts in a row ended without one new epoch, "
+        "the last when its orchestrator vanished"
+    )
+    return [Record(trial, TrialState.FAIL, None, 0.0, reason) for trial in hopeless]

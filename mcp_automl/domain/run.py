@@ -53,8 +53,8 @@ from mcp_automl.domain.events import (
     Ticked,
     TrialEnded,
 )
-from mcp_automl.domain.failures import MAX_FAILURES, common_reason
-from mcp_automl.domain.flight import Ending, Flight
+from mcp_automl.domain.failures import common_failure, second_chance
+from mcp_automl.domain.flight import Ending, Flight, given_up
 from mcp_automl.domain.study import (
     STOPPED_BY_USER,
     History,
@@ -94,9 +94,7 @@ class StudyRun:
         self._counted = self.history.counted
         self._spent_usd = self.history.spent_usd
         self._waiting = dict(self.history.waiting)
-        # A study that failed and was asked for again gets a new chance, not one trial.
-        failed_before = common_reason(self.history.failures) is not None
-        self._failures = [] if failed_before else list(self.history.failures)
+        self._failures = second_chance(self.history.failures, self.max_parallel)
 
     @property
     def wants_slot(self) -> bool:
@@ -128,9 +126,13 @@ class StudyRun:
         return [*self._handle(event), *self._finish_if_done()]
 
     def begin(self) -> list[Command]:
-        """What follows from the history alone: `Finish` where nothing is left to do."""
+        """What follows from the history alone: who is given up, `Finish` if nothing is to do."""
+        hopeless = given_up(self._waiting)
+        for record in hopeless:
+            del self._waiting[record.trial]
+            self._failures.append(record.reason)
         self._close_if_spent(at=0.0)
-        return self._finish_if_done()
+        return [*hopeless, *self._close_if_failing(), *self._finish_if_done()]
 
     def _handle(self, event: Event) -> list[Command]:
         match event:
@@ -250,10 +252,9 @@ class StudyRun:
             self._failures.clear()
 
     def _close_if_failing(self) -> list[Command]:
-        common = common_reason(self._failures)
-        if common is None or self._closing is not None:
+        reason = common_failure(self._failures)
+        if reason is None or self._closing is not None:
             return []
-        reason = f"{MAX_FAILURES} trials in a row failed: {common}"
         self._closing = Finish(StudyState.FAILED, reason)
         return self._stop_all(TrialState.WAITING, reason)
 
@@ -270,8 +271,7 @@ class StudyRun:
         )
         # Whoever asks for the study while it is still closing wants it to go on.
         self._closing = None
-        if common_reason(self._failures) is not None:
-            self._failures.clear()
+        self._failures = second_chance(self._failures, self.max_parallel)
         return [*self._stop_surplus(), *self._close_if_spent(event.at)]
 
     def _stop_surplus(self) -> list[Command]:

@@ -7,25 +7,33 @@ from mcp.server.mcpserver.tools import Tool
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from mcp_automl.server.failures import again
 from mcp_automl.server.words import plain
 
 WORDS = {"integer": "a whole number", "number": "a number", "string": "a text"}
+
+BOUNDS = {
+    "minimum": " from {}",
+    "maximum": " to {}",
+    "exclusiveMinimum": " above {}",
+    "pattern": " that matches {}",
+}
 
 
 def problem(tools: Mapping[str, Tool], name: str, arguments: Mapping[str, Any]) -> str | None:
     """What is wrong with a call and what would be right, or None if it can be made."""
     tool = tools.get(name)
     if tool is None:
-        return f"there is no tool {shown(name)}; the tools are {', '.join(tools)}"
+        return f"there is no tool {shown(name)}; call one of these: {', '.join(tools)}"
     unknown = sorted(set(arguments) - set(_properties(tool)))
     if unknown:
         names = ", ".join(shown(argument) for argument in unknown[:5])
-        return f"{name} has no argument {names}; {_takes(tool)}. Nothing was done"
+        return again(f"{name} has no argument {names}; {_takes(tool)}", name)
     try:
         tool.fn_metadata.validate_arguments(dict(arguments))
     except ValidationError as error:
         wrong = "; ".join(_wrong(tool, details) for details in _each_argument(error))
-        return f"{wrong}. {name} was not carried out: correct this and call again"
+        return again(wrong, name)
     return None
 
 
@@ -62,5 +70,6 @@ def _valid(parameter: Mapping[str, Any]) -> str:
     words = next((WORDS[k["type"]] for k in kinds if k.get("type") in WORDS), "another value")
     example = next(iter(parameter.get("examples", ())), None)
     such_as = "" if example is None else f" such as {example!r}"
+    bounds = "".join(word.format(parameter[k]) for k, word in BOUNDS.items() if k in parameter)
     optional = any(kind.get("type") == "null" for kind in kinds)
-    return f"{words}{such_as}{', or left out' if optional else ''}"
+    return f"{words}{bounds}{such_as}{', or left out' if optional else ''}"

@@ -96,7 +96,7 @@ class CostTools:
         """
         return reply(
             "get_cost_report",
-            lambda: self._service().costs.report(group_by, since),
+            lambda: self._service().cost_report(group_by, since),
             costs,
             CostsModel.of,
         )

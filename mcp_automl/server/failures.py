@@ -23,11 +23,19 @@ def refused(kind: str, message: str) -> CallToolResult:
     )
 
 
+def again(wrong: str, tool: str) -> str:
+    """What is wrong with a call, and what to do next."""
+    return f"{wrong.rstrip('.')}. Nothing was changed: correct this and call {tool} again"
+
+
 def failed(tool: str, error: Exception) -> CallToolResult:
     """The answer to a call that raised."""
     if isinstance(error, AutomlError):
         logger.info("%s refused: %s", tool, error)
-        return refused(type(error).__name__, sentence(error))
+        said = sentence(error)
+        # What is not there may not come by calling again; such errors name another tool themselves.
+        named = isinstance(error, LookupError)
+        return refused(type(error).__name__, said if named else again(said, tool))
     logger.error("%s failed", tool, exc_info=error)
     if isinstance(error, ValidationError) and error.title == "Settings":
         return refused("InvalidSettings", _settings(error))

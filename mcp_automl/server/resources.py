@@ -56,7 +56,7 @@ def _add_others(server: "MCPServer[object]", service: "Callable[[], Service]") -
         mime_type=JSON,
     )
     def costs() -> str:
-        return _read(lambda: CostsModel.of(service().costs.report()).model_dump_json())
+        return _read(lambda: CostsModel.of(service().cost_report()).model_dump_json())
 
     @server.resource(
         "automl://jobs/{job}/log",

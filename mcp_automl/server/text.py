@@ -40,7 +40,7 @@ def started(answer: Started) -> str:
     return _lines(
         head,
         [f"Model: {plain(config.model)} {_expected(answer)}", total, *settings],
-        _budget(answer.study, always=not answer.created),
+        _budget(answer.study),
         _notes(answer.notes),
         [f"Next: {status_call(answer.study)}"],
     )
@@ -59,7 +59,7 @@ def _nothing_to_run(answer: Started) -> str:
         [f"[OK] AutoML Study Already Complete: {plain(config.name)}"],
         [f"Model: {plain(config.model)} {_expected(answer)}"],
         [f"Trials: {answer.done} of {config.n_trials} done; nothing was left to run"],
-        _budget(answer.study, always=True),
+        _budget(answer.study),
         _notes(answer.notes),
         [advice, f"Next: {best_call(answer.study)}"],
     )
@@ -238,10 +238,10 @@ def _remaining(answer: StudyStatus) -> str:
     return f"about {duration(answer.remaining_s)} remaining"
 
 
-def _budget(study: Study, *, always: bool = False) -> list[str]:
+def _budget(study: Study) -> list[str]:
     budget = study.config.cost_budget_usd
     if budget is None:
-        return ["Budget: none"] if always else []
+        return ["Budget: none"]
     return [f"Budget: {dollars(budget)} over the study's whole life"]
 
 

@@ -82,13 +82,14 @@ def close(
     """Closes the trial's open attempt with the decision about it; False if there was nothing.
 
     A job that never came to have an attempt, because its launch failed, gets one here that is
-    closed already; a trial that was not even launched (no outcome) leaves no trace.
+    closed already. Without an outcome the trial was not even launched: that leaves no trace, but if
+    it is given up, this is decided about its latest attempt.
     """
     word = None if outcome is None else outcome.value
     if _close_open(connection, study_id, record, word, at):
         return True
     if outcome is None:
-        return False
+        return record.state.is_finished and _judge_latest(connection, study_id, record)
     connection.execute(
         """
         INSERT INTO automl_attempts (study_id, trial, slot, device, shared, usd_per_hour, pid,
@@ -119,6 +120,18 @@ def _close_open(
             study_id,
             record.trial,
         ),
+    )
+    return cursor.rowcount == 1
+
+
+def _judge_latest(connection: sqlite3.Connection, study_id: int, record: Record) -> bool:
+    """Another decision about the trial's latest attempt, which is closed; what it cost stays."""
+    cursor = connection.execute(
+        """
+        UPDATE automl_attempts SET state = ?, reason = ?
+        WHERE id = (SELECT MAX(id) FROM automl_attempts WHERE study_id = ? AND trial = ?)
+        """,
+        (record.state.value, record.reason, study_id, record.trial),
     )
     return cursor.rowcount == 1
 

@@ -80,21 +80,25 @@ class Engine:
         """
         loaded = self._load(study)
         trial = self._trials.get_trial(self._trial_id(loaded, number))
-        if trial.state is not OptunaState.RUNNING:
+        ending = past.ending
+        given_up = trial.state is OptunaState.WAITING and ending is not None
+        if trial.state is not OptunaState.RUNNING and not given_up:
             return
         for epoch in sorted(past.values.keys() - trial.intermediate_values.keys()):
             self._trials.set_trial_intermediate_value(trial._trial_id, epoch, past.values[epoch])
-        decision = past.decision
-        if decision is None or not decision.state.is_finished:
+        if ending is None:
             self._trials.set_trial_state_values(trial._trial_id, OptunaState.WAITING)
             return
+        if given_up:
+            # Without another attempt; Optuna can be told of running trials only.
+            self._trials.set_trial_state_values(trial._trial_id, OptunaState.RUNNING)
         # Before the state: Optuna lets nobody write to a finished trial.
         self._trials.set_trial_user_attr(trial._trial_id, "cost_usd", past.cost_usd)
         self._trials.set_trial_user_attr(trial._trial_id, "attempts", past.n_attempts)
-        if decision.reason:
-            self._trials.set_trial_user_attr(trial._trial_id, "reason", decision.reason)
-        value = decision.value if decision.state is TrialState.COMPLETE else None
-        loaded.study.tell(number, value, OptunaState[decision.state.value])
+        if ending.reason:
+            self._trials.set_trial_user_attr(trial._trial_id, "reason", ending.reason)
+        value = ending.value if ending.state is TrialState.COMPLETE else None
+        loaded.study.tell(number, value, OptunaState[ending.state.value])
 
     @property
     def _trials(self) -> BaseStorage:

@@ -29,6 +29,12 @@ class TrialPast:
     values: Mapping[int, float]
     """The objective by epoch, where it is finite."""
 
+    @property
+    def ending(self) -> attempts.Decision | None:
+        """How the trial has ended, if it has."""
+        decided = self.decision
+        return decided if decided is not None and decided.state.is_finished else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
@@ -110,17 +116,17 @@ class Ledger:
         with self.database.read() as connection:
             return attempts.all_open(connection)
 
-    def left_running(self) -> list[tuple[Study, list[int]]]:
-        """Our studies that have RUNNING trials, with these trials' numbers."""
+    def unsettled(self) -> list[tuple[Study, list[int]]]:
+        """Our studies with trials of which Optuna was not told all, with these trials' numbers."""
         with self.database.read() as connection:
             ours = studies.all_studies(connection)
             known = [(study, trials.optuna_id(connection, study)) for study in ours]
-            running = [
-                (study, trials.numbers(connection, optuna_study, TrialState.RUNNING))
+            numbers = [
+                (study, _unsettled(connection, study, optuna_study))
                 for study, optuna_study in known
                 if optuna_study is not None
             ]
-        return [(study, numbers) for study, numbers in running if numbers]
+        return [(study, found) for study, found in numbers if found]
 
     def lost(self, attempt: attempts.OpenAttempt, until: float, reason: str) -> None:
         """Closes an attempt that its orchestrator did not live to close."""
@@ -158,6 +164,14 @@ class Ledger:
     def delivered(self, entry_ids: Sequence[int]) -> None:
         with self.database.write() as connection:
             outbox.remove(connection, entry_ids)
+
+
+def _unsettled(connection: sqlite3.Connection, study: Study, optuna_study: int) -> list[int]:
+    """Trials left RUNNING, and WAITING ones that were given up."""
+    running = trials.numbers(connection, optuna_study, TrialState.RUNNING)
+    waiting = trials.numbers(connection, optuna_study, TrialState.WAITING)
+    decided = {n: attempts.decision(connection, study.id, n) for n in waiting}
+    return running + [n for n, it in decided.items() if it is not None and it.state.is_finished]
 
 
 def _history(connection: sqlite3.Connection, study: Study) -> History:

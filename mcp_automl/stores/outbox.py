@@ -27,6 +27,10 @@ def backlog(connection: sqlite3.Connection) -> Backlog:
     return Backlog(entries=entries, since=next((e.at for _, e in oldest(connection, 1)), None))
 
 
+def is_empty(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM automl_outbox LIMIT 1").fetchone() is None
+
+
 def remove(connection: sqlite3.Connection, entry_ids: Sequence[int]) -> None:
     ids = [(entry_id,) for entry_id in entry_ids]
     connection.executemany("DELETE FROM automl_outbox WHERE id = ?", ids)

@@ -7,6 +7,7 @@ Where it fell shows in what is stored, and needs no mark of its own:
     trial RUNNING, attempt decided        Optuna was not told: tell it now
     trial RUNNING, attempt interrupted    set it back to WAITING
     trial RUNNING, no attempt             killed between `ask` and the start: WAITING
+    trial WAITING, attempt decided        it was given up, and Optuna not told: tell it now
     epoch ours, but not Optuna's          report it now
 
 Every step leaves one of these states or none, so recovery may be killed and repeated too.
@@ -33,6 +34,6 @@ def recover(ledger: Ledger, engine: Engine, kill: Callable[[ProcessRef], object]
         # The worker ended itself soon after its orchestrator's last sign of life, if not just now.
         until = min(ledger.clock(), attempt.alive_at + ORPHAN_SECONDS)
         ledger.lost(attempt, until, LOST_REASON)
-    for study, numbers in ledger.left_running():
+    for study, numbers in ledger.unsettled():
         for number in numbers:
             engine.tell(study, number, ledger.trial(study, number))

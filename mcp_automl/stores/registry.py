@@ -100,6 +100,10 @@ class SqliteRegistry:
         with self._database.read() as connection:
             return outbox.backlog(connection)
 
+    def work_waits(self) -> bool:
+        with self._database.read() as connection:
+            return studies.any_runnable(connection) or not outbox.is_empty(connection)
+
 
 def _taken(name: str, study: Study | None) -> str:
     if study is None:

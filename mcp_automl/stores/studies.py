@@ -21,6 +21,11 @@ def runnable(connection: sqlite3.Connection) -> list[Study]:
     return [_study(row) for row in connection.execute(query, _RUNNABLE)]
 
 
+def any_runnable(connection: sqlite3.Connection) -> bool:
+    query = "SELECT 1 FROM automl_studies WHERE state IN (?, ?) LIMIT 1"
+    return connection.execute(query, _RUNNABLE).fetchone() is not None
+
+
 def named(connection: sqlite3.Connection, name: str) -> Study | None:
     query = "SELECT * FROM automl_studies WHERE name_key = ?"
     row = connection.execute(query, (name.lower(),)).fetchone()

@@ -320,3 +320,18 @@ async def test_the_registry_knows_what_waits_for_the_tracker_and_why(pair: Pair)
     sign = pair.registry.orchestrator()
     assert sign is not None
     assert sign.tracking == "connection refused"
+
+
+async def test_work_waits_while_a_study_should_run_or_the_tracker_has_not_been_told_all(
+    pair: Pair,
+) -> None:
+    assert not pair.registry.work_waits()
+    study = pair.registry.create(CONFIG)
+    assert pair.registry.work_waits()
+    await pair.store.open(study)
+    await pair.store.finish(study, StudyState.COMPLETE, "done")
+    assert pair.registry.work_waits()
+
+    await pair.store.delivered([entry_id for entry_id, _ in await pair.store.undelivered(10)])
+
+    assert not pair.registry.work_waits()

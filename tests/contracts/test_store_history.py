@@ -65,6 +65,30 @@ async def test_history_counts_attempts_without_a_new_epoch(
     assert (await pair.store.open(study)).waiting == {0: expected}
 
 
+async def test_a_waiting_trial_that_is_given_up_has_failed_for_that_reason_and_cost_what_it_did(
+    pair: Pair,
+) -> None:
+    study = await pair.started()
+    await pair.interrupted(study, Outcome.KILLED, 1)
+    await pair.attempted(study)
+    pair.pass_time(1)
+    await pair.store.recover()
+    spent = (await pair.store.open(study)).spent_usd
+
+    await pair.store.record(study, Record(0, TrialState.FAIL, None, 0.0, "given up"), None)
+    await pair.store.recover()
+
+    trial = pair.registry.trial(study, 0)
+    assert (trial.state, trial.reason, trial.epoch) == (TrialState.FAIL, "given up", 1)
+    assert trial.cost_usd == pytest.approx(spent)
+    history = await pair.store.open(study)
+    assert (history.waiting, history.failures) == ({}, ("given up",))
+    assert history.spent_usd == pytest.approx(spent)
+    last = (await pair.entries())[-1]
+    assert (last.trial, last.state, last.tags["reason"]) == (0, "FAIL", "given up")
+    assert (await pair.store.ask(study)).trial == 1
+
+
 async def test_history_knows_how_long_a_trials_attempts_have_trained(pair: Pair) -> None:
     study = await pair.started()
     await pair.attempted(study)

@@ -1,0 +1,59 @@
+"""What studies have brought so far: the list of them, their best trials, and the best of these."""
+
+from dataclasses import dataclass
+
+from mcp_automl.answers import BestParams, Comparison, StudySummary
+from mcp_automl.domain import leaderboard
+from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.study import COUNTED, Study, Trial
+from mcp_automl.ports import StudyRegistry
+from mcp_automl.refusals import nothing_to_show
+
+MAX_TOP_K = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The results of one workspace's studies."""
+
+    registry: StudyRegistry
+
+    def summary(self, study: Study) -> StudySummary:
+        """A study's line in the list."""
+        progress = self.registry.progress(study)
+        finished = self.registry.trials(study, COUNTED)
+        return StudySummary(
+            study=study,
+            counts=progress.counts,
+            best=leaderboard.best(finished, study.config.objective),
+            cost_usd=progress.cost_usd,
+        )
+
+    def compare(self, study: Study, top_k: int) -> Comparison:
+        """The study's `top_k` best trials.
+
+        Raises:
+            InvalidRequest: `top_k` is not from 1 to 50.
+            NothingToShow: no trial has finished.
+        """
+        if not 1 <= top_k <= MAX_TOP_K:
+            raise InvalidRequest(f"top_k must be from 1 to {MAX_TOP_K}, not {top_k}")
+        finished = self.registry.trials(study, COUNTED)
+        ranked = leaderboard.top(finished, study.config.objective, top_k)
+        if not ranked:
+            raise nothing_to_show(study)
+        trials = tuple(self.registry.trial(study, trial.number) for trial in ranked)
+        return Comparison(study=study, trials=trials)
+
+    def best_params(self, study: Study) -> BestParams:
+        """The study's best trial, for training again; raises NothingToShow if there is none."""
+        trial = self.best(study)
+        if trial is None:
+            raise nothing_to_show(study)
+        return BestParams(study=study, trial=trial)
+
+    def best(self, study: Study) -> Trial | None:
+        """The study's best trial, complete."""
+        finished = self.registry.trials(study, COUNTED)
+        best = leaderboard.best(finished, study.config.objective)
+        return None if best is None else self.registry.trial(study, best.number)
