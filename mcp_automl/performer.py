@@ -96,7 +96,7 @@ class StudyPerformer:
         """Hands over a slot that was acquired for this study."""
         self.offered = True
         self._slots[slot.id] = slot
-        self.tell(SlotOffered(slot.id, slot.usd_per_hour, slot.shared))
+        self.tell(SlotOffered(slot.id, slot.usd_per_hour, slot.shared, slot.label))
 
     def tell(self, event: Event) -> None:
         """Puts an event into the study's queue."""
@@ -151,8 +151,7 @@ class StudyPerformer:
         self.study = self.study.followed_by(study)
         if study.stop_requested:
             return StopRequested(by_user=True)
-        config = study.config
-        return Retargeted(config.n_trials, config.cost_budget_usd, self.clocks.monotonic())
+        return Retargeted(study.config, self.clocks.monotonic())
 
     async def _handle(self, run: StudyRun, event: Event, jobs: TaskGroup) -> None:
         if isinstance(event, SlotOffered):

@@ -27,7 +27,7 @@ from mcp_automl.domain.study import (
     StudyState,
     Trial,
     TrialState,
-    check_budget,
+    check_dollars,
     check_n_trials,
     counted,
 )
@@ -136,7 +136,7 @@ class Service:
         total = config.n_trials if n_trials is None else n_trials
         budget = config.cost_budget_usd if cost_budget_usd is None else cost_budget_usd
         check_n_trials(total)
-        check_budget(budget)
+        check_dollars("cost_budget_usd", budget)
         self._trainers.check_installed(config.model)
         done = counted(self._registry.progress(study).counts)
         same_budget = budget == config.cost_budget_usd

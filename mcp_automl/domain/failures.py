@@ -15,6 +15,17 @@ def common_reason(failures: Sequence[str]) -> str | None:
     return latest[-1]
 
 
+def common_failure(failures: Sequence[str]) -> str | None:
+    """Why the study must end, if it must."""
+    common = common_reason(failures)
+    return None if common is None else f"{MAX_FAILURES} trials in a row failed: {common}"
+
+
+def second_chance(failures: Sequence[str]) -> list[str]:
+    """What still counts when a study is asked for again: one that failed shall not end at once."""
+    return [] if common_reason(failures) is not None else list(failures)
+
+
 def _kind(reason: str) -> str:
     """A reason without its numbers: failures that differ only in these have one cause."""
     return re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?", "#", reason)
