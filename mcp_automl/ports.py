@@ -32,6 +32,7 @@ from mcp_automl.domain.study import (
     Study,
     StudyConfig,
     StudyState,
+    Target,
     Trial,
     TrialState,
 )
@@ -87,8 +88,8 @@ class StudyRegistry(Protocol):
             NameTaken: a study of that name exists, upper and lower case ignored.
         """
 
-    def retarget(self, study_id: int, *, n_trials: int, cost_budget_usd: float | None) -> Study:
-        """Changes the total and the budget and queues the study again if it had ended.
+    def retarget(self, study_id: int, target: Target) -> Study:
+        """Changes what the target says and queues the study again if it had ended.
 
         A request to stop that has not been carried out yet is withdrawn.
         """
@@ -141,9 +142,8 @@ class Trainers(Protocol):
     def check_installed(self, model: str) -> None: ...
 
     def config(
-        self, name: str, model: str, *, n_trials: int, epochs_max: int,
-        cost_budget_usd: float | None, seed: int, owner: str,
-    ) -> StudyConfig: ...  # fmt: skip
+        self, name: str, model: str, *, n_trials: int, epochs_max: int, seed: int, owner: str
+    ) -> StudyConfig: ...
 
 
 # --- the database, seen from the orchestrator --------------------------------------------------
@@ -251,6 +251,9 @@ class Executor(Protocol):
 
     def launch(self, job: Job, slot: Slot) -> AbstractAsyncContextManager[Attempt]:
         """Starts the job. Leaving the block kills what is left of its whole process group."""
+
+    async def warm_up(self) -> None:
+        """Returns once a job can start at once."""
 
     async def discard(self, workdirs: Iterable[Path]) -> None:
         """Deletes what jobs in these folders kept to go on from; what they made stays.

@@ -12,6 +12,9 @@ from mcp_automl.domain.study import History, Objective, StudyConfig, TrialState
 
 Flights = Mapping[int, Flight]
 
+OVERDUE_SHARE = 0.25
+"""How much of an epoch's time a trial claims whose epoch has taken longer than was expected."""
+
 
 @dataclass(slots=True)
 class Spending:
@@ -143,8 +146,9 @@ class Spending:
             return None
         start_s = 0.0 if flight.epoch_seconds else self.pace.start_s
         epochs = max(0, (flight.epochs or 1) - flight.epoch)
-        # The epoch under way has used some of its time already.
-        return max(0.0, start_s + epochs * epoch_s - (at - flight.measured_at))
+        # The epoch under way has used some of its time already, perhaps more than was expected.
+        soonest = OVERDUE_SHARE * epoch_s if epochs else 0.0
+        return max(soonest, start_s + epochs * epoch_s - (at - flight.measured_at))
 
     def _by_promise(self, flights: Flights) -> list[int]:
         """Trials, the most promising first: by what they had reached when all had come as far."""

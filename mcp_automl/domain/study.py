@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 
 from mcp_automl.domain.errors import InvalidRequest
@@ -127,6 +127,29 @@ class StudyConfig:
     def objective(self) -> Objective:
         """The objective that decides while there is one only."""
         return self.objectives[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """How far a study shall go; None for what was not said."""
+
+    n_trials: int | None = None
+    cost_budget_usd: float | None = None
+    max_cost_per_trial_usd: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.n_trials is not None:
+            check_n_trials(self.n_trials)
+        check_dollars("cost_budget_usd", self.cost_budget_usd)
+        check_dollars("max_cost_per_trial_usd", self.max_cost_per_trial_usd)
+
+    def applied_to(self, config: StudyConfig) -> StudyConfig:
+        """The configuration that holds when the target does: what was not said stays."""
+        said = {name: value for name in TARGETS if (value := getattr(self, name)) is not None}
+        return replace(config, **said)
+
+
+TARGETS = tuple(field.name for field in fields(Target))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
