@@ -43,9 +43,7 @@ def run_study(settings: "Settings", trials: int) -> None:
     from mcp_automl.stores.registry import SqliteRegistry
 
     catalog = Catalog([SPEC])
-    config = catalog.config(
-        "waiting", "waiting", n_trials=trials, epochs_max=1, cost_budget_usd=None, seed=0, owner=""
-    )
+    config = catalog.config("waiting", "waiting", n_trials=trials, epochs_max=1, seed=0, owner="")
     SqliteRegistry(settings.database).create(config)
     run_orchestrator(settings, catalog)
 

@@ -70,7 +70,6 @@ class Catalog:
         *,
         n_trials: int,
         epochs_max: int,
-        cost_budget_usd: float | None,
         seed: int,
         owner: str,
     ) -> StudyConfig:
@@ -89,7 +88,6 @@ class Catalog:
             default=self.default(model, space),
             n_trials=n_trials,
             epochs_max=epochs_max,
-            cost_budget_usd=cost_budget_usd,
             seed=seed,
             owner=owner,
         )

@@ -10,8 +10,8 @@ from mcp_automl.service import Service
 from mcp_automl.settings import Settings
 
 if TYPE_CHECKING:
+    from mcp_automl.domain.workspace import OrchestratorSign
     from mcp_automl.executors.devices import Device
-    from mcp_automl.ports import OrchestratorSign
 
 
 def build_service(settings: Settings | None = None) -> Service:
@@ -158,7 +158,7 @@ def _sign(settings: Settings) -> "OrchestratorSign":
     import time
 
     from mcp_automl import __version__
-    from mcp_automl.ports import OrchestratorSign
+    from mcp_automl.domain.workspace import OrchestratorSign
 
     now = time.time()
     return OrchestratorSign(

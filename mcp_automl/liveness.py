@@ -14,8 +14,9 @@ from mcp_automl import __version__
 from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.study import Study, StudyState
 from mcp_automl.domain.tracking import without_passwords
+from mcp_automl.domain.workspace import OrchestratorSign
 from mcp_automl.launcher import Launcher, Life
-from mcp_automl.ports import OrchestratorSign, StudyRegistry
+from mcp_automl.ports import StudyRegistry
 from mcp_automl.settings import Settings
 
 SILENCE_SECONDS = 15.0

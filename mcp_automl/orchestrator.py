@@ -25,9 +25,10 @@ from mcp_automl.domain.errors import TrackerUnavailable
 from mcp_automl.domain.events import Ticked
 from mcp_automl.domain.jobs import NoSlot, TrainerRef
 from mcp_automl.domain.study import Study
+from mcp_automl.domain.workspace import OrchestratorSign
 from mcp_automl.folders import Folders
 from mcp_automl.performer import StudyPerformer
-from mcp_automl.ports import Changes, Executor, OrchestratorSign, StudyStore, Tracker
+from mcp_automl.ports import Changes, Executor, StudyStore, Tracker
 
 BEAT_SECONDS = 2.0
 TICK_SECONDS = 0.25

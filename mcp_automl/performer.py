@@ -1,22 +1,23 @@
 """One study at work: performs its run's commands in order and feeds their results back as events.
 
-Every event of a study passes through one queue and one task, so that the commands it leads to are
-performed before the next one is looked at. What takes long happens elsewhere: trainings in their
-own tasks, Optuna in the store's thread.
+Every event of a study passes through one queue and one task. Commands to jobs are performed at
+once, because money runs while they wait. What has to be stored is put into a second queue and
+stored by a second task, in order: however long the database takes, ticks are heard meanwhile, and
+a job that must end is ended. Trainings run in tasks of their own (`trainings.py`).
 """
 
 import logging
 import math
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import anyio
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from mcp_automl.clocks import Clocks
-from mcp_automl.domain.errors import AutomlError, InvalidRequest, NameTaken, TrainerUnavailable
+from mcp_automl.domain.errors import InvalidRequest, NameTaken, TrainerUnavailable
 from mcp_automl.domain.events import (
     Command,
     Decline,
@@ -24,7 +25,6 @@ from mcp_automl.domain.events import (
     Finish,
     GoOn,
     Launch,
-    Measured,
     Outcome,
     Record,
     Retargeted,
@@ -36,11 +36,15 @@ from mcp_automl.domain.events import (
     Ticked,
     TrialEnded,
 )
-from mcp_automl.domain.jobs import AttemptStart, Ended, Job, Need, Slot, TrainerRef
+from mcp_automl.domain.jobs import Need, Slot, TrainerRef
 from mcp_automl.domain.run import StudyRun
-from mcp_automl.domain.study import STOPPED_BY_USER, History, Measurement, Study, StudyState
+from mcp_automl.domain.study import STOPPED_BY_USER, History, Study, StudyState
 from mcp_automl.folders import Folders
-from mcp_automl.ports import Attempt, Executor, StudyStore
+from mcp_automl.ports import Executor, StudyStore
+from mcp_automl.trainings import Trainings
+
+Stored: TypeAlias = Suggest | Record | Finish
+"""Commands to the store."""
 
 PREPARE_SECONDS = 600.0
 """How long a trainer may take to get its data ready."""
@@ -75,12 +79,14 @@ class StudyPerformer:
     _send: MemoryObjectSendStream[Event | Study] = field(init=False)
     _receive: MemoryObjectReceiveStream[Event | Study] = field(init=False)
     _slots: dict[str, Slot] = field(default_factory=dict, init=False)
-    _attempts: dict[int, Attempt] = field(default_factory=dict, init=False)
-    _stopping: set[int] = field(default_factory=set, init=False)
+    _trainings: Trainings | None = field(default=None, init=False)
+    _to_store: MemoryObjectSendStream[Stored] = field(init=False)
+    _stored: MemoryObjectReceiveStream[Stored] = field(init=False)
     _outcomes: dict[int, Outcome] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._send, self._receive = anyio.create_memory_object_stream[Event | Study](math.inf)
+        self._to_store, self._stored = anyio.create_memory_object_stream[Stored](math.inf)
 
     @property
     def need(self) -> Need | None:
@@ -96,7 +102,7 @@ class StudyPerformer:
         """Hands over a slot that was acquired for this study."""
         self.offered = True
         self._slots[slot.id] = slot
-        self.tell(SlotOffered(slot.id, slot.usd_per_hour, slot.shared))
+        self.tell(SlotOffered(slot.id, slot.usd_per_hour, slot.shared, slot.label))
 
     def tell(self, event: Event) -> None:
         """Puts an event into the study's queue."""
@@ -119,7 +125,7 @@ class StudyPerformer:
 
     async def perform(self) -> None:
         """Runs the study to its end, or until it leaves."""
-        with self._send, self._receive:
+        with self._send, self._receive, self._to_store, self._stored:
             try:
                 history = await self._get_ready()
             except (InvalidRequest, NameTaken, TrainerUnavailable) as error:
@@ -132,18 +138,40 @@ class StudyPerformer:
     async def _perform_run(self, run: StudyRun) -> None:
         self._run = run
         try:
-            async with anyio.create_task_group() as jobs:
-                await self._perform_all(run.begin(), jobs)
-                self.moved()
-                while not (run.finished or run.has_left):
-                    told = await self._receive.receive()
-                    event = self._intended(told) if isinstance(told, Study) else told
-                    if event is not None:
-                        await self._handle(run, event, jobs)
+            # The store's task ends last, when all has been put into its queue.
+            async with anyio.create_task_group() as storing:
+                storing.start_soon(self._store_all)
+                with self._to_store:
+                    async with anyio.create_task_group() as jobs:
+                        self._trainings = self._trainings_in(jobs)
+                        await self._follow_run(run)
         finally:
             # An offer may still lie in the queue.
             for slot in self._slots.values():
                 self.executor.release(slot)
+
+    async def _follow_run(self, run: StudyRun) -> None:
+        for command in run.begin():
+            self._perform(command)
+        self.moved()
+        while not (run.finished or run.has_left):
+            told = await self._receive.receive()
+            event = self._intended(told) if isinstance(told, Study) else told
+            if event is not None:
+                self._handle(run, event)
+
+    def _trainings_in(self, tasks: TaskGroup) -> Trainings:
+        assert self._trainer is not None
+        return Trainings(
+            study=self.study,
+            trainer=self._trainer,
+            store=self.store,
+            executor=self.executor,
+            folders=self.folders,
+            clocks=self.clocks,
+            tell=self.tell,
+            tasks=tasks,
+        )
 
     def _intended(self, study: Study) -> Event | None:
         if study.revision <= self.study.revision:
@@ -151,16 +179,16 @@ class StudyPerformer:
         self.study = self.study.followed_by(study)
         if study.stop_requested:
             return StopRequested(by_user=True)
-        config = study.config
-        return Retargeted(config.n_trials, config.cost_budget_usd, self.clocks.monotonic())
+        return Retargeted(study.config, self.clocks.monotonic())
 
-    async def _handle(self, run: StudyRun, event: Event, jobs: TaskGroup) -> None:
+    def _handle(self, run: StudyRun, event: Event) -> None:
         if isinstance(event, SlotOffered):
             self.offered = False
         if isinstance(event, TrialEnded):
             self._outcomes[event.trial] = event.outcome
         commands = run.handle(event)
-        await self._perform_all(commands, jobs)
+        for command in commands:
+            self._perform(command)
         if commands or not isinstance(event, Ticked):
             self.moved()
 
@@ -175,6 +203,8 @@ class StudyPerformer:
             await self.store.finish(self.study, StudyState.STOPPED, STOPPED_BY_USER)
             return None
         self._trainer = self.trainer_of(self.study.config.model)
+        # Before any trial's money runs: a job must start at once, and be stopped at once.
+        await self.executor.warm_up()
         # What a kill has left: nothing runs yet, so a trial waits, has ended, or was not attempted.
         await self.executor.discard(self.folders.finished(self.study, history.waiting))
         with self._preparing:
@@ -197,41 +227,38 @@ class StudyPerformer:
             arguments=prepared.arguments,
         )
 
-    async def _perform_all(self, commands: list[Command], jobs: TaskGroup) -> None:
-        for command in commands:
-            await self._perform(command, jobs)
+    def _perform(self, command: Command) -> None:
+        assert self._trainings is not None
+        match command:
+            case Suggest() | Record() | Finish():
+                self._to_store.send_nowait(command)
+            case Decline(slot):
+                self.executor.release(self._slots.pop(slot))
+            case Launch():
+                self._trainings.launch(command, self._slots.pop(command.slot))
+            case GoOn(trial):
+                self._trainings.go_on(trial)
+            case Stop(trial, reason):
+                logger.info("%s #%d: stopping: %s", self.study.config.name, trial, reason)
+                self._trainings.stop(trial)
 
-    async def _perform(self, command: Command, jobs: TaskGroup) -> None:
+    async def _store_all(self) -> None:
+        """Stores in order what was decided, until nothing more is."""
+        async for command in self._stored:
+            await self._store(command)
+            # Somebody may wait for what is stored now, such as the tracker.
+            self.moved()
+
+    async def _store(self, command: Stored) -> None:
         match command:
             case Suggest(slot):
                 suggestion = await self.store.ask(self.study)
                 at = self.clocks.monotonic()
                 self.tell(Suggested(slot, suggestion.trial, suggestion.params, at))
-            case Decline(slot):
-                self.executor.release(self._slots.pop(slot))
-            case Launch():
-                self._stopping.discard(command.trial)
-                jobs.start_soon(self._train, command, self._slots.pop(command.slot))
-            case GoOn(trial):
-                self._go_on(trial, jobs)
-            case Stop(trial, reason):
-                logger.info("%s #%d: stopping: %s", self.study.config.name, trial, reason)
-                self._stop(trial, jobs)
             case Record():
                 await self._record(command)
             case Finish(state, reason):
                 await self.store.finish(self.study, state, reason)
-
-    def _go_on(self, trial: int, jobs: TaskGroup) -> None:
-        # The process may have died since it measured; then nobody waits for this reply.
-        if trial in self._attempts:
-            jobs.start_soon(self._attempts[trial].go_on)
-
-    def _stop(self, trial: int, jobs: TaskGroup) -> None:
-        # The job may not have started yet: `_train` looks into the set once it has.
-        self._stopping.add(trial)
-        if trial in self._attempts:
-            jobs.start_soon(self._attempts[trial].stop)
 
     async def _record(self, record: Record) -> None:
         name, state = self.study.config.name, record.state
@@ -240,61 +267,3 @@ class StudyPerformer:
         if record.state.is_finished:
             # After it is stored: a trial that is not, would have to go on from them.
             await self.executor.discard([self.folders.trial(self.study, record.trial)])
-
-    async def _train(self, launch: Launch, slot: Slot) -> None:
-        try:
-            async with self._attempt(launch, slot) as attempt:
-                ended = await self._listen(launch.trial, attempt)
-        except AutomlError:
-            raise
-        except (OSError, EOFError) as error:
-            # No process to be had: as if it had been killed at once.
-            logger.exception("%s #%d: no process", self.study.config.name, launch.trial)
-            ended = Ended(outcome=Outcome.KILLED, reason=f"it could not be started: {error}")
-        finally:
-            self.executor.release(slot)
-        at = self.clocks.monotonic()
-        self.tell(TrialEnded(launch.trial, ended.outcome, at, ended.reason))
-
-    @asynccontextmanager
-    async def _attempt(self, launch: Launch, slot: Slot) -> AsyncIterator[Attempt]:
-        trial = launch.trial
-        started_at = self.clocks.wall()
-        async with self.executor.launch(self._job(launch), slot) as attempt:
-            start = AttemptStart(trial=trial, slot=slot, process=attempt.process, at=started_at)
-            await self.store.open_attempt(self.study, start)
-            self._attempts[trial] = attempt
-            try:
-                if trial in self._stopping:
-                    await attempt.stop()
-                yield attempt
-            finally:
-                del self._attempts[trial]
-                self._stopping.discard(trial)
-
-    async def _listen(self, trial: int, attempt: Attempt) -> Ended:
-        ended: Ended | None = None
-        # To the very end, although `Ended` comes last: a generator left open is not cleaned up.
-        async for word in attempt.words():
-            if isinstance(word, Ended):
-                ended = word
-            else:
-                self.tell(await self._measured(trial, word))
-        assert ended is not None, "an attempt's last word is Ended"
-        return ended
-
-    async def _measured(self, trial: int, measurement: Measurement) -> Measured:
-        prune = await self.store.report(self.study, trial, measurement)
-        return Measured(trial, measurement, self.clocks.monotonic(), prune)
-
-    def _job(self, launch: Launch) -> Job:
-        assert self._trainer is not None
-        return Job(
-            trainer=self._trainer,
-            params={**self.study.arguments, **launch.params},
-            workdir=self.folders.trial(self.study, launch.trial),
-            data_dir=self.folders.data,
-            seed=self.study.config.seed,
-            log=self.folders.log(self.study, launch.trial),
-            trained_s=launch.trained_s,
-        )

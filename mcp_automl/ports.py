@@ -34,36 +34,14 @@ from mcp_automl.domain.study import (
     Study,
     StudyConfig,
     StudyState,
+    Target,
     Trial,
     TrialState,
 )
 from mcp_automl.domain.tracking import TrackingEntry
+from mcp_automl.domain.workspace import Backlog, OrchestratorSign
 
 # --- the database, seen from a tool call -------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrchestratorSign:
-    """Who runs a workspace's studies, and when it last said so."""
-
-    host: str
-    pid: int
-    version: str
-    started_at: float
-    alive_at: float
-    settings: Mapping[str, str]
-    """The settings that hold in this workspace, by their environment variable's name."""
-    tracking: str = ""
-    """Why the tracker takes nothing at present; empty while it does."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
-    """What the tracker has not got yet."""
-
-    entries: int
-    since: float | None
-    """When the oldest of them was written; None where there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +67,8 @@ class StudyRegistry(Protocol):
             NameTaken: a study of that name exists, upper and lower case ignored.
         """
 
-    def retarget(self, study_id: int, *, n_trials: int, cost_budget_usd: float | None) -> Study:
-        """Changes the total and the budget and queues the study again if it had ended.
+    def retarget(self, study_id: int, target: Target) -> Study:
+        """Changes what the target says and queues the study again if it had ended.
 
         A request to stop that has not been carried out yet is withdrawn.
         """
@@ -156,9 +134,8 @@ class Trainers(Protocol):
     def check_installed(self, model: str) -> None: ...
 
     def config(
-        self, name: str, model: str, *, n_trials: int, epochs_max: int,
-        cost_budget_usd: float | None, seed: int, owner: str,
-    ) -> StudyConfig: ...  # fmt: skip
+        self, name: str, model: str, *, n_trials: int, epochs_max: int, seed: int, owner: str
+    ) -> StudyConfig: ...
 
 
 # --- the database, seen from the orchestrator --------------------------------------------------
@@ -269,6 +246,9 @@ class Executor(Protocol):
 
     def launch(self, job: Job, slot: Slot) -> AbstractAsyncContextManager[Attempt]:
         """Starts the job. Leaving the block kills what is left of its whole process group."""
+
+    async def warm_up(self) -> None:
+        """Returns once a job can start at once."""
 
     async def discard(self, workdirs: Iterable[Path]) -> None:
         """Deletes what jobs in these folders kept to go on from; what they made stays.

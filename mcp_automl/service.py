@@ -8,6 +8,7 @@ calls change nothing.
 import time
 import zlib
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 from mcp_automl.answers import (
     BestParams,
@@ -26,9 +27,8 @@ from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
 from mcp_automl.domain.study import (
     Study,
     StudyState,
+    Target,
     TrialState,
-    check_budget,
-    check_n_trials,
     counted,
 )
 from mcp_automl.folders import Folders
@@ -92,6 +92,7 @@ class Service:
         n_trials: int | None = None,
         epochs_max: int | None = None,
         cost_budget_usd: float | None = None,
+        max_cost_per_trial_usd: float | None = None,
     ) -> Started:
         """Starts a study, or goes on with one: `n_trials` is its total.
 
@@ -106,55 +107,44 @@ class Service:
         if cost_budget_usd is not None:
             refuse_free_budget(self._liveness.prices(), self._gpus())
         existing = self._registry.find(checked_name(name))
+        target = Target(
+            n_trials=n_trials,
+            cost_budget_usd=cost_budget_usd,
+            max_cost_per_trial_usd=max_cost_per_trial_usd,
+        )
         if existing is None:
             try:
-                study = self._create(
-                    name, "mnist" if model is None else model, n_trials, epochs_max, cost_budget_usd
-                )
+                study = self._create(name, "mnist" if model is None else model, epochs_max, target)
                 return self._started(study, created=True)
             except NameTaken:
                 # Another server was first by milliseconds: then it is a study that exists.
                 existing = self._found(name)
         refuse_other_search(existing, model, epochs_max)
-        return self._go_on(existing, n_trials, cost_budget_usd)
+        return self._go_on(existing, target)
 
-    def _create(
-        self,
-        name: str,
-        model: str,
-        n_trials: int | None,
-        epochs_max: int | None,
-        cost_budget_usd: float | None,
-    ) -> Study:
+    def _create(self, name: str, model: str, epochs_max: int | None, target: Target) -> Study:
         config = self._trainers.config(
             name,
             model,
-            n_trials=DEFAULT_TRIALS if n_trials is None else n_trials,
+            n_trials=DEFAULT_TRIALS,
             epochs_max=DEFAULT_EPOCHS_MAX if epochs_max is None else epochs_max,
-            cost_budget_usd=cost_budget_usd,
             # Two studies shall not begin with the same guesses; the same study always does.
             seed=zlib.crc32(name.encode()),
             owner=self._owner,
         )
         self._trainers.check_installed(model)
-        return self._registry.create(config)
+        return self._registry.create(target.applied_to(config))
 
-    def _go_on(self, study: Study, n_trials: int | None, cost_budget_usd: float | None) -> Started:
-        config = study.config
-        total = config.n_trials if n_trials is None else n_trials
-        budget = config.cost_budget_usd if cost_budget_usd is None else cost_budget_usd
-        check_n_trials(total)
-        check_budget(budget)
-        self._trainers.check_installed(config.model)
+    def _go_on(self, study: Study, target: Target) -> Started:
+        wanted = target.applied_to(study.config)
+        self._trainers.check_installed(wanted.model)
         done = counted(self._registry.progress(study).counts)
-        same_budget = budget == config.cost_budget_usd
-        if study.state is StudyState.COMPLETE and done >= total and same_budget:
+        same_ceilings = replace(wanted, n_trials=study.config.n_trials) == study.config
+        if study.state is StudyState.COMPLETE and done >= wanted.n_trials and same_ceilings:
             return self._started(study, nothing_to_run=True)
-        unchanged = same_budget and total == config.n_trials
-        if study.state.should_run and unchanged and not study.stop_requested:
+        if study.state.should_run and wanted == study.config and not study.stop_requested:
             return self._started(study)
-        retargeted = self._registry.retarget(study.id, n_trials=total, cost_budget_usd=budget)
-        return self._started(retargeted)
+        return self._started(self._registry.retarget(study.id, target))
 
     def _started(
         self, study: Study, *, created: bool = False, nothing_to_run: bool = False

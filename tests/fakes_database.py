@@ -9,7 +9,7 @@ from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import AttemptStart, ProcessRef
 from mcp_automl.domain.study import Measurement, Study, Trial, TrialState
 from mcp_automl.domain.tracking import EntryKind, TrackingEntry
-from mcp_automl.ports import OrchestratorSign
+from mcp_automl.domain.workspace import OrchestratorSign
 
 
 @dataclass(slots=True)

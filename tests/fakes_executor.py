@@ -113,6 +113,9 @@ class FakeExecutor:
         finally:
             self.in_flight -= 1
 
+    async def warm_up(self) -> None:
+        """Nothing has to be started."""
+
     async def discard(self, workdirs: Iterable[Path]) -> None:
         self.discarded.append(workdirs)
 

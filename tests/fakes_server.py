@@ -18,11 +18,13 @@ from mcp_automl.domain.study import (
     Study,
     StudyConfig,
     StudyState,
+    Target,
     Trial,
     TrialState,
 )
+from mcp_automl.domain.workspace import Backlog, OrchestratorSign
 from mcp_automl.launcher import Launcher
-from mcp_automl.ports import Backlog, OrchestratorSign, Progress
+from mcp_automl.ports import Progress
 from mcp_automl.service import Service
 from mcp_automl.settings import Settings
 
@@ -57,10 +59,10 @@ class FakeRegistry:
         self.stored[config.name.lower()] = study
         return study
 
-    def retarget(self, study_id: int, *, n_trials: int, cost_budget_usd: float | None) -> Study:
+    def retarget(self, study_id: int, target: Target) -> Study:
         self.writes += 1
         name, study = next((n, s) for n, s in self.stored.items() if s.id == study_id)
-        config = replace(study.config, n_trials=n_trials, cost_budget_usd=cost_budget_usd)
+        config = target.applied_to(study.config)
         self.stored[name] = replace(
             study, config=config, state=StudyState.QUEUED, stop_requested=False
         )

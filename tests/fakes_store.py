@@ -22,12 +22,14 @@ from mcp_automl.domain.study import (
     Study,
     StudyConfig,
     StudyState,
+    Target,
     Trial,
     TrialState,
     Waiting,
 )
 from mcp_automl.domain.tracking import EntryKind, TrackingEntry
-from mcp_automl.ports import Backlog, OrchestratorSign, Progress, Suggestion
+from mcp_automl.domain.workspace import Backlog, OrchestratorSign
+from mcp_automl.ports import Progress, Suggestion
 from tests.fakes_database import FakeAttempt, FakeDatabase, FakeTrial
 
 
@@ -56,14 +58,14 @@ class FakeRegistry:
         self.database.intend()
         return study
 
-    def retarget(self, study_id: int, *, n_trials: int, cost_budget_usd: float | None) -> Study:
+    def retarget(self, study_id: int, target: Target) -> Study:
         if study_id not in self.database.all_studies:
             raise StudyNotFound
         study = self.database.all_studies[study_id]
         running = study.state is StudyState.RUNNING
         changed = replace(
             study,
-            config=replace(study.config, n_trials=n_trials, cost_budget_usd=cost_budget_usd),
+            config=target.applied_to(study.config),
             state=StudyState.RUNNING if running else StudyState.QUEUED,
             reason="",
             ended_at=None,

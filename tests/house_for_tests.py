@@ -12,9 +12,9 @@ from mcp_automl.domain.events import Outcome
 from mcp_automl.domain.jobs import Ended, TrainerRef
 from mcp_automl.domain.study import StudyConfig, StudyState, TrialState
 from mcp_automl.domain.tracking import TrackingEntry
+from mcp_automl.domain.workspace import OrchestratorSign
 from mcp_automl.folders import Folders
 from mcp_automl.orchestrator import Orchestrator
-from mcp_automl.ports import OrchestratorSign
 from tests.fakes_database import FakeDatabase
 from tests.fakes_executor import FakeExecutor
 from tests.fakes_store import FakeChanges, FakeRegistry, FakeStore

@@ -13,7 +13,8 @@ from mcp_automl.domain.jobs import AttemptStart, ProcessRef, Slot
 from mcp_automl.domain.space import Categorical, Float, Int, SearchSpace
 from mcp_automl.domain.study import Measurement, Objective, Study, StudyConfig, TrialState
 from mcp_automl.domain.tracking import TrackingEntry
-from mcp_automl.ports import OrchestratorSign, StudyRegistry, StudyStore, Suggestion
+from mcp_automl.domain.workspace import OrchestratorSign
+from mcp_automl.ports import StudyRegistry, StudyStore, Suggestion
 from mcp_automl.stores.database import Database
 from mcp_automl.stores.engine import open_storage
 from mcp_automl.stores.optuna import OptunaStore

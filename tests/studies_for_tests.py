@@ -9,6 +9,7 @@ from mcp_automl.domain.events import (
     Suggested,
     TrialEnded,
 )
+from mcp_automl.domain.pace import EpochTime
 from mcp_automl.domain.run import StudyRun
 from mcp_automl.domain.space import Float, Int, SearchSpace
 from mcp_automl.domain.study import History, Measurement, Objective, StudyConfig, Waiting
@@ -19,7 +20,9 @@ SPACE = SearchSpace({"lr": Float(low=1e-5, high=1e-2, log=True), "epochs": Int(l
 DOLLAR_A_SECOND = 3600.0
 
 
-def a_config(*, n_trials: int = 3, budget: float | None = None) -> StudyConfig:
+def a_config(
+    *, n_trials: int = 3, budget: float | None = None, per_trial: float | None = None
+) -> StudyConfig:
     return StudyConfig(
         name="digits",
         model="mnist",
@@ -29,6 +32,7 @@ def a_config(*, n_trials: int = 3, budget: float | None = None) -> StudyConfig:
         n_trials=n_trials,
         epochs_max=5,
         cost_budget_usd=budget,
+        max_cost_per_trial_usd=per_trial,
     )
 
 
@@ -36,14 +40,25 @@ def a_run(
     *,
     n_trials: int = 3,
     budget: float | None = None,
+    per_trial: float | None = None,
     max_parallel: int = 3,
     counted: int = 0,
     spent: float = 0.0,
+    usd_per_hour: float | None = None,
+    epochs: tuple[EpochTime, ...] = (),
     waiting: dict[int, Waiting] | None = None,
     failures: tuple[str, ...] = (),
 ) -> StudyRun:
-    history = History(counted=counted, waiting=waiting or {}, spent_usd=spent, failures=failures)
-    return StudyRun(a_config(n_trials=n_trials, budget=budget), history, max_parallel)
+    history = History(
+        counted=counted,
+        waiting=waiting or {},
+        spent_usd=spent,
+        usd_per_hour=usd_per_hour,
+        epochs=epochs,
+        failures=failures,
+    )
+    config = a_config(n_trials=n_trials, budget=budget, per_trial=per_trial)
+    return StudyRun(config, history, max_parallel)
 
 
 def an_offer(trial: int, *, shared: bool = False) -> SlotOffered:

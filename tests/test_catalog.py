@@ -20,9 +20,7 @@ NEEDS_MORE = TrainerSpec(
 
 
 def config(catalog: Catalog, model: str, epochs_max: int = 3) -> StudyConfig:
-    return catalog.config(
-        "s", model, n_trials=4, epochs_max=epochs_max, cost_budget_usd=None, seed=0, owner="me"
-    )
+    return catalog.config("s", model, n_trials=4, epochs_max=epochs_max, seed=0, owner="me")
 
 
 def test_the_default_space_of_mnist_is_the_one_of_the_guide() -> None:

@@ -1,9 +1,10 @@
-"""One study's life with a budget; a second of a slot costs a dollar, so stopping it costs two."""
+"""One study's life with a budget; a second of a slot costs a dollar, ending a job costs seven."""
 
 from mcp_automl.domain.events import (
     Command,
     Decline,
     Finish,
+    Launch,
     Outcome,
     Record,
     Retargeted,
@@ -11,8 +12,12 @@ from mcp_automl.domain.events import (
     StopRequested,
     Ticked,
 )
-from mcp_automl.domain.study import StudyState, TrialState
+from mcp_automl.domain.pace import EpochTime
+from mcp_automl.domain.run import StudyRun
+from mcp_automl.domain.study import StudyState, TrialState, Waiting
 from tests.studies_for_tests import (
+    DOLLAR_A_SECOND,
+    a_config,
     a_run,
     a_suggestion,
     an_offer,
@@ -22,32 +27,176 @@ from tests.studies_for_tests import (
     measured,
 )
 
+NOT_PAID = "the rest does not pay for an epoch of another trial"
+
 
 def states(commands: list[Command]) -> dict[int, TrialState]:
     return {c.trial: c.state for c in commands if isinstance(c, Record)}
 
 
-def test_a_spent_budget_prunes_what_runs_with_its_last_value_and_completes_the_study() -> None:
-    run = a_run(budget=10.0)
-    launch(run, 0)
-    run.handle(measured(0, 1, 0.4, at=1.0))
-    reason = "cost budget: $8.0000 of $10.0000 spent"
+def stopped(commands: list[Command]) -> list[int]:
+    return [c.trial for c in commands if isinstance(c, Stop)]
 
-    assert run.handle(Ticked(7.9)) == []
-    assert run.handle(Ticked(8.0)) == [Stop(0, reason)]
-    assert run.handle(ended(0, Outcome.STOPPED, at=9.0)) == [
-        Record(0, TrialState.PRUNED, 0.4, 9.0, reason),
+
+def a_trained_run(*, budget: float, **values: float) -> StudyRun:
+    """A run whose trials, launched at 0, have measured their first epoch, of a second, at 1.
+
+    Args:
+        values: what they measured, by trial: `t0=0.9`.
+    """
+    run = a_run(budget=budget, n_trials=9)
+    for trial in range(len(values)):
+        launch(run, trial, epochs=4)
+    for trial, value in enumerate(values.values()):
+        run.handle(measured(trial, 1, value, at=1.0))
+    return run
+
+
+def test_a_spent_budget_prunes_what_runs_with_its_last_value_and_completes_the_study() -> None:
+    run = a_trained_run(budget=20.0, t0=0.4)
+    reason = "cost budget: $13.0000 of $20.0000 spent, $7.0000 reserved"
+
+    assert run.handle(Ticked(12.9)) == []
+    assert run.handle(Ticked(13.0)) == [Stop(0, reason)]
+    assert run.handle(ended(0, Outcome.STOPPED, at=14.0)) == [
+        Record(0, TrialState.PRUNED, 0.4, 14.0, reason),
+        Finish(
+            StudyState.COMPLETE,
+            f"cost budget: $14.0000 of $20.0000 spent; {NOT_PAID} (about $1.5000)",
+        ),
+    ]
+
+
+def test_near_the_ceiling_the_least_promising_trial_is_stopped_and_the_best_finishes() -> None:
+    run = a_trained_run(budget=40.0, t0=0.5, t1=0.9, t2=0.7)
+
+    # At 6.2 each has cost that, and seven more to end it: what is left the others claim, whose
+    # second epoch is overdue.
+    assert run.handle(Ticked(6.1)) == []
+    assert stopped(run.handle(Ticked(6.2))) == [0]
+    run.handle(ended(0, Outcome.STOPPED, at=6.3))
+    assert states(complete(run, 1, at=6.5)) == {1: TrialState.COMPLETE}
+
+
+def test_how_good_trials_are_is_compared_at_an_epoch_that_all_have_reached() -> None:
+    run = a_trained_run(budget=27.0, t0=0.6, t1=0.7)
+    run.handle(measured(0, 2, 0.8, at=2.0))
+
+    # Trial 1 was better after one epoch, though trial 0 is better by now.
+    assert run.handle(Ticked(6.0)) == []
+    assert stopped(run.handle(Ticked(6.4))) == [0]
+
+
+def test_a_trial_without_a_measurement_is_the_least_promising() -> None:
+    run = a_trained_run(budget=40.0, t0=0.1)
+    launch(run, 1, at=1.0, epochs=4)
+
+    assert stopped(run.handle(Ticked(13.4))) == [1]
+
+
+def test_a_trial_that_the_rest_cannot_pay_in_full_runs_until_its_reservation_ends() -> None:
+    run = a_run(budget=12.0, epochs=(EpochTime(seconds=1.0, device=""),), n_trials=9)
+    launch(run, 0, epochs=100)
+
+    assert run.handle(Ticked(4.9)) == []
+    assert stopped(run.handle(Ticked(5.0))) == [0]
+
+
+def test_nothing_is_launched_of_which_the_rest_does_not_pay_an_epoch() -> None:
+    run = a_run(budget=12.0, spent=3.0, n_trials=9, epochs=(EpochTime(seconds=10.0),))
+    assert run.begin() == []
+
+    reason = f"cost budget: $3.0000 of $12.0000 spent; {NOT_PAID} (about $15.0000)"
+    assert run.handle(an_offer(0)) == [Decline("slot-0"), Finish(StudyState.COMPLETE, reason)]
+
+
+def test_a_suggested_trial_that_is_dearer_than_the_rest_waits_and_ends_the_study() -> None:
+    epochs = (EpochTime(seconds=1.0, batch_size=256), EpochTime(seconds=90.0))
+    run = a_run(budget=20.0, usd_per_hour=DOLLAR_A_SECOND, epochs=epochs)
+    run.handle(an_offer(0))
+    reason = f"cost budget: $0.0000 of $20.0000 spent; {NOT_PAID} (about $135.0000)"
+
+    assert run.handle(a_suggestion(0)) == [
+        Record(0, TrialState.WAITING, None, 0.0, f"not launched: {reason}"),
+        Decline("slot-0"),
         Finish(StudyState.COMPLETE, reason),
     ]
 
 
-def test_a_budget_that_an_epoch_reaches_stops_the_trial_that_measured_it_too() -> None:
-    run = a_run(budget=10.0)
-    launch(run, 0)
-    launch(run, 1)
-    reason = "cost budget: $6.0000 of $10.0000 spent"
+def test_a_trial_that_was_too_dear_is_suggested_again_once_money_came_free() -> None:
+    epochs = (EpochTime(seconds=1.0, batch_size=256), EpochTime(seconds=4.0))
+    run = a_run(budget=22.0, usd_per_hour=DOLLAR_A_SECOND, epochs=epochs)
+    launch(run, 0, epochs=1)
+    run.handle(an_offer(1))
+    run.handle(a_suggestion(1))
+    assert not run.wants_slot
 
-    assert run.handle(measured(1, 1, at=3.0)) == [Stop(0, reason), Stop(1, reason)]
+    complete(run, 0, at=1.0)
+    assert run.wants_slot
+
+
+def test_money_that_ran_out_while_nothing_runs_finishes_the_study() -> None:
+    run = a_run(budget=10.0, spent=10.0)
+
+    [finish] = run.begin()
+    assert isinstance(finish, Finish)
+    assert finish.state is StudyState.COMPLETE
+    assert finish.reason.startswith("cost budget: $10.0000 of $10.0000 spent; the rest")
+
+
+def test_a_study_whose_budget_is_spent_launches_nothing_when_it_is_asked_for_again() -> None:
+    epochs = (EpochTime(seconds=5.0),)
+    run = a_run(budget=20.0, spent=9.0, usd_per_hour=DOLLAR_A_SECOND, epochs=epochs)
+
+    assert isinstance(run.begin()[0], Finish)
+
+
+def test_each_slots_trial_holds_an_equal_share_until_the_first_epoch_is_measured() -> None:
+    run = a_run(budget=60.0, n_trials=9)
+    for trial in range(3):
+        launch(run, trial, epochs=4)
+
+    assert run.handle(Ticked(12.9)) == []
+    assert stopped(run.handle(Ticked(13.0))) == [0, 1, 2]
+
+
+def test_a_budget_below_one_epoch_ends_the_study_after_one_trial_for_each_slot() -> None:
+    run = a_run(budget=60.0, n_trials=9)
+    for trial in range(3):
+        launch(run, trial, epochs=4)
+    run.handle(Ticked(13.0))
+    ends = [run.handle(ended(trial, Outcome.STOPPED, at=13.5)) for trial in range(3)]
+
+    assert [states(commands) for commands in ends] == [{n: TrialState.WAITING} for n in range(3)]
+    reason = f"cost budget: $40.5000 of $60.0000 spent; {NOT_PAID} (about $13.5000)"
+    assert ends[-1][-1] == Finish(StudyState.COMPLETE, reason)
+
+
+def test_a_trial_that_trained_in_vain_before_tells_how_long_an_epoch_takes_at_least() -> None:
+    waiting = {0: Waiting(trained_s=30.0)}
+    run = a_run(budget=40.0, spent=30.0, waiting=waiting, usd_per_hour=DOLLAR_A_SECOND)
+
+    assert isinstance(run.begin()[0], Finish)
+
+
+def test_what_earlier_attempts_cost_counts_whatever_came_of_them() -> None:
+    run = a_run(budget=20.0)
+    launch(run, 0)
+    run.handle(ended(0, Outcome.RAISED, at=6.0, reason="no"))
+    launch(run, 1, at=6.0)
+
+    assert run.handle(Ticked(12.9)) == []
+    assert stopped(run.handle(Ticked(13.0))) == [1]
+
+
+def test_an_interrupted_trial_with_a_value_is_pruned_with_it_before_its_next_epoch() -> None:
+    run = a_run(budget=20.0, waiting={0: Waiting(epoch=2, value=0.7)})
+    launch(run, 0, epochs=4)
+    run.handle(Ticked(13.0))
+
+    [record, _] = run.handle(ended(0, Outcome.STOPPED, at=13.0))
+    assert isinstance(record, Record)
+    assert (record.state, record.value) == (TrialState.PRUNED, 0.7)
 
 
 def test_a_trial_that_is_pruned_by_the_pruner_and_the_budget_at_once_is_stopped_once() -> None:
@@ -57,69 +206,20 @@ def test_a_trial_that_is_pruned_by_the_pruner_and_the_budget_at_once_is_stopped_
     assert run.handle(measured(0, 1, at=9.0, prune="behind")) == [Stop(0, "behind")]
 
 
-def test_money_that_ran_out_while_nothing_runs_finishes_the_study() -> None:
-    reason = "cost budget: $10.0000 of $10.0000 spent"
-
-    assert a_run(budget=10.0, spent=10.0).begin() == [Finish(StudyState.COMPLETE, reason)]
-
-
-def test_money_that_runs_out_with_a_trials_end_finishes_the_study() -> None:
-    run = a_run(budget=10.0)
-    launch(run, 0)
-
-    assert complete(run, 0, at=10.0)[-1] == Finish(
-        StudyState.COMPLETE, "cost budget: $10.0000 of $10.0000 spent"
-    )
-
-
-def test_what_earlier_attempts_cost_counts_whatever_came_of_them() -> None:
-    run = a_run(budget=10.0)
-    launch(run, 0)
-    run.handle(ended(0, Outcome.RAISED, at=6.0, reason="no"))
-    launch(run, 1, at=6.0)
-
-    assert run.handle(Ticked(7.9)) == []
-    assert run.handle(Ticked(8.0)) == [Stop(1, "cost budget: $8.0000 of $10.0000 spent")]
-
-
-def test_a_trial_that_the_budget_stops_before_its_first_epoch_waits() -> None:
+def test_a_larger_budget_while_the_last_trial_ends_lets_the_study_go_on() -> None:
     run = a_run(budget=10.0)
     launch(run, 0)
     run.handle(Ticked(8.0))
-
-    assert states(run.handle(ended(0, Outcome.STOPPED, at=9.0))) == {0: TrialState.WAITING}
-
-
-def test_nothing_is_launched_whose_stop_the_rest_cannot_pay() -> None:
-    run = a_run(budget=10.0, spent=8.0)
-    assert run.begin() == []
-    run.handle(an_offer(0))
-    reason = "cost budget: $8.0000 of $10.0000 spent"
-
-    assert run.handle(a_suggestion(0)) == [
-        Record(0, TrialState.WAITING, None, 0.0, f"not launched: {reason}"),
-        Decline("slot-0"),
-        Finish(StudyState.COMPLETE, reason),
-    ]
-
-
-def test_a_larger_budget_while_the_study_closes_lets_it_go_on() -> None:
-    run = a_run(budget=10.0)
-    launch(run, 0)
-    run.handle(Ticked(8.0))
-    run.handle(Retargeted(3, 100.0, 8.0))
+    run.handle(Retargeted(a_config(budget=100.0), 8.0))
 
     run.handle(ended(0, Outcome.STOPPED))
-
     assert run.wants_slot
 
 
 def test_a_smaller_budget_that_is_spent_already_stops_everything() -> None:
-    run = a_run(budget=100.0)
-    launch(run, 0)
-    reason = "cost budget: $5.0000 of $6.0000 spent"
+    run = a_trained_run(budget=100.0, t0=0.1, t1=0.2)
 
-    assert run.handle(Retargeted(3, 6.0, 5.0)) == [Stop(0, reason)]
+    assert stopped(run.handle(Retargeted(a_config(budget=6.0), 5.0))) == [1, 0]
 
 
 def test_a_stop_keeps_its_reason_when_the_money_runs_out_meanwhile() -> None:
@@ -138,3 +238,43 @@ def test_time_that_passes_costs_nothing_where_there_is_no_budget() -> None:
     launch(run, 0)
 
     assert run.handle(Ticked(1e9)) == []
+
+
+def test_a_trial_that_comes_to_its_own_ceiling_is_pruned_and_the_study_goes_on() -> None:
+    run = a_run(per_trial=10.0, n_trials=2)
+    launch(run, 0)
+    run.handle(measured(0, 1, 0.4, at=1.0))
+    reason = "cost budget: $3.0000 of the $10.0000 for one trial spent"
+
+    assert run.handle(Ticked(2.9)) == []
+    assert run.handle(Ticked(3.0)) == [Stop(0, reason)]
+    assert run.handle(ended(0, Outcome.STOPPED, at=3.5)) == [
+        Record(0, TrialState.PRUNED, 0.4, 3.5, reason)
+    ]
+    assert run.wants_slot
+
+
+def test_a_trials_own_ceiling_prunes_it_even_before_its_first_epoch() -> None:
+    run = a_run(per_trial=10.0, budget=100.0)
+    launch(run, 0)
+    run.handle(Ticked(3.0))
+
+    [record] = run.handle(ended(0, Outcome.STOPPED, at=3.5))
+    assert isinstance(record, Record)
+    assert (record.state, record.value) == (TrialState.PRUNED, None)
+
+
+def test_a_trials_own_ceiling_counts_its_earlier_attempts() -> None:
+    run = a_run(per_trial=10.0, waiting={0: Waiting(epoch=1, value=0.3, spent_usd=2.0)})
+    launch(run, 0)
+
+    reason = "cost budget: $3.0000 of the $10.0000 for one trial spent"
+    assert run.handle(Ticked(1.0)) == [Stop(0, reason)]
+
+
+def test_the_cheapest_slot_seen_decides_whether_another_trial_can_be_paid() -> None:
+    run = a_run(budget=12.0, epochs=(EpochTime(seconds=1.0),), usd_per_hour=DOLLAR_A_SECOND * 9)
+    assert not run.wants_slot
+
+    run.handle(an_offer(0))
+    assert isinstance(run.handle(a_suggestion(0))[0], Launch)

@@ -34,7 +34,7 @@ from mcp_automl.domain.events import (
 )
 from mcp_automl.domain.run import StudyRun
 from mcp_automl.domain.study import Measurement, StudyState, TrialState, Waiting
-from tests.studies_for_tests import DOLLAR_A_SECOND, a_run
+from tests.studies_for_tests import DOLLAR_A_SECOND, a_config, a_run
 
 TICK = 0.2
 WAYS_TO_END = [Outcome.KILLED, Outcome.OUT_OF_MEMORY, Outcome.RAISED]
@@ -76,7 +76,7 @@ class World:
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.asked_for = self.most_asked_for = self.random.randint(1, 12)
-        self.ceiling = self.random.choice([None, 4.0, 8.0, 16.0])
+        self.ceiling = self.random.choice([None, 12.0, 24.0, 48.0])
         self.busybody = self.random.choice([0.0, 0.01, 0.05])
         luck = [(0.1, WAYS_TO_END), (0.4, WAYS_TO_END), (0.9, [Outcome.RAISED])]
         self.bad_luck, self.ways_to_end = self.random.choice(luck)
@@ -218,7 +218,8 @@ class World:
         self.most_asked_for = max(self.asked_for, self.most_asked_for)
         if self.ceiling is not None:
             self.ceiling += self.random.randint(0, 20)
-        self.tell(Retargeted(self.asked_for, self.ceiling, self.now))
+        config = a_config(n_trials=self.asked_for, budget=self.ceiling)
+        self.tell(Retargeted(config, self.now))
 
     def start_again(self) -> None:
         """A stopped study is asked for again, one that was left is taken up by somebody else."""

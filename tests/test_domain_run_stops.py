@@ -19,6 +19,7 @@ from mcp_automl.domain.events import (
 from mcp_automl.domain.run import StudyRun
 from mcp_automl.domain.study import StudyState, TrialState, Waiting
 from tests.studies_for_tests import (
+    a_config,
     a_run,
     a_suggestion,
     an_offer,
@@ -35,7 +36,7 @@ BY_USER, LEAVING = "stopped by the user", "the orchestrator is leaving"
 
 
 def retargeted(n_trials: int, budget: float | None = None, at: float = 1.0) -> Retargeted:
-    return Retargeted(n_trials, budget, at)
+    return Retargeted(a_config(n_trials=n_trials, budget=budget), at)
 
 
 def states(commands: list[Command]) -> dict[int, TrialState]:

@@ -8,7 +8,7 @@ from mcp_automl.domain.events import Finish, Outcome, Record
 from mcp_automl.domain.failures import second_chance
 from mcp_automl.domain.jobs import AttemptStart
 from mcp_automl.domain.run import StudyRun
-from mcp_automl.domain.study import Study, StudyState, TrialState, Waiting
+from mcp_automl.domain.study import Study, StudyState, Target, TrialState, Waiting
 from tests.fakes_executor import FakeExecutor
 from tests.fakes_store import FakeStore
 from tests.house_for_tests import House
@@ -179,6 +179,6 @@ async def test_a_study_whose_every_trial_kills_its_orchestrator_fails_each_time_
     assert house.states() == ["FAIL"] * 5
     assert house.state() is StudyState.FAILED
 
-    house.registry.retarget(study.id, n_trials=20, cost_budget_usd=None)
+    house.registry.retarget(study.id, Target(n_trials=20))
     assert await kills_in(house) == 15
     assert house.states() == ["FAIL"] * 10

@@ -15,9 +15,9 @@ from mcp import Client
 from mcp_automl.cli import main
 from mcp_automl.composition import build_service
 from mcp_automl.domain.study import StudyState
+from mcp_automl.domain.workspace import OrchestratorSign
 from mcp_automl.launcher import Launcher
 from mcp_automl.liveness import Liveness
-from mcp_automl.ports import OrchestratorSign
 from mcp_automl.server.app import build
 from mcp_automl.settings import Settings
 from mcp_automl.stores.registry import SqliteRegistry

@@ -8,9 +8,9 @@ import pytest
 from filelock import FileLock
 
 from mcp_automl.domain.study import StudyState
+from mcp_automl.domain.workspace import Backlog, OrchestratorSign
 from mcp_automl.launcher import Launcher
 from mcp_automl.liveness import Liveness, is_newer
-from mcp_automl.ports import Backlog, OrchestratorSign
 from mcp_automl.settings import Settings
 from tests.fakes_server import NOW, FakeRegistry, a_study
 

@@ -7,7 +7,7 @@ import anyio.lowlevel
 import pytest
 
 from mcp_automl.domain.jobs import Prepared
-from mcp_automl.domain.study import Study, StudyState
+from mcp_automl.domain.study import Study, StudyState, Target
 from tests.fakes_executor import FakeExecutor
 from tests.fakes_store import FakeStore
 from tests.house_for_tests import SIGN, AtJob, FakeTracker, House
@@ -37,7 +37,7 @@ async def test_a_stopped_study_is_interrupted_and_goes_on_under_the_same_numbers
     waiting = [str(n) for n, state in enumerate(house.states()) if state == "WAITING"]
     before = len(house.executor.launched)
 
-    house.registry.retarget(study.id, n_trials=9, cost_budget_usd=None)
+    house.registry.retarget(study.id, Target(n_trials=9))
     await house.run()
 
     assert house.states() == ["COMPLETE"] * 9
@@ -51,7 +51,7 @@ async def test_a_study_that_is_asked_for_again_while_it_stops_just_goes_on() -> 
 
     def stop_and_start() -> None:
         house.registry.stop(study.id)
-        house.registry.retarget(study.id, n_trials=7, cost_budget_usd=None)
+        house.registry.retarget(study.id, Target(n_trials=7))
 
     house.executor.last_word = AtJob(2, stop_and_start)
     await house.run()
@@ -68,7 +68,7 @@ async def test_a_study_that_is_asked_for_again_in_the_instant_in_which_it_ends_g
 
     async def finish_late(store: FakeStore, ending: Study, state: StudyState, why: str) -> bool:
         if ending.config.n_trials == 2:
-            house.registry.retarget(study.id, n_trials=4, cost_budget_usd=None)
+            house.registry.retarget(study.id, Target(n_trials=4))
             # Until the watch has told the run, which no longer listens.
             await anyio.wait_all_tasks_blocked()
         else:

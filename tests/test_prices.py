@@ -15,10 +15,10 @@ from mcp_automl.doctor import Mark, of_prices
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.jobs import Need, Slot
 from mcp_automl.domain.prices import Prices
+from mcp_automl.domain.workspace import OrchestratorSign
 from mcp_automl.executors.devices import Device
 from mcp_automl.executors.local import LocalExecutor
 from mcp_automl.launcher import Launcher
-from mcp_automl.ports import OrchestratorSign
 from mcp_automl.service import Service
 from mcp_automl.settings import Settings
 from tests.fakes_server import NOW, FakeAccounts, FakeRegistry

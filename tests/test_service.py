@@ -12,8 +12,8 @@ from mcp_automl.catalog import Catalog
 from mcp_automl.costs import Costs
 from mcp_automl.domain.errors import InvalidRequest, NameTaken, NothingToShow, StudyNotFound
 from mcp_automl.domain.study import Study, StudyConfig, StudyState, Trial, TrialState
+from mcp_automl.domain.workspace import OrchestratorSign
 from mcp_automl.launcher import Launcher
-from mcp_automl.ports import OrchestratorSign
 from mcp_automl.service import Service
 from mcp_automl.settings import Settings
 from tests.fakes_server import FakeAccounts, FakeRegistry, a_config, a_study

@@ -8,6 +8,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from mcp_automl.domain.study import Target
 from mcp_automl.stores.sqlite_changes import INTENTIONS, POLL_SECONDS, SqliteChanges
 from tests.stores_for_tests import CONFIG, SIGN, Pair, real_pair
 
@@ -92,7 +93,7 @@ async def test_an_orchestrator_is_not_woken_by_its_own_writes(path: Path, pair: 
     await pair.completed(study, 0.5)
 
     assert await stays_quiet(intentions)
-    pair.registry.retarget(study.id, n_trials=30, cost_budget_usd=None)
+    pair.registry.retarget(study.id, Target(n_trials=30))
     with anyio.fail_after(5):
         await intentions.changed()
     intentions.close()

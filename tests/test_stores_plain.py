@@ -9,7 +9,7 @@ import pytest
 
 from mcp_automl.domain.errors import InvalidRequest, NameTaken
 from mcp_automl.domain.space import Categorical, Float, Int
-from mcp_automl.domain.study import Objective, StudyState, TrialState
+from mcp_automl.domain.study import Objective, StudyState, Target, TrialState
 from mcp_automl.stores.registry import SqliteRegistry
 from tests.stores_for_tests import CONFIG, real_pair
 
@@ -104,7 +104,7 @@ def test_they_cannot_be_run(registry: SqliteRegistry, path: Path) -> None:
     assert study is not None
 
     with pytest.raises(InvalidRequest, match="made by Optuna itself"):
-        registry.retarget(study.id, n_trials=30, cost_budget_usd=None)
+        registry.retarget(study.id, Target(n_trials=30))
 
 
 def test_an_empty_one_has_no_known_space(registry: SqliteRegistry, path: Path) -> None:

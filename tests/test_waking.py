@@ -11,8 +11,8 @@ from mcp_automl.catalog import Catalog
 from mcp_automl.costs import Costs
 from mcp_automl.domain.errors import AutomlError
 from mcp_automl.domain.study import StudyState, Trial, TrialState
+from mcp_automl.domain.workspace import Backlog
 from mcp_automl.launcher import Launcher
-from mcp_automl.ports import Backlog
 from mcp_automl.service import Service
 from mcp_automl.settings import Settings
 from tests.fakes_server import NOW, FakeAccounts, FakeRegistry, a_config, a_study

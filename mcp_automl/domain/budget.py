@@ -1,18 +1,29 @@
-"""What jobs cost and when a budget is reached: pure sums over times given from outside.
+"""A budget as pure values: meters, claims, reservations, and what must stop.
 
-What an hour of a slot costs, and a job from that, is said in `prices.py`.
+The rule. Whatever happens next, the ceiling must hold. So money is set aside at every moment for
+each job that runs: what it has cost, and what ending it may still cost (`ENDING_SECONDS`). What is
+left is given to the trials in flight, the most promising first, each up to the forecast of what it
+still has to train. A trial for which nothing is left has come to the end of its reservation and is
+stopped; since the least promising is served last, it is stopped first, and the best can finish.
+What nobody claims is free and pays for further trials.
+
+While no epoch has been measured there is no forecast: then each slot's trial holds an equal share.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mcp_automl.domain.prices import charge
 
 STOP_SECONDS = 2.0
-"""Longest time from the decision to stop a job to its end: a tick and the grace before SIGKILL."""
+"""Longest time from when a job should stop to its end: a tick and the grace before SIGKILL."""
 
 ORPHAN_SECONDS = 5.0
 """How long a worker may outlive its orchestrator's last sign of life; charged, never forgotten."""
+
+ENDING_SECONDS = STOP_SECONDS + ORPHAN_SECONDS
+"""What a running job may yet be charged for: to be stopped, or orphaned in the middle of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,31 +36,88 @@ class Meter:
 
     def cost(self, at: float) -> float:
         """Dollars from the launch until `at`."""
-        return charge(at - self.started_at, self.usd_per_hour)
+        return self.price(at - self.started_at)
 
-    def cost_to_stop(self) -> float:
-        """Dollars that stopping this job may still cost."""
-        return charge(STOP_SECONDS, self.usd_per_hour)
+    def price(self, seconds: float) -> float:
+        """Dollars for so many seconds."""
+        return charge(seconds, self.usd_per_hour)
+
+    def set_aside(self, at: float) -> float:
+        """Dollars until `at`, and what ending the job may cost from then on."""
+        return self.cost(at) + self.price(ENDING_SECONDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a trial in flight asks of the budget."""
+
+    trial: int
+    meter: Meter
+    rest_s: float | None
+    """Seconds that its remaining epochs will take by forecast; None while there is none."""
+    earlier_usd: float = 0.0
+    """What its earlier attempts have cost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservations:
+    """How the budget is divided at one moment."""
+
+    free_usd: float
+    """What is neither spent nor set aside nor claimed; infinite without a ceiling."""
+    starved: tuple[int, ...]
+    """Trials whose reservation has come to its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """A hard ceiling on what a study spends over its whole life."""
+    """Hard ceilings on what a study, and each of its trials, may spend; None for no ceiling."""
 
-    ceiling_usd: float | None
-    """None for no ceiling."""
+    ceiling_usd: float | None = None
+    per_trial_usd: float | None = None
 
-    def reached(self, spent_usd: float, meters: Iterable[Meter], at: float) -> str | None:
-        """Why nothing more may run, or None while it may.
+    def reserve(
+        self,
+        spent_usd: float,
+        claims: Sequence[Claim],
+        at: float,
+        *,
+        ending_usd: float = 0.0,
+        shares: int = 1,
+    ) -> Reservations:
+        """Divides what is left among the trials in flight.
 
-        Reached means that what is spent and running, plus what stopping everything that runs may
-        still cost, comes to the ceiling: then the stop itself is still paid for.
+        Args:
+            spent_usd: by attempts that have ended.
+            claims: of trials in flight, most promising first.
+            ending_usd: set aside for jobs that were told to stop and have not ended.
+            shares: among how many trials the rest is divided while there is no forecast.
         """
-        if self.ceiling_usd is None:
-            return None
-        running = list(meters)
-        metered = spent_usd + sum(meter.cost(at) for meter in running)
-        stopping = sum(meter.cost_to_stop() for meter in running)
-        if metered + stopping < self.ceiling_usd:
-            return None
-        return f"cost budget: ${metered:.4f} of ${self.ceiling_usd:.4f} spent"
+        ceiling = math.inf if self.ceiling_usd is None else self.ceiling_usd
+        rest = ceiling - spent_usd - ending_usd
+        pool = rest - sum(claim.meter.set_aside(at) for claim in claims)
+        starved = []
+        for claim in claims:
+            # A forecast that has run out claims nothing more, but goes on while there is a pool.
+            if pool <= 0:
+                starved.append(claim.trial)
+            pool -= min(max(pool, 0.0), self._wanted(claim, at, rest / shares))
+        return Reservations(free_usd=pool, starved=tuple(starved))
+
+    def left_for_trial(self, claim: Claim, at: float) -> float:
+        """Dollars that the trial may still cost under the ceiling for one trial."""
+        cap = math.inf if self.per_trial_usd is None else self.per_trial_usd
+        return cap - claim.earlier_usd - claim.meter.set_aside(at)
+
+    def _wanted(self, claim: Claim, at: float, share: float) -> float:
+        if claim.rest_s is None:
+            wanted = share - claim.meter.set_aside(at)
+        else:
+            wanted = claim.meter.price(claim.rest_s)
+        return max(0.0, min(wanted, self.left_for_trial(claim, at)))
+
+
+def dollars(usd: float) -> str:
+    """A sum with four decimals, or as many as two significant digits take."""
+    decimals = 4 if usd == 0 else max(4, 1 - math.floor(math.log10(abs(usd))))
+    return f"${usd:.{decimals}f}"

@@ -5,7 +5,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from mcp_automl.domain.space import Params
-from mcp_automl.domain.study import Measurement, StudyState, TrialState
+from mcp_automl.domain.study import Measurement, StudyConfig, StudyState, TrialState
 
 
 class Outcome(Enum):
@@ -38,6 +38,8 @@ class SlotOffered:
     usd_per_hour: float
     shared: bool = False
     """Whether other jobs may use the same device."""
+    device: str = ""
+    """As people name it: `cuda:0`, `cpu`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,7 @@ class StopRequested:
 class Retargeted:
     """The study was asked for again, perhaps with another total or budget; it shall go on."""
 
-    n_trials: int
-    cost_budget_usd: float | None
+    config: StudyConfig
     at: float
 
 

@@ -1,7 +1,7 @@
 """One attempt at a trial, from `Launch` to `TrialEnded`: what is known of it, what it comes to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mcp_automl.domain.budget import Meter
 from mcp_automl.domain.events import Measured, Outcome, Record, TrialEnded
@@ -22,6 +22,8 @@ class Ending:
 
     state: TrialState
     reason: str
+    final: bool = False
+    """Whether it stands even before the first epoch: more money would not help the trial."""
 
 
 @dataclass(slots=True)
@@ -34,15 +36,50 @@ class Flight:
     """Whether other jobs may use its device."""
     waited: Waiting
     """What earlier attempts at the trial came to."""
+    device: str = ""
     last: Measurement | None = None
-    new_epochs: int = 0
+    values: dict[int, float] = field(default_factory=dict)
+    """The objective by epoch, where it is finite."""
+    epoch_seconds: list[float] = field(default_factory=list)
+    """How long each new epoch held the slot."""
     ending: Ending | None = None
+    ending_usd: float = 0.0
+    """What was set aside when it was told to stop."""
+    _measured_at: float | None = None
 
-    def remember(self, measurement: Measurement) -> None:
+    def remember(self, event: Measured, objective: Objective) -> None:
         """Takes note of an epoch. A resumed trainer repeats its checkpoint's, which is not new."""
-        seen = max(self.waited.epoch, self.last.epoch if self.last is not None else 0)
-        self.new_epochs += measurement.epoch > seen
+        measurement = event.measurement
+        value = measurement.value(objective)
+        if value is not None:
+            self.values[measurement.epoch] = value
+        if measurement.epoch > self.epoch:
+            passed = event.at - self.measured_at
+            # The first one's time holds the start of the process, too.
+            first = self._measured_at is None
+            self.epoch_seconds.append(min(passed, measurement.seconds) if first else passed)
         self.last = measurement
+        self._measured_at = event.at
+
+    def end(self, ending: Ending, at: float) -> None:
+        """It is told to stop."""
+        self.ending = ending
+        self.ending_usd = self.meter.set_aside(at)
+
+    @property
+    def measured_at(self) -> float:
+        """When its latest epoch ended; its launch, before the first."""
+        return self.meter.started_at if self._measured_at is None else self._measured_at
+
+    @property
+    def epoch(self) -> int:
+        """Its last finished epoch, earlier attempts included."""
+        return max(self.waited.epoch, 0 if self.last is None else self.last.epoch)
+
+    @property
+    def value(self) -> float | None:
+        """The last epoch's objective, earlier attempts included."""
+        return self.values.get(self.last.epoch) if self.last is not None else self.waited.value
 
     def verdict(self, event: Measured, objective: Objective) -> Ending | None:
         """Why the attempt must end with this epoch, if it must."""
@@ -75,24 +112,41 @@ class Flight:
 
     def waiting(self, event: TrialEnded) -> Waiting:
         """What the trial's next attempt needs to know."""
-        last = 0 if self.last is None else self.last.epoch
         out_of_memory = event.outcome is Outcome.OUT_OF_MEMORY
         return Waiting(
-            epoch=max(self.waited.epoch, last),
+            epoch=self.epoch,
+            value=self.value,
+            spent_usd=self.waited.spent_usd + self.meter.cost(event.at),
             barren=self.barren,
             alone=self.waited.alone or (self.shared and out_of_memory),
             trained_s=self.waited.trained_s + max(0.0, event.at - self.meter.started_at),
         )
 
     @property
+    def may_count(self) -> bool:
+        """Whether the trial could come to count; one told to stop may yet complete."""
+        return self.ending is None or self.ending.state is not TrialState.FAIL
+
+    @property
+    def should_count(self) -> bool:
+        """Whether the trial is expected to count."""
+        return self.ending is None or self.ending.state is TrialState.PRUNED
+
+    @property
     def trained_all(self) -> bool:
         """Whether the trial's last epoch has been measured."""
-        return self.last is not None and self.last.epoch == self.params.get("epochs")
+        return self.last is not None and self.last.epoch == self.epochs
+
+    @property
+    def epochs(self) -> int | None:
+        """How many it shall train; None where that is no parameter of it."""
+        epochs = self.params.get("epochs")
+        return epochs if isinstance(epochs, int) else None
 
     @property
     def barren(self) -> int:
         """Attempts in a row, this one included, that ended by themselves without a new epoch."""
-        if self.new_epochs:
+        if self.epoch_seconds:
             return 0
         return self.waited.barren + (self.ending is None)
 
@@ -105,7 +159,7 @@ class Flight:
         if self.trained_all:
             return Ending(TrialState.COMPLETE, "")
         # PRUNED keeps a last value; a trial that has none goes back and can be trained later.
-        if ending.state is TrialState.PRUNED and self.last is None:
+        if ending.state is TrialState.PRUNED and self.value is None and not ending.final:
             return replace(ending, state=TrialState.WAITING)
         return ending
 

@@ -3,9 +3,8 @@
 Theory of operation
 -------------------
 A `StudyRun` is built from a study's configuration and its history, and then told what happens. It
-answers each event with the commands that follow from it, and touches nothing itself: no clock, no
-await, no I/O. Whoever owns it (`performer.py`) performs the commands in order and turns their
-results into new events.
+answers each event with the commands that follow from it, and touches nothing itself. Whoever owns
+it (`performer.py`) performs the commands in order and turns their results into new events.
 
     slot is free      SlotOffered  -> Suggest | Decline
     sampler answered  Suggested    -> Launch | Record(WAITING)       (a stop may have come between)
@@ -13,7 +12,7 @@ results into new events.
     job is over       TrialEnded   -> Record(COMPLETE|PRUNED|FAIL|WAITING)
     someone asked     Retargeted, StopRequested  -> Stop ...
     time passed       Ticked       -> Stop ...
-    ... and whenever nothing is left to do: Finish, once, as the last command of all.
+    ... and whenever nothing is left to do: Finish, once; after it, a slot is answered with Decline.
 
 A trial between `Suggest` and `Record` is *in flight*. Nothing is launched while what is counted and
 what is in flight come to `n_trials`; only a total that is lowered later can be exceeded.
@@ -23,18 +22,18 @@ two exceptions: it is COMPLETE if its last epoch was measured, and FAIL if a lat
 that it diverged. A measurement from a trial that is being stopped is answered with `Stop` again,
 because a worker waits for its reply.
 
-A study that is closing (stopped, out of money, failing) has told everything to stop and waits for
-it. Being asked for again (`Retargeted`) before that lifts the closing: what was interrupted goes
-back to WAITING and is launched anew. Nothing lifts the orchestrator's leaving, and a run that
-leaves never finishes its study.
+Money is counted in `spending.py`. The budget stops single trials; the study finishes when the rest
+pays for no epoch of another trial and nothing is in flight.
 
-After `Finish` every event is answered with nothing (a slot with `Decline`).
+A study that is closing (stopped, failing) has told everything to stop. Being asked for again
+(`Retargeted`) lifts that: what was interrupted goes back to WAITING and is launched anew. Nothing
+lifts the orchestrator's leaving, and a run that leaves never finishes its study.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import assert_never
 
-from mcp_automl.domain.budget import Budget, Meter
+from mcp_automl.domain.budget import Meter
 from mcp_automl.domain.events import (
     Command,
     Decline,
@@ -55,6 +54,7 @@ from mcp_automl.domain.events import (
 )
 from mcp_automl.domain.failures import common_failure, second_chance
 from mcp_automl.domain.flight import Ending, Flight, given_up
+from mcp_automl.domain.spending import Spending, budget_of, spending_of
 from mcp_automl.domain.study import (
     STOPPED_BY_USER,
     History,
@@ -82,7 +82,8 @@ class StudyRun:
     max_parallel: int
     finished: bool = field(default=False, init=False)
     _counted: int = field(init=False)
-    _spent_usd: float = field(init=False)
+    _spending: Spending = field(init=False)
+    _now: float = field(default=0.0, init=False)
     _waiting: dict[int, Waiting] = field(init=False)
     _failures: list[str] = field(init=False)
     _offers: dict[str, SlotOffered] = field(default_factory=dict, init=False)
@@ -92,7 +93,7 @@ class StudyRun:
 
     def __post_init__(self) -> None:
         self._counted = self.history.counted
-        self._spent_usd = self.history.spent_usd
+        self._spending = spending_of(self.config, self.history)
         self._waiting = dict(self.history.waiting)
         self._failures = second_chance(self.history.failures, self.max_parallel)
 
@@ -100,9 +101,10 @@ class StudyRun:
     def wants_slot(self) -> bool:
         """Whether a slot offered now would be used."""
         in_flight = len(self._offers) + len(self._flights)
-        stopping = self._closing is not None or self._leaving or self.finished
         wanted = min(self.max_parallel, self.config.n_trials - self._counted)
-        return not stopping and in_flight < wanted
+        if self._closing is not None or self._leaving or self.finished or in_flight >= wanted:
+            return False
+        return not self._shortage
 
     @property
     def wants_alone(self) -> bool:
@@ -123,15 +125,16 @@ class StudyRun:
         """Takes what happened and returns what to do, in order."""
         if self.finished:
             return [Decline(event.slot)] if isinstance(event, SlotOffered) else []
+        if not isinstance(event, SlotOffered | StopRequested):
+            self._now = event.at
         return [*self._handle(event), *self._finish_if_done()]
 
     def begin(self) -> list[Command]:
         """What follows from the history alone: who is given up, `Finish` if nothing is to do."""
         hopeless = given_up(self._waiting)
+        self._failures += [record.reason for record in hopeless]
         for record in hopeless:
             del self._waiting[record.trial]
-            self._failures.append(record.reason)
-        self._close_if_spent(at=0.0)
         return [*hopeless, *self._close_if_failing(), *self._finish_if_done()]
 
     def _handle(self, event: Event) -> list[Command]:
@@ -149,11 +152,12 @@ class StudyRun:
             case Retargeted():
                 return self._retargeted(event)
             case Ticked():
-                return self._close_if_spent(event.at)
+                return self._stop_starved()
             case _:
                 assert_never(event)
 
     def _offered(self, event: SlotOffered) -> list[Command]:
+        self._spending.offered(event)
         if not self.wants_slot:
             return [Decline(event.slot)]
         self._offers[event.slot] = event
@@ -163,84 +167,85 @@ class StudyRun:
         offer = self._offers.pop(event.slot)
         waited = self._waiting.pop(event.trial, Waiting())
         meter = Meter(started_at=event.at, usd_per_hour=offer.usd_per_hour)
-        stops = self._close_if_spent(event.at, meter)
-        obstacle = self._obstacle(waited, offer)
-        if obstacle is not None:
+        obstacle = self._obstacle(waited, offer) or self._spending.refusal(
+            event.params, offer, self._flights, event.at, shares=self._shares
+        )
+        if obstacle:
             self._waiting[event.trial] = waited
-            back = Record(event.trial, TrialState.WAITING, None, 0.0, obstacle)
-            return [*stops, back, Decline(event.slot)]
-        self._flights[event.trial] = Flight(event.params, meter, offer.shared, waited)
+            reason = f"not launched: {obstacle}"
+            back = Record(event.trial, TrialState.WAITING, None, 0.0, reason)
+            return [back, Decline(event.slot)]
+        self._flights[event.trial] = Flight(event.params, meter, offer.shared, waited, offer.device)
         return [Launch(event.trial, event.params, event.slot, waited.trained_s)]
 
-    def _obstacle(self, waited: Waiting, offer: SlotOffered) -> str | None:
-        """Why a suggested trial cannot be launched in that slot."""
+    def _obstacle(self, waited: Waiting, offer: SlotOffered) -> str:
+        """Why a suggested trial cannot be launched in that slot; empty if it can."""
         if self._closing is not None:
-            return f"not launched: {self._closing.reason}"
+            return self._closing.reason
         if self._leaving:
-            return f"not launched: {LEAVING}"
-        if self._may_count() >= self.config.n_trials:
-            return f"not launched: the study's total was lowered to {self.config.n_trials}"
-        if waited.alone and offer.shared:
-            return "not launched: it needs a device for itself"
-        return None
-
-    def _may_count(self) -> int:
-        """Trials that are counted, or would be at worst: one told to stop may yet complete."""
-        endings = [flight.ending for flight in self._flights.values()]
-        return self._counted + sum(e is None or e.state is not TrialState.FAIL for e in endings)
+            return LEAVING
+        may_count = sum(flight.may_count for flight in self._flights.values())
+        if self._counted + may_count >= self.config.n_trials:
+            return self._lowered
+        return "it needs a device for itself" if waited.alone and offer.shared else ""
 
     def _measured(self, event: Measured) -> list[Command]:
         flight = self._flights.get(event.trial)
         if flight is None:
             return []
-        flight.remember(event.measurement)
+        flight.remember(event, self.config.objective)
+        self._spending.measured(event, flight)
         verdict = flight.verdict(event, self.config.objective)
         if flight.ending is not None:
             # The first reason stands, but a trial that diverged must not be kept as anything else.
             if verdict is not None and verdict.state is TrialState.FAIL:
                 flight.ending = verdict
             return [Stop(event.trial, flight.ending.reason)]
-        commands = [] if verdict is None else [self._stop(event.trial, flight, verdict)]
-        commands += self._close_if_spent(event.at)
+        commands = [] if verdict is None else [self._stop(event.trial, verdict)]
+        commands += self._stop_starved()
         return [*commands, GoOn(event.trial)] if flight.ending is None else commands
 
-    def _stop(self, trial: int, flight: Flight, ending: Ending) -> Command:
-        flight.ending = ending
+    @property
+    def _lowered(self) -> str:
+        return f"the study's total was lowered to {self.config.n_trials}"
+
+    def _going(self) -> list[int]:
+        """Trials in flight that were not told to stop."""
+        return [n for n, flight in self._flights.items() if flight.ending is None]
+
+    def _stop(self, trial: int, ending: Ending) -> Command:
+        self._flights[trial].end(ending, self._now)
         return Stop(trial, ending.reason)
 
-    def _stop_all(self, state: TrialState, reason: str) -> list[Command]:
-        going = [(n, f) for n, f in self._flights.items() if f.ending is None]
-        return [self._stop(n, f, Ending(state, reason)) for n, f in going]
+    def _interrupt_all(self, reason: str) -> list[Command]:
+        return [self._stop(n, Ending(TrialState.WAITING, reason)) for n in self._going()]
 
-    def _close_if_spent(self, at: float, *launching: Meter) -> list[Command]:
-        """Stops everything once the budget is reached, and launches nothing ever after.
+    @property
+    def _shares(self) -> int:
+        """Among how many trials the budget is divided while no forecast says how."""
+        wanted = min(self.max_parallel, self.config.n_trials - self._counted)
+        return max(1, wanted, len(self._flights))
 
-        Args:
-            launching: the meter of a job that would run from now on; the rest must pay for its
-                stop too.
-        """
-        if self._closing is not None:
-            return []
-        budget = Budget(ceiling_usd=self.config.cost_budget_usd)
-        meters = [flight.meter for flight in self._flights.values()]
-        reason = budget.reached(self._spent_usd, [*meters, *launching], at)
-        if reason is None:
-            return []
-        self._closing = Finish(StudyState.COMPLETE, reason)
-        return self._stop_all(TrialState.PRUNED, reason)
+    def _stop_starved(self) -> list[Command]:
+        """Stops the trials that have come to the end of what the budget has for them."""
+        stops = self._spending.stops(self._flights, self._now, shares=self._shares)
+        return [self._stop(n, ending) for n, ending in stops]
+
+    @property
+    def _shortage(self) -> str:
+        """Why the rest pays for no further trial; empty while it may."""
+        return self._spending.shortage(self._flights, self._now, shares=self._shares)
 
     def _ended(self, event: TrialEnded) -> list[Command]:
         flight = self._flights.pop(event.trial, None)
         if flight is None:
             return []
-        cost = flight.meter.cost(event.at)
-        self._spent_usd += cost
+        cost = self._spending.ended(flight, event.at)
         ending = flight.judge(event)
         self._count(event, flight, ending)
-        counts = ending.state.counts and flight.last is not None
-        value = flight.last.value(self.config.objective) if flight.last and counts else None
+        value = flight.value if ending.state.counts else None
         record = Record(event.trial, ending.state, value, cost, ending.reason)
-        return [record, *self._close_if_failing(), *self._close_if_spent(event.at)]
+        return [record, *self._close_if_failing()]
 
     def _count(self, event: TrialEnded, flight: Flight, ending: Ending) -> None:
         if ending.state is TrialState.WAITING:
@@ -256,33 +261,29 @@ class StudyRun:
         if reason is None or self._closing is not None:
             return []
         self._closing = Finish(StudyState.FAILED, reason)
-        return self._stop_all(TrialState.WAITING, reason)
+        return self._interrupt_all(reason)
 
     def _stop_requested(self, event: StopRequested) -> list[Command]:
         reason = STOPPED_BY_USER if event.by_user else LEAVING
         self._leaving = self._leaving or not event.by_user
         if event.by_user and self._closing is None:
             self._closing = Finish(StudyState.STOPPED, reason)
-        return self._stop_all(TrialState.WAITING, reason)
+        return self._interrupt_all(reason)
 
     def _retargeted(self, event: Retargeted) -> list[Command]:
-        self.config = replace(
-            self.config, n_trials=event.n_trials, cost_budget_usd=event.cost_budget_usd
-        )
+        self.config = event.config
+        self._spending.changed(budget_of(self.config))
         # Whoever asks for the study while it is still closing wants it to go on.
         self._closing = None
         self._failures = second_chance(self._failures, self.max_parallel)
-        return [*self._stop_surplus(), *self._close_if_spent(event.at)]
+        return [*self._stop_surplus(), *self._stop_starved()]
 
     def _stop_surplus(self) -> list[Command]:
-        endings = [flight.ending for flight in self._flights.values()]
-        counting = sum(e is None or e.state is TrialState.PRUNED for e in endings)
+        counting = sum(flight.should_count for flight in self._flights.values())
         surplus = max(0, self._counted + counting - self.config.n_trials)
-        going = {n: flight for n, flight in self._flights.items() if flight.ending is None}
-        reason = f"the study's total was lowered to {self.config.n_trials}"
-        ending = Ending(TrialState.WAITING, reason)
-        newest_first = sorted(going, reverse=True)
-        return [self._stop(n, going[n], ending) for n in newest_first[:surplus]]
+        newest_first = sorted(self._going(), reverse=True)
+        ending = Ending(TrialState.WAITING, self._lowered)
+        return [self._stop(n, ending) for n in newest_first[:surplus]]
 
     def _finish_if_done(self) -> list[Command]:
         if not self.idle or self._leaving or self.finished:
@@ -291,6 +292,8 @@ class StudyRun:
             done = Finish(StudyState.COMPLETE, f"all {self.config.n_trials} trials are done")
         elif self._closing is not None:
             done = self._closing
+        elif shortage := self._shortage:
+            done = Finish(StudyState.COMPLETE, shortage)
         else:
             return []
         self.finished = True

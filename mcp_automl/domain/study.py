@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 
 from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.pace import EpochTime
 from mcp_automl.domain.space import Params, SearchSpace
 
 MAX_TRIALS = 10_000
@@ -109,13 +110,16 @@ class StudyConfig:
     epochs_max: int
     cost_budget_usd: float | None = None
     """What the study may spend over its whole life; None for no ceiling."""
+    max_cost_per_trial_usd: float | None = None
+    """What each trial may cost, all its attempts together; None for no ceiling."""
     seed: int = 0
     owner: str = ""
 
     def __post_init__(self) -> None:
         check_n_trials(self.n_trials)
         check_epochs_max(self.epochs_max)
-        check_budget(self.cost_budget_usd)
+        check_dollars("cost_budget_usd", self.cost_budget_usd)
+        check_dollars("max_cost_per_trial_usd", self.max_cost_per_trial_usd)
         if not self.objectives:
             raise InvalidRequest("a study needs at least one objective")
 
@@ -123,6 +127,29 @@ class StudyConfig:
     def objective(self) -> Objective:
         """The objective that decides while there is one only."""
         return self.objectives[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """How far a study shall go; None for what was not said."""
+
+    n_trials: int | None = None
+    cost_budget_usd: float | None = None
+    max_cost_per_trial_usd: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.n_trials is not None:
+            check_n_trials(self.n_trials)
+        check_dollars("cost_budget_usd", self.cost_budget_usd)
+        check_dollars("max_cost_per_trial_usd", self.max_cost_per_trial_usd)
+
+    def applied_to(self, config: StudyConfig) -> StudyConfig:
+        """The configuration that holds when the target does: what was not said stays."""
+        said = {name: value for name in TARGETS if (value := getattr(self, name)) is not None}
+        return replace(config, **said)
+
+
+TARGETS = tuple(field.name for field in fields(Target))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +206,10 @@ class Waiting:
 
     epoch: int = 0
     """Its last measured epoch."""
+    value: float | None = None
+    """That epoch's objective."""
+    spent_usd: float = 0.0
+    """What its attempts have cost."""
     barren: int = 0
     """Its latest attempts in a row that brought no new epoch."""
     alone: bool = False
@@ -197,6 +228,12 @@ class History:
     """Interrupted trials by number; the lowest is asked for first."""
     spent_usd: float = 0.0
     """All attempts so far."""
+    usd_per_hour: float | None = None
+    """What its latest attempt's slot costs."""
+    epochs: tuple[EpochTime, ...] = ()
+    """How long its latest epochs took, newest last."""
+    earlier_epochs: tuple[EpochTime, ...] = ()
+    """The same of other studies with its trainer."""
     failures: tuple[str, ...] = ()
     """Reasons of the latest FAILs in a row, oldest first."""
     wanted: bool = True
@@ -216,10 +253,10 @@ def check_epochs_max(epochs_max: int) -> None:
         raise InvalidRequest(f"epochs_max must be from 1 to {MAX_EPOCHS}, not {epochs_max}")
 
 
-def check_budget(cost_budget_usd: float | None) -> None:
-    if cost_budget_usd is None or (math.isfinite(cost_budget_usd) and cost_budget_usd > 0):
+def check_dollars(argument: str, usd: float | None) -> None:
+    if usd is None or (math.isfinite(usd) and usd > 0):
         return
     raise InvalidRequest(
-        f"cost_budget_usd must be a positive number of dollars such as 0.50, not "
-        f"{cost_budget_usd}; leave it out for no ceiling"
+        f"{argument} must be a positive number of dollars such as 0.50, not {usd}; "
+        "leave it out for no ceiling"
     )

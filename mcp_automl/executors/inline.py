@@ -88,6 +88,9 @@ class InlineExecutor:
         """Starts the job. Leaving the block stops it at its next measurement."""
         return self._launch(job, slot)
 
+    async def warm_up(self) -> None:
+        """Nothing has to be started."""
+
     async def discard(self, workdirs: Iterable[Path]) -> None:
         """Deletes what jobs in these folders kept to go on from; what they made stays."""
         await to_thread.run_sync(discard_checkpoints, workdirs)

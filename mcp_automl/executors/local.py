@@ -123,6 +123,14 @@ class LocalExecutor:
         """Starts the job. Leaving the block kills what is left of its whole process group."""
         return self._launch(job, slot)
 
+    async def warm_up(self) -> None:
+        """Returns once a job can start at once: a first process was forked, and is gone again."""
+        try:
+            async with self._child(worker.idle) as child:
+                await child.receive()
+        except (OSError, EOFError):
+            logger.exception("no process could be started; the first job will say so, too")
+
     async def discard(self, workdirs: Iterable[Path]) -> None:
         """Deletes what jobs in these folders kept to go on from; what they made stays."""
         await to_thread.run_sync(discard_checkpoints, workdirs)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import AttemptStart, ProcessRef
 from mcp_automl.domain.prices import charge
-from mcp_automl.domain.study import TrialState, Waiting
+from mcp_automl.domain.study import Study, TrialState, Waiting
+from mcp_automl.stores import trials
 
 LOST = "lost"
 """The outcome of an attempt whose orchestrator vanished before it was closed."""
@@ -229,18 +230,30 @@ def pruned_for_cost(connection: sqlite3.Connection, study_id: int) -> int:
     return int(connection.execute(query, (study_id,)).fetchone()[0])
 
 
-def waiting(connection: sqlite3.Connection, study_id: int, trial: int) -> Waiting | None:
+def latest_price(connection: sqlite3.Connection, study_id: int) -> float | None:
+    """Dollars per hour of the slot that the study's latest attempt held."""
+    query = """
+        SELECT usd_per_hour FROM automl_attempts WHERE study_id = ? AND slot <> ''
+        ORDER BY id DESC LIMIT 1
+    """
+    row = connection.execute(query, (study_id,)).fetchone()
+    return None if row is None else float(row[0])
+
+
+def waiting(connection: sqlite3.Connection, study: Study, trial: int) -> Waiting | None:
     """How an interrupted trial stands; None for one that was never attempted."""
     query = """
         SELECT outcome, new_epochs, shared, started_at, ended_at FROM automl_attempts
         WHERE study_id = ? AND trial = ? ORDER BY id DESC
     """
-    rows = connection.execute(query, (study_id, trial)).fetchall()
+    rows = connection.execute(query, (study.id, trial)).fetchall()
     if not rows:
         return None
-    epoch = "SELECT MAX(epoch) FROM automl_measurements WHERE study_id = ? AND trial = ?"
+    last = trials.last_measurement(connection, study, trial)
     return Waiting(
-        epoch=connection.execute(epoch, (study_id, trial)).fetchone()[0] or 0,
+        epoch=0 if last is None else last.epoch,
+        value=None if last is None else last.value(study.config.objective),
+        spent_usd=cost(connection, study.id, trial),
         barren=_barren(rows),
         alone=any(r["shared"] and r["outcome"] == Outcome.OUT_OF_MEMORY.value for r in rows),
         trained_s=sum(max(0.0, r["ended_at"] - r["started_at"]) for r in rows if r["ended_at"]),

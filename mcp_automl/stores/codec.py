@@ -35,8 +35,9 @@ def dump_spec(config: StudyConfig) -> str:
 
 
 def load_config(
-    spec: str, *, name: str, model: str, n_trials: int, cost_budget_usd: float | None, owner: str
-) -> StudyConfig:
+    spec: str, *, name: str, model: str, n_trials: int, cost_budget_usd: float | None,
+    max_cost_per_trial_usd: float | None, owner: str,
+) -> StudyConfig:  # fmt: skip
     """The configuration that `dump_spec` has stored, with what is stored beside it."""
     loaded = json.loads(spec)
     return StudyConfig(
@@ -48,6 +49,7 @@ def load_config(
         n_trials=n_trials,
         epochs_max=loaded["epochs_max"],
         cost_budget_usd=cost_budget_usd,
+        max_cost_per_trial_usd=max_cost_per_trial_usd,
         seed=loaded["seed"],
         owner=owner,
     )

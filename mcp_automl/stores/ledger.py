@@ -13,8 +13,8 @@ from mcp_automl.domain.jobs import AttemptStart
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import History, Measurement, Study, StudyState, TrialState, Waiting
 from mcp_automl.domain.tracking import TrackingEntry
-from mcp_automl.ports import OrchestratorSign
-from mcp_automl.stores import attempts, codec, outbox, signs, studies, trials
+from mcp_automl.domain.workspace import OrchestratorSign
+from mcp_automl.stores import attempts, codec, outbox, paces, signs, studies, trials
 from mcp_automl.stores.database import Database
 
 
@@ -181,6 +181,11 @@ def _history(connection: sqlite3.Connection, study: Study) -> History:
         counted=sum(n for state, n in counts.items() if state.counts),
         waiting=_waiting(connection, study, optuna_study),
         spent_usd=attempts.cost(connection, study.id),
+        usd_per_hour=attempts.latest_price(connection, study.id),
+        epochs=paces.of_study(connection, study),
+        earlier_epochs=paces.of_earlier(
+            connection, study, studies.with_trainer(connection, study.config.model)
+        ),
         failures=attempts.latest_failures(connection, study.id),
     )
 
@@ -191,5 +196,5 @@ def _waiting(
     if optuna_study is None:
         return {}
     numbers = trials.numbers(connection, optuna_study, TrialState.WAITING)
-    known = {number: attempts.waiting(connection, study.id, number) for number in numbers}
+    known = {number: attempts.waiting(connection, study, number) for number in numbers}
     return {number: waiting for number, waiting in known.items() if waiting is not None}

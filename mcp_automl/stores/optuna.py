@@ -30,7 +30,8 @@ from mcp_automl.domain.jobs import AttemptStart, ProcessRef
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import History, Measurement, Study, StudyState, TrialState
 from mcp_automl.domain.tracking import TrackingEntry
-from mcp_automl.ports import OrchestratorSign, Suggestion
+from mcp_automl.domain.workspace import OrchestratorSign
+from mcp_automl.ports import Suggestion
 from mcp_automl.stores.database import Database
 from mcp_automl.stores.engine import Engine
 from mcp_automl.stores.ledger import Ledger

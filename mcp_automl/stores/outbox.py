@@ -8,7 +8,7 @@ from mcp_automl.domain.jobs import AttemptStart
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Measurement, Study, StudyState
 from mcp_automl.domain.tracking import EntryKind, TrackingEntry
-from mcp_automl.ports import Backlog
+from mcp_automl.domain.workspace import Backlog
 from mcp_automl.stores import codec
 
 

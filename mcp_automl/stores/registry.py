@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from mcp_automl.domain.errors import InvalidRequest, NameTaken
-from mcp_automl.domain.study import Measurement, Study, StudyConfig, Trial, TrialState
-from mcp_automl.ports import Backlog, OrchestratorSign, Progress
+from mcp_automl.domain.study import Measurement, Study, StudyConfig, Target, Trial, TrialState
+from mcp_automl.domain.workspace import Backlog, OrchestratorSign
+from mcp_automl.ports import Progress
 from mcp_automl.stores import attempts, outbox, plain, signs, studies, trials
 from mcp_automl.stores.database import Database
 
@@ -32,11 +33,11 @@ class SqliteRegistry:
                 raise NameTaken(_taken(config.name, taken))
             return studies.by_id(connection, studies.insert(connection, config, self._clock()))
 
-    def retarget(self, study_id: int, *, n_trials: int, cost_budget_usd: float | None) -> Study:
+    def retarget(self, study_id: int, target: Target) -> Study:
         if study_id < 0:
             raise InvalidRequest(f"This study was {plain.REASON}; choose another name.")
         with self._database.write() as connection:
-            studies.retarget(connection, study_id, n_trials, cost_budget_usd)
+            studies.retarget(connection, study_id, target)
             return studies.by_id(connection, study_id)
 
     def stop(self, study_id: int) -> Study:

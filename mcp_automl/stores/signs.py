@@ -3,7 +3,7 @@
 import json
 import sqlite3
 
-from mcp_automl.ports import OrchestratorSign
+from mcp_automl.domain.workspace import OrchestratorSign
 
 
 def write(connection: sqlite3.Connection, sign: OrchestratorSign) -> str:

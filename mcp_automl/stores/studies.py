@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from mcp_automl.domain.errors import StudyNotFound
-from mcp_automl.domain.study import STOPPED_BY_USER, Study, StudyConfig, StudyState
+from mcp_automl.domain.study import STOPPED_BY_USER, Study, StudyConfig, StudyState, Target
 from mcp_automl.stores import codec
 
 _RUNNABLE = tuple(state.value for state in StudyState if state.should_run)
@@ -24,6 +24,12 @@ def runnable(connection: sqlite3.Connection) -> list[Study]:
 def any_runnable(connection: sqlite3.Connection) -> bool:
     query = "SELECT 1 FROM automl_studies WHERE state IN (?, ?) LIMIT 1"
     return connection.execute(query, _RUNNABLE).fetchone() is not None
+
+
+def with_trainer(connection: sqlite3.Connection, model: str) -> list[Study]:
+    """Those with that trainer, newest first."""
+    query = "SELECT * FROM automl_studies WHERE model = ? ORDER BY id DESC"
+    return [_study(row) for row in connection.execute(query, (model,))]
 
 
 def named(connection: sqlite3.Connection, name: str) -> Study | None:
@@ -50,8 +56,9 @@ def insert(connection: sqlite3.Connection, config: StudyConfig, at: float) -> in
     cursor = connection.execute(
         """
         INSERT INTO automl_studies
-            (name, name_key, model, spec, n_trials, cost_budget_usd, owner, state, created_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            (name, name_key, model, spec, n_trials, cost_budget_usd, max_cost_per_trial_usd,
+             owner, state, created_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         (
             config.name,
@@ -60,6 +67,7 @@ def insert(connection: sqlite3.Connection, config: StudyConfig, at: float) -> in
             codec.dump_spec(config),
             config.n_trials,
             config.cost_budget_usd,
+            config.max_cost_per_trial_usd,
             config.owner,
             StudyState.QUEUED.value,
             at,
@@ -69,19 +77,24 @@ def insert(connection: sqlite3.Connection, config: StudyConfig, at: float) -> in
     return cursor.lastrowid
 
 
-def retarget(
-    connection: sqlite3.Connection, study_id: int, n_trials: int, cost_budget_usd: float | None
-) -> None:
+def retarget(connection: sqlite3.Connection, study_id: int, target: Target) -> None:
     """A new intention; a study that had ended is queued again."""
     connection.execute(
         """
         UPDATE automl_studies
-        SET n_trials = :n_trials, cost_budget_usd = :budget, revision = revision + 1, reason = '',
-            stop_requested = 0, ended_at = NULL,
+        SET n_trials = COALESCE(:n_trials, n_trials),
+            cost_budget_usd = COALESCE(:budget, cost_budget_usd),
+            max_cost_per_trial_usd = COALESCE(:per_trial, max_cost_per_trial_usd),
+            revision = revision + 1, reason = '', stop_requested = 0, ended_at = NULL,
             state = CASE state WHEN 'RUNNING' THEN state ELSE 'QUEUED' END
         WHERE id = :id
         """,
-        {"id": study_id, "n_trials": n_trials, "budget": cost_budget_usd},
+        {
+            "id": study_id,
+            "n_trials": target.n_trials,
+            "budget": target.cost_budget_usd,
+            "per_trial": target.max_cost_per_trial_usd,
+        },
     )
 
 
@@ -141,6 +154,7 @@ def _study(row: sqlite3.Row) -> Study:
         model=row["model"],
         n_trials=row["n_trials"],
         cost_budget_usd=row["cost_budget_usd"],
+        max_cost_per_trial_usd=row["max_cost_per_trial_usd"],
         owner=row["owner"],
     )
     return Study(

@@ -1,4 +1,4 @@
-"""The two things a worker process does: train, or prepare data. Each says its last word and exits.
+"""What a worker process does: train, or prepare data. Each says its last word and exits.
 
 A worker is forked from a process that has the trainer's libraries loaded but has never touched a
 GPU, or spawned afresh where there is no such process. It imports the standard library, this package
@@ -52,6 +52,11 @@ def prepare(module: str, data_dir: Path, connection: socket.socket, life: Connec
     # Trainers may print, and this process's stdout may be somebody's protocol.
     os.dup2(2, 1)
     _say_and_exit(wire, training.prepare(module, data_dir))
+
+
+def idle(connection: socket.socket, life: Connection) -> NoReturn:
+    """Does nothing: whoever starts it wants to know that a process can be started."""
+    os._exit(0)
 
 
 def _open(connection: socket.socket) -> Wire:

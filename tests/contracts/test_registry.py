@@ -8,8 +8,8 @@ import pytest
 from mcp_automl.domain.errors import NameTaken, StudyNotFound
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.space import Categorical, Float, Int, SearchSpace
-from mcp_automl.domain.study import Objective, StudyState, TrialState
-from mcp_automl.ports import Backlog
+from mcp_automl.domain.study import Objective, StudyState, Target, TrialState
+from mcp_automl.domain.workspace import Backlog
 from tests.stores_for_tests import CONFIG, NOW, SIGN, Pair, fake_pair, real_pair
 
 pytestmark = pytest.mark.anyio
@@ -89,7 +89,7 @@ def test_studies_are_listed_newest_first(pair: Pair) -> None:
 def test_a_new_target_is_a_new_intention(pair: Pair) -> None:
     study = pair.registry.create(CONFIG)
 
-    changed = pair.registry.retarget(study.id, n_trials=30, cost_budget_usd=0.25)
+    changed = pair.registry.retarget(study.id, Target(n_trials=30, cost_budget_usd=0.25))
 
     assert (changed.config.n_trials, changed.config.cost_budget_usd) == (30, 0.25)
     assert changed.revision > study.revision
@@ -101,7 +101,7 @@ async def test_a_new_target_queues_an_ended_study_again(pair: Pair, state: Study
     study = await pair.started()
     await pair.store.finish(study, state, "it ended")
 
-    changed = pair.registry.retarget(study.id, n_trials=30, cost_budget_usd=None)
+    changed = pair.registry.retarget(study.id, Target(n_trials=30))
 
     assert (changed.state, changed.reason) == (StudyState.QUEUED, "")
     assert (changed.started_at, changed.ended_at) == (NOW, None)
@@ -110,14 +110,14 @@ async def test_a_new_target_queues_an_ended_study_again(pair: Pair, state: Study
 async def test_a_new_target_leaves_a_running_study_running(pair: Pair) -> None:
     study = await pair.started()
 
-    changed = pair.registry.retarget(study.id, n_trials=30, cost_budget_usd=None)
+    changed = pair.registry.retarget(study.id, Target(n_trials=30))
 
     assert changed.state is StudyState.RUNNING
 
 
 def test_an_unknown_study_cannot_be_retargeted(pair: Pair) -> None:
     with pytest.raises(StudyNotFound):
-        pair.registry.retarget(99, n_trials=30, cost_budget_usd=None)
+        pair.registry.retarget(99, Target(n_trials=30))
 
 
 # --- stops -------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ async def test_a_new_target_withdraws_the_request_to_stop(pair: Pair) -> None:
     study = await pair.started()
     pair.registry.stop(study.id)
 
-    changed = pair.registry.retarget(study.id, n_trials=10, cost_budget_usd=None)
+    changed = pair.registry.retarget(study.id, Target(n_trials=10))
 
     assert (changed.state, changed.stop_requested) == (StudyState.RUNNING, False)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mcp_automl.domain.events import Outcome, Record
-from mcp_automl.domain.study import Measurement, StudyState, TrialState
+from mcp_automl.domain.study import Measurement, StudyState, Target, TrialState
 from mcp_automl.domain.tracking import EntryKind
 from tests.stores_for_tests import (
     CONFIG,
@@ -111,7 +111,7 @@ async def test_a_finished_study_says_why(pair: Pair) -> None:
 
 async def test_a_study_whose_intention_changed_is_not_finished(pair: Pair) -> None:
     study = await pair.started()
-    pair.registry.retarget(study.id, n_trials=30, cost_budget_usd=None)
+    pair.registry.retarget(study.id, Target(n_trials=30))
 
     assert not await pair.store.finish(study, StudyState.COMPLETE, "all 10 trials are done")
 
