@@ -6,7 +6,7 @@ contract as the real ones (`tests/contracts/test_registry.py`, `test_store.py`).
 
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
@@ -25,12 +25,12 @@ from mcp_automl.domain.study import (
     Target,
     Trial,
     TrialState,
-    Waiting,
 )
 from mcp_automl.domain.tracking import EntryKind, TrackingEntry
 from mcp_automl.domain.workspace import Backlog, OrchestratorSign
 from mcp_automl.ports import Progress, Suggestion
 from tests.fakes_database import FakeAttempt, FakeDatabase, FakeTrial
+from tests.fakes_history import history
 
 
 @dataclass(slots=True)
@@ -198,7 +198,7 @@ class FakeStore:
     async def open(self, study: Study) -> History:
         known = self.database.all_studies[study.id]
         if known.stop_requested or not known.state.should_run:
-            return replace(self._history(study), wanted=False)
+            return replace(history(self.database, study), wanted=False)
         known = replace(known, state=StudyState.RUNNING)
         if known.started_at is None:
             known = replace(known, started_at=self.database.now)
@@ -214,17 +214,7 @@ class FakeStore:
         if not trials:
             default = Trial(number=0, state=TrialState.WAITING, params=dict(study.config.default))
             trials[0] = FakeTrial(default)
-        return self._history(study)
-
-    def _history(self, study: Study) -> History:
-        trials = self.database.of(study)
-        interrupted = [t for t in trials if t.trial.state is TrialState.WAITING and t.attempts]
-        return History(
-            counted=sum(t.trial.state.counts for t in trials),
-            waiting={t.trial.number: _waiting(t) for t in interrupted},
-            spent_usd=sum(a.spent for t in trials for a in t.attempts),
-            failures=tuple(reversed(list(_failures(trials)))),
-        )
+        return history(self.database, study)
 
     async def prepared(self, study: Study, *, data: str, arguments: Params) -> Study:
         known = self.database.all_studies[study.id]
@@ -353,34 +343,6 @@ class FakeChanges:
 
 def _who(sign: OrchestratorSign) -> tuple[str, int]:
     return sign.host, sign.pid
-
-
-def _waiting(stored: FakeTrial) -> Waiting:
-    barren = 0
-    for attempt in reversed(stored.attempts):
-        if attempt.new_epochs:
-            break
-        barren += attempt.outcome is not Outcome.STOPPED
-    return Waiting(
-        epoch=max(stored.measurements, default=0),
-        barren=barren,
-        alone=any(
-            a.outcome is Outcome.OUT_OF_MEMORY and a.start is not None and a.start.slot.shared
-            for a in stored.attempts
-        ),
-        trained_s=sum(
-            a.ended_at - a.start.at for a in stored.attempts if a.ended_at and a.start is not None
-        ),
-    )
-
-
-def _failures(trials: Sequence[FakeTrial]) -> Iterator[str]:
-    closed = [(a.ended_at or 0.0, a.record) for t in trials for a in t.attempts if a.record]
-    for _, record in sorted(closed, key=lambda pair: pair[0], reverse=True):
-        if record.state.counts:
-            return
-        if record.state is TrialState.FAIL:
-            yield record.reason
 
 
 def _random_point(study: Study, number: int) -> Mapping[str, Value]:

@@ -89,11 +89,23 @@ def test_studies_are_listed_newest_first(pair: Pair) -> None:
 def test_a_new_target_is_a_new_intention(pair: Pair) -> None:
     study = pair.registry.create(CONFIG)
 
-    changed = pair.registry.retarget(study.id, Target(n_trials=30, cost_budget_usd=0.25))
+    target = Target(n_trials=30, cost_budget_usd=0.25, max_cost_per_trial_usd=0.05)
+    changed = pair.registry.retarget(study.id, target)
 
-    assert (changed.config.n_trials, changed.config.cost_budget_usd) == (30, 0.25)
+    assert changed.config == target.applied_to(CONFIG)
     assert changed.revision > study.revision
     assert pair.registry.find(CONFIG.name) == changed
+
+
+def test_what_a_new_target_does_not_say_stays(pair: Pair) -> None:
+    study = pair.registry.create(replace(CONFIG, max_cost_per_trial_usd=0.1))
+
+    pair.registry.retarget(study.id, Target(cost_budget_usd=0.25))
+    changed = pair.registry.retarget(study.id, Target(n_trials=30))
+
+    config = changed.config
+    assert (config.n_trials, config.cost_budget_usd) == (30, 0.25)
+    assert config.max_cost_per_trial_usd == 0.1
 
 
 @pytest.mark.parametrize("state", [StudyState.COMPLETE, StudyState.STOPPED, StudyState.FAILED])

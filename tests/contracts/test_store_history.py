@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mcp_automl.domain.events import Outcome, Record
-from mcp_automl.domain.study import TrialState, Waiting
-from tests.stores_for_tests import NOW, SIGN, Pair, fake_pair, real_pair, start
+from mcp_automl.domain.study import TrialState
+from tests.stores_for_tests import HOURLY, NOW, SIGN, Pair, fake_pair, real_pair, start
 
 pytestmark = pytest.mark.anyio
 
@@ -45,24 +45,60 @@ async def test_history_has_the_failures_since_the_last_success(pair: Pair) -> No
 
 
 @pytest.mark.parametrize(
-    ("attempts", "expected"),
+    ("attempts", "epoch", "barren"),
     [
-        ([(Outcome.KILLED, ())], Waiting(epoch=0, barren=1)),
-        ([(Outcome.KILLED, (1, 2))], Waiting(epoch=2, barren=0)),
-        ([(Outcome.KILLED, (1,)), (Outcome.KILLED, ())], Waiting(epoch=1, barren=1)),
-        ([(Outcome.KILLED, (1,)), (Outcome.KILLED, (1,))], Waiting(epoch=1, barren=1)),
-        ([(Outcome.KILLED, ()), (Outcome.STOPPED, ())], Waiting(epoch=0, barren=1)),
-        ([(Outcome.KILLED, ()), (Outcome.STOPPED, (1,))], Waiting(epoch=1, barren=0)),
+        ([(Outcome.KILLED, ())], 0, 1),
+        ([(Outcome.KILLED, (1, 2))], 2, 0),
+        ([(Outcome.KILLED, (1,)), (Outcome.KILLED, ())], 1, 1),
+        ([(Outcome.KILLED, (1,)), (Outcome.KILLED, (1,))], 1, 1),
+        ([(Outcome.KILLED, ()), (Outcome.STOPPED, ())], 0, 1),
+        ([(Outcome.KILLED, ()), (Outcome.STOPPED, (1,))], 1, 0),
     ],
 )
 async def test_history_counts_attempts_without_a_new_epoch(
-    pair: Pair, attempts: list[tuple[Outcome, tuple[int, ...]]], expected: Waiting
+    pair: Pair, attempts: list[tuple[Outcome, tuple[int, ...]]], epoch: int, barren: int
 ) -> None:
     study = await pair.started()
     for outcome, epochs in attempts:
         await pair.interrupted(study, outcome, *epochs)
 
-    assert (await pair.store.open(study)).waiting == {0: expected}
+    [waiting] = (await pair.store.open(study)).waiting.values()
+    assert (waiting.epoch, waiting.barren) == (epoch, barren)
+
+
+async def test_history_knows_what_an_interrupted_trial_reached_and_has_cost(pair: Pair) -> None:
+    study = await pair.started()
+    await pair.interrupted(study, Outcome.KILLED, 1, 2)
+    await pair.interrupted(study, Outcome.KILLED)
+
+    [waiting] = (await pair.store.open(study)).waiting.values()
+    assert waiting.value == 0.5
+    assert waiting.spent_usd == pytest.approx(0.02)
+
+
+async def test_history_knows_the_price_of_the_latest_slot(pair: Pair) -> None:
+    study = await pair.started()
+    assert (await pair.store.open(study)).usd_per_hour is None
+    await pair.completed(study, 0.5)
+
+    assert (await pair.store.open(study)).usd_per_hour == HOURLY
+
+
+async def test_history_knows_how_long_epochs_took_here_and_in_other_studies(pair: Pair) -> None:
+    earlier = await pair.started(name="earlier")
+    await pair.completed(earlier, 0.5, 0.6)
+    other = await pair.started(name="other", model="llm")
+    await pair.completed(other, 0.5)
+    study = await pair.started()
+    await pair.interrupted(study, Outcome.KILLED, 1)
+    sizes = {e.batch_size for e in (await pair.store.open(earlier)).epochs}
+
+    history = await pair.store.open(study)
+
+    assert [(e.seconds, e.device) for e in history.epochs] == [(2.0, "cuda:0")]
+    assert [e.seconds for e in history.earlier_epochs] == [2.0, 2.0]
+    assert {e.batch_size for e in history.earlier_epochs} == sizes
+    assert sizes <= {32, 64, 128, 256}
 
 
 async def test_a_waiting_trial_that_is_given_up_has_failed_for_that_reason_and_cost_what_it_did(
@@ -127,7 +163,8 @@ async def test_recovery_ends_processes_and_sets_their_trials_waiting(pair: Pair)
 
     assert [ref.pid for ref in pair.killed] == [start(0).process.pid, start(1).process.pid]
     history = await pair.store.open(study)
-    assert history.waiting == {0: Waiting(epoch=1, barren=0), 1: Waiting(epoch=0, barren=1)}
+    standing = {number: (w.epoch, w.barren) for number, w in history.waiting.items()}
+    assert standing == {0: (1, 0), 1: (0, 1)}
     assert [await pair.store.ask(study), await pair.store.ask(study)] == [first, second]
 
 
