@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcp_automl.domain.outlook import Allowance, allowance
+from mcp_automl.domain.quote import Quote
 from mcp_automl.domain.savings import Savings
 from mcp_automl.domain.space import Params
-from mcp_automl.domain.study import Measurement, Study, Trial, TrialState, counted
+from mcp_automl.domain.study import Measurement, Study, StudyConfig, Trial, TrialState, counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,21 @@ class Started:
     devices: str
     notes: tuple[str, ...]
     """Sentences a reader should know: settings that hold, an orchestrator that is not well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quoted:
+    """What a study would cost and take; nothing was started or stored."""
+
+    config: StudyConfig
+    """As it would be stored."""
+    exists: bool
+    done: int
+    """COMPLETE and PRUNED trials so far."""
+    spent_usd: float
+    quote: Quote
+    max_parallel: int
+    devices: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +101,8 @@ class StudyStatus:
     cost_usd: float
     pruned_for_cost: int = 0
     """PRUNED trials that the budget ended, and not the pruner."""
+    interrupted: int = 0
+    """WAITING trials that were begun and can go on."""
     savings: Savings | None = None
     """What the pruner saved, once the study has ended."""
     next_look_s: int | None
@@ -94,6 +113,17 @@ class StudyStatus:
     def done(self) -> int:
         """Trials that count towards the total."""
         return counted(self.counts)
+
+    @property
+    def never_started(self) -> int:
+        """Trials that were asked for and never begun."""
+        return max(0, self.study.config.n_trials - self.done - self.interrupted)
+
+    @property
+    def allowance(self) -> Allowance | None:
+        """How much of the budget is spent; None without one."""
+        budget = self.study.config.cost_budget_usd
+        return None if budget is None else allowance(budget, self.cost_usd, self.done)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,11 @@ console = Console()
 LOOK_SECONDS = 0.5
 
 
+def _print(said: str) -> None:
+    """Prints what others may have written as it is."""
+    console.print(said, markup=False, highlight=False, soft_wrap=True)
+
+
 @app.command()
 def serve() -> None:
     """Serve MCP over stdin and stdout; a chat client starts this."""
@@ -66,7 +71,13 @@ def tune(
     n_trials: Annotated[int | None, typer.Option(help="Trials in total [new study: 20].")] = None,
     epochs_max: Annotated[int | None, typer.Option(help="Most epochs a trial trains [5].")] = None,
     budget: Annotated[float | None, typer.Option(help="Most dollars the study may spend.")] = None,
+    max_cost_per_trial: Annotated[
+        float | None, typer.Option(help="Most dollars each trial may cost.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="The study's name; an old one goes on.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it would do and cost.")
+    ] = False,
 ) -> None:
     """Run a study and watch it. It goes on if you leave; the same name shows it again.
 
@@ -74,18 +85,21 @@ def tune(
     """
     from mcp_automl.composition import build_service
     from mcp_automl.progress import study_name, watch
-    from mcp_automl.server import text
+    from mcp_automl.server import quotes, text
 
     service = build_service()
     chosen = name or study_name(model)
-    started = service.start_study(chosen, model, n_trials, epochs_max, budget)
-    console.print(text.started(started), markup=False, highlight=False, soft_wrap=True)
+    asked = (chosen, model, n_trials, epochs_max, budget, max_cost_per_trial)
+    if dry_run:
+        _print(quotes.dry_run(service.quote_study(*asked)))
+        return
+    _print(text.started(service.start_study(*asked)))
     try:
         status = watch(console, lambda: service.status(chosen), lambda: time.sleep(LOOK_SECONDS))
     except KeyboardInterrupt:
         console.print(f"It goes on. See it again: mcp-automl tune {model} --name {chosen}")
         sys.exit(130)
-    console.print(text.status(status), markup=False, highlight=False, soft_wrap=True)
+    _print(text.status(status))
     sys.exit(1 if status.study.state is StudyState.FAILED else 0)
 
 
@@ -96,7 +110,7 @@ def stop(name: Annotated[str, typer.Argument(help="The study's name.")]) -> None
     from mcp_automl.server import stopping
 
     said = stopping.stopped(build_service().stop_study(name))
-    console.print(said, markup=False, highlight=False, soft_wrap=True)
+    _print(said)
 
 
 @app.command()
@@ -106,7 +120,7 @@ def studies() -> None:
     from mcp_automl.server import tables
 
     listed = tables.studies(build_service().studies(), time.time())
-    console.print(listed, markup=False, highlight=False, soft_wrap=True)
+    _print(listed)
 
 
 @app.command()
@@ -119,7 +133,7 @@ def costs(
     from mcp_automl.server.costs import costs as table
 
     said = table(build_service().cost_report(by, since))
-    console.print(said, markup=False, highlight=False, soft_wrap=True)
+    _print(said)
 
 
 @app.command()

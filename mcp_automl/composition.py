@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 def build_service(settings: Settings | None = None) -> Service:
     """The use cases over this user's workspace."""
-    import time
 
-    from mcp_automl.costs import Costs
     from mcp_automl.launcher import Launcher
     from mcp_automl.stores.accounts import SqliteAccounts
     from mcp_automl.stores.registry import SqliteRegistry
@@ -29,7 +27,7 @@ def build_service(settings: Settings | None = None) -> Service:
         trainers=Catalog(),
         launcher=Launcher(settings),
         settings=settings,
-        costs=Costs(SqliteAccounts(settings.database), time.time),
+        accounts=SqliteAccounts(settings.database),
         devices=describe_devices,
         gpus=lambda: [device.name for device in find_devices() if device.is_gpu],
         owner=os_user(),

@@ -26,6 +26,7 @@ from mcp_automl.domain.jobs import (
     TrainerRef,
     Word,
 )
+from mcp_automl.domain.quote import TrialCost
 from mcp_automl.domain.savings import PrunedTrial
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import (
@@ -55,6 +56,8 @@ class Progress:
     """How long each of the latest finished trials trained, for an estimate of what is to come."""
     pruned_for_cost: int = 0
     """PRUNED trials that the budget ended; their reason begins with `cost budget`."""
+    interrupted: int = 0
+    """WAITING trials that were begun."""
 
 
 class StudyRegistry(Protocol):
@@ -120,6 +123,13 @@ class Accounts(Protocol):
 
     def spent(self, group_by: GroupBy, since: float | None) -> Sequence[Spent]:
         """Sums over the jobs that began then or later, any number of sums for a key."""
+
+    def finished(self, model: str, study: Study | None) -> Sequence[TrialCost]:
+        """The latest trials with that trainer that came to their end or the pruner's.
+
+        Args:
+            study: which one's trials are `own`; None for none's.
+        """
 
     def pruned(self, study: Study) -> Sequence[PrunedTrial]:
         """The study's trials that the pruner ended, and not the budget."""

@@ -6,7 +6,6 @@ calls change nothing.
 """
 
 import time
-import zlib
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from mcp_automl.answers import (
     BestParams,
     Comparison,
     JobLog,
+    Quoted,
     RunningTrial,
     Started,
     Stopped,
@@ -26,6 +26,7 @@ from mcp_automl.domain.errors import NameTaken
 from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
 from mcp_automl.domain.study import (
     Study,
+    StudyConfig,
     StudyState,
     Target,
     TrialState,
@@ -35,19 +36,15 @@ from mcp_automl.folders import Folders
 from mcp_automl.joblogs import JobLogs
 from mcp_automl.launcher import Launcher
 from mcp_automl.liveness import Liveness
-from mcp_automl.ports import StudyRegistry, Trainers
+from mcp_automl.ports import Accounts, StudyRegistry, Trainers
+from mcp_automl.quotes import Quotes
 from mcp_automl.refusals import (
-    checked_name,
     no_such_study,
     refuse_foreign,
-    refuse_free_budget,
-    refuse_other_search,
 )
+from mcp_automl.requests import Requests
 from mcp_automl.results import Results
 from mcp_automl.settings import Settings
-
-DEFAULT_TRIALS = 20
-DEFAULT_EPOCHS_MAX = 5
 
 
 class Service:
@@ -66,23 +63,24 @@ class Service:
         trainers: Trainers,
         launcher: Launcher,
         settings: Settings,
-        costs: Costs,
+        accounts: Accounts,
         devices: Callable[[], str],
         gpus: Callable[[], Collection[str]],
         owner: str,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._registry = registry
-        self._trainers = trainers
         self._liveness = Liveness(registry, launcher, settings, now)
+        self._requests = Requests(
+            registry, trainers, prices=self._liveness.prices, gpus=gpus, owner=owner
+        )
         folders = Folders(studies=settings.studies_dir, data=settings.data_path)
         self._logs = JobLogs(registry, folders)
         self._results = Results(registry)
         self._settings = settings
-        self._costs = costs
+        self._costs = Costs(accounts, now)
+        self._quotes = Quotes(registry, accounts, settings.max_parallel_trials, devices)
         self._devices = devices
-        self._gpus = gpus
-        self._owner = owner
         self._now = now
 
     def start_study(
@@ -104,40 +102,45 @@ class Service:
             NameTaken: the name belongs to a study of another model, or to plain Optuna.
             TrainerUnavailable: the model's packages are not installed.
         """
-        if cost_budget_usd is not None:
-            refuse_free_budget(self._liveness.prices(), self._gpus())
-        existing = self._registry.find(checked_name(name))
         target = Target(
             n_trials=n_trials,
             cost_budget_usd=cost_budget_usd,
             max_cost_per_trial_usd=max_cost_per_trial_usd,
         )
+        existing, wanted = self._requests.understood(name, model, epochs_max, target)
         if existing is None:
             try:
-                study = self._create(name, "mnist" if model is None else model, epochs_max, target)
-                return self._started(study, created=True)
+                return self._started(self._registry.create(wanted), created=True)
             except NameTaken:
                 # Another server was first by milliseconds: then it is a study that exists.
-                existing = self._found(name)
-        refuse_other_search(existing, model, epochs_max)
-        return self._go_on(existing, target)
+                existing, wanted = self._requests.understood(name, model, epochs_max, target)
+        assert existing is not None
+        return self._go_on(existing, wanted, target)
 
-    def _create(self, name: str, model: str, epochs_max: int | None, target: Target) -> Study:
-        config = self._trainers.config(
-            name,
-            model,
-            n_trials=DEFAULT_TRIALS,
-            epochs_max=DEFAULT_EPOCHS_MAX if epochs_max is None else epochs_max,
-            # Two studies shall not begin with the same guesses; the same study always does.
-            seed=zlib.crc32(name.encode()),
-            owner=self._owner,
+    def quote_study(
+        self,
+        name: str,
+        model: str | None = None,
+        n_trials: int | None = None,
+        epochs_max: int | None = None,
+        cost_budget_usd: float | None = None,
+        max_cost_per_trial_usd: float | None = None,
+    ) -> Quoted:
+        """What `start_study` would do and cost; it starts and stores nothing.
+
+        Raises:
+            AutomlError: whatever `start_study` would refuse.
+        """
+        target = Target(
+            n_trials=n_trials,
+            cost_budget_usd=cost_budget_usd,
+            max_cost_per_trial_usd=max_cost_per_trial_usd,
         )
-        self._trainers.check_installed(model)
-        return self._registry.create(target.applied_to(config))
+        _, wanted = self._requests.understood(name, model, epochs_max, target)
+        self._liveness.rouse()
+        return self._quotes.of(wanted)
 
-    def _go_on(self, study: Study, target: Target) -> Started:
-        wanted = target.applied_to(study.config)
-        self._trainers.check_installed(wanted.model)
+    def _go_on(self, study: Study, wanted: StudyConfig, target: Target) -> Started:
         done = counted(self._registry.progress(study).counts)
         same_ceilings = replace(wanted, n_trials=study.config.n_trials) == study.config
         if study.state is StudyState.COMPLETE and done >= wanted.n_trials and same_ceilings:
@@ -208,6 +211,7 @@ class Service:
             remaining_s=remaining if goes_on else None,
             cost_usd=progress.cost_usd,
             pruned_for_cost=progress.pruned_for_cost,
+            interrupted=progress.interrupted,
             savings=self._costs.savings(study),
             next_look_s=look if study.state.should_run else None,
             notes=(*notes, *self._liveness.tracking()),

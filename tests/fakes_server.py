@@ -6,9 +6,9 @@ from pathlib import Path
 
 from mcp_automl.answers import Comparison, RunningTrial, Started, StudyStatus
 from mcp_automl.catalog import Catalog
-from mcp_automl.costs import Costs
 from mcp_automl.domain.costs import GroupBy, Spent
 from mcp_automl.domain.errors import NameTaken
+from mcp_automl.domain.quote import TrialCost
 from mcp_automl.domain.savings import PrunedTrial, Savings
 from mcp_automl.domain.space import Categorical, Float, Int, Params, SearchSpace
 from mcp_automl.domain.study import (
@@ -130,10 +130,14 @@ class FakeAccounts:
         self.parts = parts
         self.asked: list[tuple[GroupBy, float | None]] = []
         self.put: list[PrunedTrial] = []
+        self.trials: list[TrialCost] = []
 
     def spent(self, group_by: GroupBy, since: float | None) -> Sequence[Spent]:
         self.asked.append((group_by, since))
         return self.parts
+
+    def finished(self, model: str, study: Study | None) -> Sequence[TrialCost]:
+        return self.trials
 
     def pruned(self, study: Study) -> Sequence[PrunedTrial]:
         return self.put
@@ -146,7 +150,7 @@ def a_service(registry: FakeRegistry, home: Path, accounts: FakeAccounts | None 
         trainers=Catalog(),
         launcher=Launcher(settings, start=lambda _: None),
         settings=settings,
-        costs=Costs(accounts or FakeAccounts(), lambda: NOW),
+        accounts=accounts or FakeAccounts(),
         devices=lambda: "cuda:0",
         gpus=lambda: ["G"],
         owner="tester",
@@ -239,6 +243,7 @@ def a_status(
     remaining_s: float | None = None,
     cost_usd: float = 0.0312,
     pruned_for_cost: int = 0,
+    interrupted: int = 0,
     savings: Savings | None = None,
     notes: tuple[str, ...] = (),
 ) -> StudyStatus:
@@ -251,6 +256,7 @@ def a_status(
         remaining_s=remaining_s,
         cost_usd=cost_usd,
         pruned_for_cost=pruned_for_cost,
+        interrupted=interrupted,
         savings=savings,
         next_look_s=20 if study.state.should_run else None,
         notes=notes,

@@ -119,6 +119,9 @@ class FakeRegistry:
                 sum((a.ended_at or a.alive_at) - a.started_at for a in t.attempts)
                 for t in finished[-20:]
             ),
+            interrupted=sum(
+                t.trial.state is TrialState.WAITING and bool(t.attempts) for t in trials
+            ),
         )
 
     def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:

@@ -303,3 +303,26 @@ async def test_savings_are_each_studys_own(pair: Pair, path: Path) -> None:
 
 async def test_a_study_that_was_never_opened_saved_nothing(pair: Pair, path: Path) -> None:
     assert await pruned(path, pair.registry.create(CONFIG)) == []
+
+
+async def test_finished_trials_tell_what_one_costs_with_all_its_attempts(
+    path: Path, pair: Pair
+) -> None:
+    earlier = await pair.started(name="earlier", epochs_max=2)
+    await ended(pair, earlier, TrialState.COMPLETE, "", seconds=10, cost=0.02)
+    await ended(pair, earlier, TrialState.PRUNED, BY_MEDIAN, seconds=4, cost=0.01)
+    await ended(pair, earlier, TrialState.PRUNED, BY_COST, cost=9.0)
+    await ended(pair, earlier, TrialState.FAIL, "it raised", cost=9.0)
+    other = await pair.started(name="other", model="llm")
+    await ended(pair, other, TrialState.COMPLETE, "", cost=9.0)
+    study = await pair.started()
+    await pair.interrupted(study, Outcome.KILLED)
+    await ended(pair, study, TrialState.COMPLETE, "", seconds=6, cost=0.03)
+
+    def finished(asked: Study | None) -> list[tuple[float, int, bool]]:
+        costs = SqliteAccounts(path).finished("mnist", asked)
+        return [(round(cost.usd, 9), cost.epochs_max, cost.own) for cost in costs]
+
+    mine = await to_thread.run_sync(lambda: finished(study))
+    assert mine == [(0.04, 5, True), (0.01, 2, False), (0.02, 2, False)]
+    assert not any(own for _, _, own in await to_thread.run_sync(lambda: finished(None)))

@@ -1,6 +1,11 @@
 import pytest
 
-from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
+from mcp_automl.domain.outlook import (
+    Allowance,
+    allowance,
+    next_look_seconds,
+    remaining_seconds,
+)
 
 
 def test_the_rest_takes_as_long_as_the_latest_trials_did_shared_by_those_in_parallel() -> None:
@@ -24,3 +29,19 @@ def test_nobody_knows_before_the_first_trial_has_finished() -> None:
 @pytest.mark.parametrize(("remaining", "seconds"), [(None, 10), (0.0, 5), (60.0, 20), (9000.0, 60)])
 def test_the_next_look_is_worth_its_tokens(remaining: float | None, seconds: int) -> None:
     assert next_look_seconds(remaining) == seconds
+
+
+def test_a_budget_pays_for_more_trials_at_what_the_others_have_cost() -> None:
+    assert allowance(1.0, 0.5, 5) == Allowance(share=0.5, trials=5)
+    assert allowance(1.0, 0.85, 5).trials == 0
+    assert allowance(1.0, 1.2, 5).trials == 0
+
+
+def test_before_any_trial_is_done_nobody_knows_what_a_budget_pays() -> None:
+    assert allowance(1.0, 0.3, 0).trials is None
+    assert allowance(1.0, 0.0, 3).trials is None
+
+
+def test_a_budget_is_short_from_four_fifths_on() -> None:
+    assert not allowance(1.0, 0.79, 5).is_short
+    assert allowance(1.0, 0.8, 5).is_short

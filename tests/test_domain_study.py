@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mcp_automl.domain.errors import AutomlError, InvalidRequest, StudyNotFound
-from mcp_automl.domain.study import Measurement, StudyState, TrialState, counted
+from mcp_automl.domain.study import Measurement, StudyState, Target, TrialState, counted
 from tests.studies_for_tests import ACCURACY, LOSS, a_config
 
 
@@ -87,3 +87,25 @@ def test_an_error_says_what_to_do_though_nobody_wrote_a_message() -> None:
     assert str(StudyNotFound("no study 'x'")) == "no study 'x'"
     assert isinstance(StudyNotFound(), LookupError)
     assert isinstance(StudyNotFound(), AutomlError)
+
+
+def test_a_target_changes_what_it_says_and_nothing_else() -> None:
+    config = a_config(n_trials=3, budget=1.0, per_trial=0.1)
+
+    assert Target().applied_to(config) == config
+    assert Target(n_trials=5).applied_to(config) == a_config(n_trials=5, budget=1.0, per_trial=0.1)
+    both = Target(cost_budget_usd=2.0, max_cost_per_trial_usd=0.5)
+    assert both.applied_to(config) == a_config(n_trials=3, budget=2.0, per_trial=0.5)
+
+
+def test_a_target_knows_whether_it_says_what_may_be_spent() -> None:
+    assert not Target(n_trials=5).has_ceiling
+    assert Target(cost_budget_usd=2.0).has_ceiling
+    assert Target(max_cost_per_trial_usd=2.0).has_ceiling
+
+
+@pytest.mark.parametrize("usd", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("argument", ["cost_budget_usd", "max_cost_per_trial_usd"])
+def test_a_ceiling_that_is_no_sum_of_money_is_refused_by_name(argument: str, usd: float) -> None:
+    with pytest.raises(InvalidRequest, match=f"{argument} must be a positive number of dollars"):
+        Target(**{argument: usd})  # type: ignore[arg-type]

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from mcp_automl.catalog import Catalog
 from mcp_automl.composition import os_user
-from mcp_automl.costs import Costs
 from mcp_automl.doctor import Mark, of_prices
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.jobs import Need, Slot
@@ -155,7 +154,7 @@ def a_service(
         trainers=Catalog(),
         launcher=Running(settings, start=lambda _: None),
         settings=settings,
-        costs=Costs(FakeAccounts(), lambda: NOW),
+        accounts=FakeAccounts(),
         devices=lambda: "a machine",
         gpus=lambda: gpus,
         owner="me",

@@ -88,6 +88,13 @@ async def test_the_whole_list_of_tools_costs_less_than_four_thousand_tokens(clie
     assert len(wire) < 4 * 4_000
 
 
+async def test_an_objects_fields_are_named_where_the_object_stands(client: Client) -> None:
+    status = next(t for t in (await client.list_tools()).tools if t.name.endswith("study_status"))
+    best = (status.output_schema or {})["properties"]["best"]
+    assert best["type"] == ["object", "null"]
+    assert best["description"].startswith("number, state, value, epoch, params")
+
+
 async def test_no_default_stands_in_the_schema_for_a_client_to_fill_in(client: Client) -> None:
     schema = (await client.list_tools()).tools[0].input_schema
     assert schema["required"] == ["study_name"]
@@ -97,6 +104,8 @@ async def test_no_default_stands_in_the_schema_for_a_client_to_fill_in(client: C
         "n_trials",
         "epochs_max",
         "cost_budget_usd",
+        "max_cost_per_trial_usd",
+        "dry_run",
     ]
     assert not any("default" in parameter for parameter in schema["properties"].values())
     assert all(parameter["description"] for parameter in schema["properties"].values())
@@ -108,7 +117,7 @@ async def test_every_answer_has_the_structure_that_its_tool_declares(
     add_finished(registry)
     # Knowing the schemas, the SDK's client raises on a result that does not fit.
     assert all(tool.output_schema for tool in (await client.list_tools()).tools)
-    for tool, arguments in {
+    calls: dict[str, dict[str, Any]] = {
         "start_automl_study": {"study_name": "new"},
         "get_automl_study_status": {"study_name": DONE},
         "list_automl_studies": {},
@@ -116,7 +125,8 @@ async def test_every_answer_has_the_structure_that_its_tool_declares(
         "get_automl_best_params": {"study_name": DONE},
         "stop_automl_study": {"study_name": "new"},
         "get_cost_report": {"group_by": "day", "since": "7d"},
-    }.items():
+    }
+    for tool, arguments in calls.items():
         result = await call(client, tool, **arguments)
         assert not result.is_error, text_of(result)
         assert json.dumps(result.structured_content, allow_nan=False)

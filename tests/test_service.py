@@ -9,7 +9,6 @@ from filelock import FileLock
 
 from mcp_automl import __version__
 from mcp_automl.catalog import Catalog
-from mcp_automl.costs import Costs
 from mcp_automl.domain.errors import InvalidRequest, NameTaken, NothingToShow, StudyNotFound
 from mcp_automl.domain.study import Study, StudyConfig, StudyState, Trial, TrialState
 from mcp_automl.domain.workspace import OrchestratorSign
@@ -33,7 +32,7 @@ class Office:
             trainers=Catalog(),
             launcher=Launcher(self.settings, self.started.append),
             settings=self.settings,
-            costs=Costs(FakeAccounts(), lambda: NOW),
+            accounts=FakeAccounts(),
             devices=lambda: "cpu",
             gpus=list,
             owner="me",

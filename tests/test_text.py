@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from mcp_automl.answers import BestParams, Comparison, RunningTrial, StudySummary
 from mcp_automl.domain.savings import Savings
 from mcp_automl.domain.space import Float, SearchSpace
@@ -129,6 +131,43 @@ def test_a_study_under_a_budget_tells_what_was_pruned_for_cost_and_what_it_cost(
         "  epochs: 3\n"
     )
     assert "Budget: $0.50" in told and "Reason: cost budget: $0.4800" in told
+
+
+def test_trials_that_a_budget_left_out_are_counted_by_what_became_of_them() -> None:
+    study = a_study(config=a_config(n_trials=30, budget=0.5))
+    answer = a_status(study, {COMPLETE: 20, PRUNED: 4}, pruned_for_cost=2, interrupted=1)
+    assert (
+        "Trials completed: 22 (2 pruned for cost, 1 interrupted before its first epoch, "
+        "5 never started)"
+    ) in text.status(answer)
+
+
+@pytest.mark.parametrize(
+    ("cost", "done", "warning"),
+    [
+        (0.41, 10, "Warning: 82% of the budget is spent; the rest pays for about 2 more trials"),
+        (0.45, 9, "Warning: 90% of the budget is spent; the rest pays for about 1 more trial"),
+        (0.49, 2, "Warning: 98% of the budget is spent; the rest pays for no further trial"),
+        (0.40, 0, "Warning: 80% of the budget is spent before the first trial was finished"),
+    ],
+)
+def test_a_running_study_warns_that_its_budget_comes_to_an_end(
+    cost: float, done: int, warning: str
+) -> None:
+    study = a_study(StudyState.RUNNING, config=a_config(n_trials=30, budget=0.5))
+    assert warning in text.status(a_status(study, {COMPLETE: done}, cost_usd=cost)).splitlines()
+
+
+def test_nobody_is_warned_of_a_budget_that_lasts_or_is_none() -> None:
+    for budget in (0.5, None):
+        study = a_study(StudyState.RUNNING, config=a_config(n_trials=30, budget=budget))
+        assert "Warning" not in text.status(a_status(study, {COMPLETE: 3}, cost_usd=0.39))
+
+
+def test_a_ceiling_for_each_trial_is_repeated() -> None:
+    config = replace(a_config(budget=0.5), max_cost_per_trial_usd=0.05)
+    told = text.started(a_start(a_study(StudyState.QUEUED, config=config)))
+    assert "Budget: $0.50 over the study's whole life; each trial at most $0.0500" in told
 
 
 def test_a_best_trial_that_was_pruned_is_called_that() -> None:

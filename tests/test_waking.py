@@ -8,7 +8,6 @@ import pytest
 from filelock import FileLock
 
 from mcp_automl.catalog import Catalog
-from mcp_automl.costs import Costs
 from mcp_automl.domain.errors import AutomlError
 from mcp_automl.domain.study import StudyState, Trial, TrialState
 from mcp_automl.domain.workspace import Backlog
@@ -49,7 +48,7 @@ class Asleep:
             trainers=Catalog(),
             launcher=Launcher(self.settings, start or self.started.append),
             settings=self.settings,
-            costs=Costs(FakeAccounts(), lambda: NOW),
+            accounts=FakeAccounts(),
             devices=lambda: "cpu",
             gpus=list,
             owner="me",

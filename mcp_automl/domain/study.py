@@ -143,6 +143,11 @@ class Target:
         check_dollars("cost_budget_usd", self.cost_budget_usd)
         check_dollars("max_cost_per_trial_usd", self.max_cost_per_trial_usd)
 
+    @property
+    def has_ceiling(self) -> bool:
+        """Whether it says what may be spent."""
+        return self.cost_budget_usd is not None or self.max_cost_per_trial_usd is not None
+
     def applied_to(self, config: StudyConfig) -> StudyConfig:
         """The configuration that holds when the target does: what was not said stays."""
         said = {name: value for name in TARGETS if (value := getattr(self, name)) is not None}

@@ -10,7 +10,12 @@ from pydantic_core import ErrorDetails
 from mcp_automl.server.failures import again
 from mcp_automl.server.words import plain
 
-WORDS = {"integer": "a whole number", "number": "a number", "string": "a text"}
+WORDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "a text",
+    "boolean": "true or false",
+}
 
 BOUNDS = {
     "minimum": " from {}",

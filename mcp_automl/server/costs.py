@@ -9,8 +9,8 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from mcp_automl.domain.costs import MAX_ROWS, CostReport, GroupBy, Spent
-from mcp_automl.server.models import Model
 from mcp_automl.server.replies import reply, tool
+from mcp_automl.server.shapes import Model
 from mcp_automl.server.tables import aligned
 from mcp_automl.server.words import dollars, duration, moment, plain
 

@@ -4,30 +4,27 @@ Small and shared, because every tool's definition carries the schema of what it 
 finite or null, times are ISO 8601 in UTC, durations are seconds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mcp_automl.answers import (
     BestParams,
     Comparison,
+    Quoted,
     RunningTrial,
     Started,
     Stopped,
     StudyStatus,
 )
 from mcp_automl.answers import StudySummary as Summary
-from mcp_automl.domain.space import Categorical, Parameter, Value
-from mcp_automl.domain.study import Study, Trial, TrialState, counted
+from mcp_automl.domain.space import Categorical, Parameter
+from mcp_automl.domain.study import Study, Trial, counted
 from mcp_automl.server import recipe
+from mcp_automl.server.quotes import QuoteModel
+from mcp_automl.server.shapes import Model, Scalar, counts, rounded, scalar, scalars
 from mcp_automl.server.tables import MAX_STUDIES
 from mcp_automl.server.words import finite, moment, plain
-
-Scalar = bool | int | float | str | None
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class TrialModel(Model):
@@ -78,6 +75,7 @@ class StudyModel(Model):
     n_trials: int
     epochs_max: int
     cost_budget_usd: float | None
+    max_cost_per_trial_usd: float | None
     space: dict[str, ParameterModel]
     created_at: str | None
     started_at: str | None
@@ -98,6 +96,7 @@ class StudyModel(Model):
             n_trials=config.n_trials,
             epochs_max=config.epochs_max,
             cost_budget_usd=finite(config.cost_budget_usd),
+            max_cost_per_trial_usd=finite(config.max_cost_per_trial_usd),
             space={plain(name, 40): ParameterModel.of(parameter) for name, parameter in space},
             created_at=moment(study.created_at),
             started_at=moment(study.started_at),
@@ -106,7 +105,8 @@ class StudyModel(Model):
 
 
 class StartedModel(Model):
-    study: StudyModel
+    study: StudyModel | None = Field(description="Null for a dry run")
+    quote: QuoteModel | None = Field(description="Of a dry run: what it would cost")
     created: bool
     nothing_to_run: bool
     done: int = Field(description="Trials that count towards n_trials")
@@ -119,6 +119,7 @@ class StartedModel(Model):
     def of(cls, answer: Started) -> "StartedModel":
         return cls(
             study=StudyModel.of(answer.study),
+            quote=None,
             created=answer.created,
             nothing_to_run=answer.nothing_to_run,
             done=answer.done,
@@ -126,6 +127,20 @@ class StartedModel(Model):
             max_parallel=answer.max_parallel,
             devices=plain(answer.devices),
             notes=[plain(note, 700) for note in answer.notes],
+        )
+
+    @classmethod
+    def of_dry_run(cls, answer: Quoted) -> "StartedModel":
+        return cls(
+            study=None,
+            quote=QuoteModel.of(answer),
+            created=False,
+            nothing_to_run=answer.quote.trials == 0,
+            done=answer.done,
+            expected_data="",
+            max_parallel=answer.max_parallel,
+            devices=plain(answer.devices),
+            notes=[],
         )
 
 
@@ -160,6 +175,9 @@ class StatusModel(Model):
     counts: dict[str, int] = Field(description="Trials by state")
     done: int = Field(description="Trials that count towards n_trials")
     pruned_for_cost: int
+    never_started: int
+    budget_share: float | None = Field(description="Which part of the budget is spent")
+    budget_trials: int | None = Field(description="About how many more trials the rest pays")
     saved_usd: float | None = Field(description="By pruning, about; null until it ends")
     saved_epochs: int | None
     best: TrialModel | None
@@ -172,12 +190,16 @@ class StatusModel(Model):
 
     @classmethod
     def of(cls, answer: StudyStatus) -> "StatusModel":
+        allowance = answer.allowance
         return cls(
             study=StudyModel.of(answer.study),
             stopping=answer.study.stop_requested,
             counts=counts(answer.counts),
             done=answer.done,
             pruned_for_cost=answer.pruned_for_cost,
+            never_started=answer.never_started,
+            budget_share=rounded(allowance.share if allowance else None, 4),
+            budget_trials=allowance.trials if allowance else None,
             saved_usd=rounded(answer.savings.usd if answer.savings else None),
             saved_epochs=answer.savings.epochs if answer.savings else None,
             best=None if answer.best is None else TrialModel.of(answer.best),
@@ -268,22 +290,3 @@ class BestModel(Model):
 def _running(running: RunningTrial) -> TrialModel:
     last = running.last
     return TrialModel.of(running.trial, epoch=last.epoch if last else None)
-
-
-def scalars(params: Mapping[str, Value]) -> dict[str, Scalar]:
-    return {plain(name, 40): scalar(value) for name, value in params.items()}
-
-
-def scalar(value: Value) -> Scalar:
-    if isinstance(value, str):
-        return plain(value)
-    return finite(value) if isinstance(value, float) else value
-
-
-def counts(counts: Mapping[TrialState, int]) -> dict[str, int]:
-    return {state.value: counts.get(state, 0) for state in TrialState}
-
-
-def rounded(value: float | None, digits: int = 6) -> float | None:
-    finite_value = finite(value)
-    return None if finite_value is None else round(finite_value, digits)

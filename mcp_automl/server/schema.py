@@ -1,25 +1,47 @@
 """Tool definitions without what no reader needs: every token of them is paid for in every chat."""
 
+from collections.abc import Mapping
+from typing import Any
 
-def compact(schema: dict[str, object]) -> dict[str, object]:
-    """The schema of an answer, with `["number", "null"]` in place of a union of the two."""
-    return {key: _compact(value) for key, value in trimmed(schema).items()}
-
-
-def _compact(value: object) -> object:
-    if isinstance(value, list):
-        return [_compact(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    smaller = {key: _compact(item) for key, item in value.items()}
-    members = smaller.get("anyOf")
-    if isinstance(members, list) and all(list(member) == ["type"] for member in members):
-        del smaller["anyOf"]
-        return {"type": [member["type"] for member in members], **smaller}
-    return smaller
+Schema = dict[str, Any]
 
 
-def trimmed(schema: dict[str, object]) -> dict[str, object]:
+def compact(schema: Schema) -> Schema:
+    """The schema of an answer: its fields with their types; objects within name their fields only.
+
+    Every field is always there, which need not be said field by field.
+    """
+    smaller = trimmed(schema)
+    definitions = smaller.pop("$defs", {})
+    properties = {name: _field(value, definitions) for name, value in _properties(smaller).items()}
+    return {"type": "object", "properties": properties}
+
+
+def _field(value: Schema, definitions: Mapping[str, Schema]) -> Schema:
+    members = value.get("anyOf", [value])
+    kinds = [_kind(member) for member in members]
+    said = value.get("description") or "".join(_names(member, definitions) for member in members)
+    described = {"description": said} if said else {}
+    return {"type": kinds[0] if len(kinds) == 1 else kinds, **described}
+
+
+def _kind(value: Schema) -> str:
+    return "object" if "$ref" in value else str(value["type"])
+
+
+def _names(value: Schema, definitions: Mapping[str, Schema]) -> str:
+    """The fields of an object, or of those in a list."""
+    reference = value.get("$ref") or value.get("items", {}).get("$ref", "")
+    definition = definitions.get(reference.rpartition("/")[2], {})
+    return ", ".join(_properties(definition))
+
+
+def _properties(schema: Schema) -> Mapping[str, Schema]:
+    properties: Mapping[str, Schema] = schema.get("properties", {})
+    return properties
+
+
+def trimmed(schema: Schema) -> Schema:
     """The schema without generated titles and without `null` as a default.
 
     A default of null would only tempt clients to send it; leaving the argument out is the same.

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from mcp_automl.answers import JobLog, RunningTrial, Started, StudyStatus
 from mcp_automl.domain.space import Value
 from mcp_automl.domain.study import MAX_TRIALS, Study, StudyState, Trial, TrialState
+from mcp_automl.server import money
 from mcp_automl.server.words import (
     assignments,
     dollars,
@@ -40,7 +41,7 @@ def started(answer: Started) -> str:
     return _lines(
         head,
         [f"Model: {plain(config.model)} {_expected(answer)}", total, *settings],
-        _budget(answer.study),
+        money.budget(answer.study),
         _notes(answer.notes),
         [f"Next: {status_call(answer.study)}"],
     )
@@ -59,7 +60,7 @@ def _nothing_to_run(answer: Started) -> str:
         [f"[OK] AutoML Study Already Complete: {plain(config.name)}"],
         [f"Model: {plain(config.model)} {_expected(answer)}"],
         [f"Trials: {answer.done} of {config.n_trials} done; nothing was left to run"],
-        _budget(answer.study),
+        money.budget(answer.study),
         _notes(answer.notes),
         [advice, f"Next: {best_call(answer.study)}"],
     )
@@ -84,18 +85,19 @@ def _complete(answer: StudyStatus) -> str:
     study, config = answer.study, answer.study.config
     budgeted = config.cost_budget_usd is not None
     cost = f"Total cost: {dollars(answer.cost_usd)}"
-    completed = f"Trials completed: {answer.done - answer.pruned_for_cost}"
-    if answer.pruned_for_cost:
-        completed += f" ({answer.pruned_for_cost} pruned for cost)"
     return _lines(
         [f"[OK] AutoML Study Complete: {plain(config.name)}"],
-        [f"Model: {plain(config.model)}", completed, _best(answer)],
+        [f"Model: {plain(config.model)}", money.completed(answer), _best(answer)],
         [cost] if budgeted else [],
         _hyperparameters(answer),
         [""],
         [f"Data: {plain(study.data)}"] if study.data else [],
-        [f"Trials: {_counts(answer)}", *_saved(answer), f"Elapsed: {duration(answer.elapsed_s)}"],
-        _budget(study) if budgeted else [cost],
+        [
+            f"Trials: {_counts(answer)}",
+            *money.saved(answer),
+            f"Elapsed: {duration(answer.elapsed_s)}",
+        ],
+        money.budget(study) if budgeted else [cost],
         [f"Reason: {plain(study.reason)}"] if study.reason else [],
         _mlflow(study),
         _notes(answer.notes),
@@ -114,7 +116,8 @@ def _going(answer: StudyStatus) -> str:
         [_best(answer, so_far=True)] if answer.best else [],
         _running(answer),
         [f"Elapsed: {duration(answer.elapsed_s)}; {_remaining(answer)}"],
-        [f"Cost so far: {dollars(answer.cost_usd)}{_of_budget(study)}"],
+        [f"Cost so far: {dollars(answer.cost_usd)}{money.of_budget(study)}"],
+        money.warning(answer),
         _notes(answer.notes),
         [f"Next: {status_call(study)}{next_look}"],
     )
@@ -134,9 +137,9 @@ def _ended_early(answer: StudyStatus) -> str:
         [f"Model: {plain(study.config.model)}" + (f" ({plain(study.data)})" if study.data else "")],
         [f"Trials: {_counts_of_total(answer)}"],
         [_best(answer, so_far=True)] if answer.best else [],
-        _saved(answer),
+        money.saved(answer),
         [f"Elapsed: {duration(answer.elapsed_s)}"],
-        [f"Total cost: {dollars(answer.cost_usd)}{_of_budget(study)}"],
+        [f"Total cost: {dollars(answer.cost_usd)}{money.of_budget(study)}"],
         _notes(answer.notes),
         [advice],
     )
@@ -214,14 +217,6 @@ def _counts(answer: StudyStatus) -> str:
     return words + (f", {failed} failed" if failed else "")
 
 
-def _saved(answer: StudyStatus) -> list[str]:
-    saved = answer.savings
-    if saved is None or not saved.epochs:
-        return []
-    epochs = "1 epoch" if saved.epochs == 1 else f"{saved.epochs} epochs"
-    return [f"Pruning saved about {dollars(saved.usd)} ({epochs} not trained)"]
-
-
 def _counts_of_total(answer: StudyStatus) -> str:
     counts = answer.counts
     return (
@@ -236,18 +231,6 @@ def _remaining(answer: StudyStatus) -> str:
     if answer.remaining_s is None:
         return "remaining time unknown until a trial has finished"
     return f"about {duration(answer.remaining_s)} remaining"
-
-
-def _budget(study: Study) -> list[str]:
-    budget = study.config.cost_budget_usd
-    if budget is None:
-        return ["Budget: none"]
-    return [f"Budget: {dollars(budget)} over the study's whole life"]
-
-
-def _of_budget(study: Study) -> str:
-    budget = study.config.cost_budget_usd
-    return "" if budget is None else f" of {dollars(budget)}"
 
 
 def job_log(answer: JobLog) -> str:

@@ -14,7 +14,7 @@ from mcp.types import CallToolResult
 from pydantic import BeforeValidator, Field
 
 from mcp_automl.domain.study import MAX_EPOCHS, MAX_TRIALS
-from mcp_automl.server import recipe, stopping, tables, text
+from mcp_automl.server import quotes, recipe, stopping, tables, text
 from mcp_automl.server.models import (
     BestModel,
     ComparisonModel,
@@ -83,6 +83,20 @@ Budget = Annotated[
         json_schema_extra={"exclusiveMinimum": 0},
     ),
 ]
+PerTrial = Annotated[
+    float | None,
+    BeforeValidator(_number),
+    Field(
+        description="Ceiling in US dollars for each trial. Default for a new study: none; an "
+        "existing one keeps its own",
+        examples=[0.05],
+        json_schema_extra={"exclusiveMinimum": 0},
+    ),
+]
+DryRun = Annotated[
+    bool | None,
+    Field(description="True only tells what it would do and cost; nothing is started or stored"),
+]
 TopK = Annotated[
     int | None,
     BeforeValidator(_number),
@@ -118,19 +132,29 @@ class Tools:
         n_trials: Trials = None,
         epochs_max: EpochsMax = None,
         cost_budget_usd: Budget = None,
+        max_cost_per_trial_usd: PerTrial = None,
+        dry_run: DryRun = None,
     ) -> Annotated[CallToolResult, StartedModel]:
         """Starts tuning a model's hyperparameters in the background and returns at once.
 
         Use it to begin a study, and again with the same name to resume one, to give it more trials
         (n_trials is the total) or another budget. The study runs on this machine, several trials
         at a time, whether or not this chat stays open. Returns what was started and what holds now,
-        not results: call get_automl_study_status next.
+        not results: call get_automl_study_status next. With dry_run it only estimates the cost.
         """
+        asked = (
+            study_name, model_type, n_trials, epochs_max, cost_budget_usd, max_cost_per_trial_usd
+        )  # fmt: skip
+        if dry_run:
+            return reply(
+                "start_automl_study",
+                lambda: self._service().quote_study(*asked),
+                quotes.dry_run,
+                StartedModel.of_dry_run,
+            )
         return reply(
             "start_automl_study",
-            lambda: self._service().start_study(
-                study_name, model_type, n_trials, epochs_max, cost_budget_usd
-            ),
+            lambda: self._service().start_study(*asked),
             text.started,
             StartedModel.of,
         )

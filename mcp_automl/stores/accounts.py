@@ -7,13 +7,15 @@ owner. They shall outlive a study's deletion, so whoever deletes one keeps these
 import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 from mcp_automl.domain.costs import GroupBy, Spent
 from mcp_automl.domain.prices import SECONDS_PER_HOUR
+from mcp_automl.domain.quote import TrialCost
 from mcp_automl.domain.savings import PrunedTrial
 from mcp_automl.domain.study import Study
-from mcp_automl.stores import attempts, codec, trials
+from mcp_automl.stores import attempts, codec, studies, trials
 from mcp_automl.stores.database import Database
 
 _KEYS = {
@@ -22,6 +24,10 @@ _KEYS = {
     GroupBy.OWNER: "s.owner",
     GroupBy.DAY: "date(a.started_at, 'unixepoch', 'localtime')",
 }
+
+LATEST_STUDIES = 5
+LATEST_TRIALS = 200
+"""From how many studies and trials, at most, it is learned what a trial costs."""
 
 _FROM = "FROM automl_attempts a JOIN automl_studies s ON s.id = a.study_id"
 
@@ -41,6 +47,14 @@ class SqliteAccounts:
                 *_closed(connection, _KEYS[group_by], since or 0.0),
                 *_running(connection, _KEYS[group_by], since or 0.0),
             ]
+
+    def finished(self, model: str, study: Study | None) -> Sequence[TrialCost]:
+        with self._database.read() as connection:
+            latest = studies.with_trainer(connection, model)[:LATEST_STUDIES]
+            own = [] if study is None else [study]
+            others = [other for other in latest if study is None or other.id != study.id]
+            costs = (cost for other in own + others for cost in _finished(connection, other, study))
+            return list(islice(costs, LATEST_TRIALS))
 
     def pruned(self, study: Study) -> Sequence[PrunedTrial]:
         with self._database.read() as connection:
@@ -64,6 +78,29 @@ def _running(connection: sqlite3.Connection, key: str, since: float) -> Iterator
         slot_s = max(0.0, attempt.alive_at - attempt.started_at)
         cost_usd = attempt.cost(attempt.alive_at)
         yield Spent(key=row["key"], cost_usd=cost_usd, slot_s=slot_s, jobs=1, running=1)
+
+
+def _finished(
+    connection: sqlite3.Connection, study: Study, asked: Study | None
+) -> Iterator[TrialCost]:
+    query = f"""
+        SELECT a.cost_usd, a.held_s
+        FROM (
+            SELECT trial, MAX(id) AS last, TOTAL(cost_usd) AS cost_usd,
+                   TOTAL(MAX(0, ended_at - started_at)) AS held_s
+            FROM automl_attempts WHERE study_id = ? GROUP BY trial
+        ) a
+        JOIN automl_attempts l ON l.id = a.last AND l.state IN ('COMPLETE', 'PRUNED')
+            AND NOT ({attempts.FOR_COST})
+        ORDER BY a.last DESC LIMIT {LATEST_TRIALS}
+    """
+    for cost_usd, held_s in connection.execute(query, (study.id,)):
+        yield TrialCost(
+            usd=cost_usd,
+            seconds=held_s,
+            epochs_max=study.config.epochs_max,
+            own=asked is not None and study.id == asked.id,
+        )
 
 
 def _pruned(

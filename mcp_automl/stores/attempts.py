@@ -230,6 +230,16 @@ def pruned_for_cost(connection: sqlite3.Connection, study_id: int) -> int:
     return int(connection.execute(query, (study_id,)).fetchone()[0])
 
 
+def interrupted(connection: sqlite3.Connection, study_id: int) -> int:
+    """Trials whose latest attempt left them WAITING."""
+    query = """
+        SELECT COUNT(*) FROM automl_attempts a
+        WHERE study_id = :study AND state = 'WAITING' AND id =
+            (SELECT MAX(id) FROM automl_attempts WHERE study_id = :study AND trial = a.trial)
+    """
+    return int(connection.execute(query, {"study": study_id}).fetchone()[0])
+
+
 def latest_price(connection: sqlite3.Connection, study_id: int) -> float | None:
     """Dollars per hour of the slot that the study's latest attempt held."""
     query = """

@@ -67,6 +67,7 @@ class SqliteRegistry:
                 cost_usd=attempts.cost(connection, study.id),
                 finished_seconds=attempts.latest_durations(connection, study.id),
                 pruned_for_cost=attempts.pruned_for_cost(connection, study.id),
+                interrupted=attempts.interrupted(connection, study.id),
             )
 
     def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:

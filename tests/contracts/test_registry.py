@@ -218,6 +218,16 @@ async def test_running_attempts_cost_up_to_their_last_sign_of_life(pair: Pair) -
     assert pair.registry.progress(study).cost_usd == pytest.approx(0.25 + 0.01)
 
 
+async def test_progress_counts_trials_that_were_begun_and_wait(pair: Pair) -> None:
+    study = await pair.started()
+    await pair.interrupted(study, Outcome.KILLED)
+    await pair.completed(study, 0.5)
+    assert pair.registry.progress(study).interrupted == 0
+    await pair.interrupted(study, Outcome.KILLED)
+
+    assert pair.registry.progress(study).interrupted == 1
+
+
 async def test_progress_knows_how_long_finished_trials_trained(pair: Pair) -> None:
     study = await pair.started()
     trial = (await pair.attempted(study)).trial

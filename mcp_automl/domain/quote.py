@@ -1,0 +1,130 @@
+"""What a study is going to cost and take, from what finished trials of its trainer did.
+
+The estimate. Each earlier trial's cost and seconds are scaled to the most epochs that a trial of
+this study may train, and taken as a sample. `n` more trials are expected to cost `n` times its
+mean; the range is two standard deviations of that sum, its mean being known from `k` trials only:
+
+    n * mean +- 2 * sd * sqrt(n + n^2 / k)
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+ENOUGH = 3
+"""So many trials of the study itself say more than those of other studies."""
+
+LONE_SPREAD = 0.5
+"""What is taken for the standard deviation of a single trial, as a share of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialCost:
+    """A finished trial: what it has cost, all its attempts together."""
+
+    usd: float
+    seconds: float
+    """In its slots."""
+    epochs_max: int
+    """The most epochs that trials of its study could train."""
+    own: bool
+    """Whether it is a trial of the very study that is asked about."""
+
+
+class Verdict(Enum):
+    """Whether the budget pays for all trials."""
+
+    NO_BUDGET = "no budget"
+    SUFFICES = "suffices"
+    PERHAPS = "may suffice"
+    TOO_SMALL = "too small"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """An expectation, and between what it will probably lie."""
+
+    expected: float
+    low: float
+    high: float
+
+    def divided(self, by: float) -> "Range":
+        return Range(expected=self.expected / by, low=self.low / by, high=self.high / by)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What some more trials are expected to cost and take."""
+
+    trials: int
+    measured: int
+    """From how many finished trials this was estimated; 0 where nothing is known."""
+    own: bool
+    """Whether these are trials of the study itself."""
+    usd: Range | None
+    """None where nothing is known."""
+    seconds: Range | None
+    """Until the last trial's end."""
+    verdict: Verdict
+    paid_trials: int | None
+    """How many of the trials the budget pays for, if it is too small for all."""
+
+
+def quote(
+    costs: Sequence[TrialCost],
+    *,
+    trials: int,
+    epochs_max: int,
+    parallel: int,
+    rest_usd: float | None,
+) -> Quote:
+    """What so many more trials will cost and take.
+
+    Args:
+        costs: finished trials with the same trainer, the study's own among them.
+        rest_usd: what is left of the budget; None without one.
+    """
+    own = [cost for cost in costs if cost.own]
+    is_own = len(own) >= ENOUGH
+    sample = own if is_own else costs
+    usd = _total([c.usd * epochs_max / c.epochs_max for c in sample], trials)
+    seconds = _total([c.seconds * epochs_max / c.epochs_max for c in sample], trials)
+    return Quote(
+        trials=trials,
+        measured=len(sample),
+        own=is_own,
+        usd=usd,
+        seconds=None if seconds is None else seconds.divided(max(1, min(parallel, trials))),
+        verdict=_verdict(usd, rest_usd),
+        paid_trials=_paid_trials(usd, rest_usd, trials),
+    )
+
+
+def _total(sample: Sequence[float], n: int) -> Range | None:
+    if not sample:
+        return None
+    mean, k = statistics.fmean(sample), len(sample)
+    spread = statistics.stdev(sample) if k > 1 else LONE_SPREAD * mean
+    margin = 2 * spread * math.sqrt(n + n * n / k)
+    return Range(expected=n * mean, low=max(0.0, n * mean - margin), high=n * mean + margin)
+
+
+def _verdict(usd: Range | None, rest_usd: float | None) -> Verdict:
+    if rest_usd is None:
+        return Verdict.NO_BUDGET
+    if usd is None:
+        return Verdict.UNKNOWN
+    if usd.high <= rest_usd:
+        return Verdict.SUFFICES
+    return Verdict.PERHAPS if usd.expected <= rest_usd else Verdict.TOO_SMALL
+
+
+def _paid_trials(usd: Range | None, rest_usd: float | None, trials: int) -> int | None:
+    if _verdict(usd, rest_usd) is not Verdict.TOO_SMALL:
+        return None
+    assert usd is not None
+    assert rest_usd is not None
+    return math.floor(max(0.0, rest_usd) / (usd.expected / trials))

@@ -1,0 +1,56 @@
+"""What a study would cost: the answer to a dry run, which starts and stores nothing."""
+
+from collections.abc import Callable
+
+from mcp_automl.answers import Quoted
+from mcp_automl.domain.quote import quote
+from mcp_automl.domain.study import StudyConfig, counted
+from mcp_automl.ports import Accounts, StudyRegistry
+
+
+class Quotes:
+    """Estimates from what one workspace's finished trials have cost.
+
+    Args:
+        parallel: how many trials run at once.
+        devices: describes the machine's devices.
+    """
+
+    def __init__(
+        self,
+        registry: StudyRegistry,
+        accounts: Accounts,
+        parallel: int,
+        devices: Callable[[], str],
+    ) -> None:
+        self._registry = registry
+        self._accounts = accounts
+        self._parallel = parallel
+        self._devices = devices
+
+    def of(self, config: StudyConfig) -> Quoted:
+        """What the study would still cost and take, were it asked for like this.
+
+        Args:
+            config: as it would be stored; there may be a study of its name already.
+        """
+        existing = self._registry.find(config.name)
+        progress = None if existing is None else self._registry.progress(existing)
+        done = 0 if progress is None else counted(progress.counts)
+        spent = 0.0 if progress is None else progress.cost_usd
+        budget = config.cost_budget_usd
+        return Quoted(
+            config=config,
+            exists=existing is not None,
+            done=done,
+            spent_usd=spent,
+            quote=quote(
+                self._accounts.finished(config.model, existing),
+                trials=max(0, config.n_trials - done),
+                epochs_max=config.epochs_max,
+                parallel=self._parallel,
+                rest_usd=None if budget is None else budget - spent,
+            ),
+            max_parallel=self._parallel,
+            devices=self._devices(),
+        )

@@ -1,0 +1,70 @@
+"""What is asked of a study, understood: its configuration as it would be stored, or a refusal."""
+
+import zlib
+from collections.abc import Callable, Collection
+
+from mcp_automl.domain.prices import Prices
+from mcp_automl.domain.study import Study, StudyConfig, Target
+from mcp_automl.ports import StudyRegistry, Trainers
+from mcp_automl.refusals import checked_name, refuse_free_budget, refuse_other_search
+
+DEFAULT_MODEL = "mnist"
+DEFAULT_TRIALS = 20
+DEFAULT_EPOCHS_MAX = 5
+
+
+class Requests:
+    """Reads requests for studies of one workspace; nothing is stored.
+
+    Args:
+        prices: what hold in this workspace.
+        gpus: the names of this machine's GPUs.
+        owner: who is asking; stored with every study.
+    """
+
+    def __init__(
+        self,
+        registry: StudyRegistry,
+        trainers: Trainers,
+        *,
+        prices: Callable[[], Prices],
+        gpus: Callable[[], Collection[str]],
+        owner: str,
+    ) -> None:
+        self._registry = registry
+        self._trainers = trainers
+        self._prices = prices
+        self._gpus = gpus
+        self._owner = owner
+
+    def understood(
+        self, name: str, model: str | None, epochs_max: int | None, target: Target
+    ) -> tuple[Study | None, StudyConfig]:
+        """The study of that name, if there is one, and what shall hold for it.
+
+        Raises:
+            InvalidRequest: a value is out of range, or would change what was already searched.
+            NameTaken: the name belongs to a study of another model, or to plain Optuna.
+            TrainerUnavailable: the model's packages are not installed.
+        """
+        if target.has_ceiling:
+            refuse_free_budget(self._prices(), self._gpus())
+        existing = self._registry.find(checked_name(name))
+        if existing is None:
+            config = self._new(name, DEFAULT_MODEL if model is None else model, epochs_max)
+        else:
+            refuse_other_search(existing, model, epochs_max)
+            config = existing.config
+        self._trainers.check_installed(config.model)
+        return existing, target.applied_to(config)
+
+    def _new(self, name: str, model: str, epochs_max: int | None) -> StudyConfig:
+        return self._trainers.config(
+            name,
+            model,
+            n_trials=DEFAULT_TRIALS,
+            epochs_max=DEFAULT_EPOCHS_MAX if epochs_max is None else epochs_max,
+            # Two studies shall not begin with the same guesses; the same study always does.
+            seed=zlib.crc32(name.encode()),
+            owner=self._owner,
+        )

@@ -1,0 +1,109 @@
+"""A dry run's answer as a text and as structure."""
+
+from collections.abc import Callable
+
+from pydantic import Field
+
+from mcp_automl.answers import Quoted
+from mcp_automl.domain.quote import Quote, Range, Verdict
+from mcp_automl.server.shapes import Model, rounded
+from mcp_automl.server.words import dollars, duration, plain
+
+
+class RangeModel(Model):
+    expected: float | None
+    low: float | None
+    high: float | None
+
+    @classmethod
+    def of(cls, spread: Range) -> "RangeModel":
+        return cls(
+            expected=rounded(spread.expected), low=rounded(spread.low), high=rounded(spread.high)
+        )
+
+
+class QuoteModel(Model):
+    trials: int = Field(description="Still to run")
+    measured: int = Field(description="Finished trials that the estimate is made from")
+    cost_usd: RangeModel | None
+    seconds: RangeModel | None
+    spent_usd: float | None
+    budget: str = Field(description="no budget, suffices, may suffice, too small or unknown")
+    paid_trials: int | None = Field(description="How many trials too small a budget pays for")
+
+    @classmethod
+    def of(cls, answer: Quoted) -> "QuoteModel":
+        it = answer.quote
+        return cls(
+            trials=it.trials,
+            measured=it.measured,
+            cost_usd=None if it.usd is None else RangeModel.of(it.usd),
+            seconds=None if it.seconds is None else RangeModel.of(it.seconds),
+            spent_usd=rounded(answer.spent_usd),
+            budget=it.verdict.value,
+            paid_trials=it.paid_trials,
+        )
+
+
+def dry_run(answer: Quoted) -> str:
+    """What the study would do and cost, and how that is known."""
+    config = answer.config
+    where = f"up to {answer.max_parallel} in parallel on {plain(answer.devices)}"
+    goes_on = f"goes on: {answer.done} of {config.n_trials} trials done" if answer.exists else "new"
+    return "\n".join(
+        [
+            f"[Info] Dry run: {plain(config.name)} ({goes_on}); nothing was started or stored",
+            f"Model: {plain(config.model)}, up to {config.epochs_max} epochs a trial",
+            f"Trials to run: {answer.quote.trials}, {where}",
+            *_expected(answer.quote),
+            f"Estimate: {_basis(answer)}",
+            f"Budget: {_budget(answer)}",
+            *_per_trial(answer),
+            "Next: the same call without dry_run starts it",
+        ]
+    )
+
+
+def _expected(it: Quote) -> list[str]:
+    cost = [] if it.usd is None else [f"Expected cost: {_spread(it.usd, dollars)}"]
+    time = [] if it.seconds is None else [f"Expected time: {_spread(it.seconds, duration)}"]
+    return cost + time
+
+
+def _spread(spread: Range, say: Callable[[float], str]) -> str:
+    return f"{say(spread.expected)} ({say(spread.low)} to {say(spread.high)})"
+
+
+def _basis(answer: Quoted) -> str:
+    it = answer.quote
+    if not it.measured:
+        return "no measurement yet: the first trial will tell"
+    trials = "1 finished trial" if it.measured == 1 else f"{it.measured} finished trials"
+    of = "this study" if it.own else f"{plain(answer.config.model)} in this workspace"
+    return f"measured from {trials} of {of}"
+
+
+def _budget(answer: Quoted) -> str:
+    budget = answer.config.cost_budget_usd
+    if budget is None:
+        return "none; cost_budget_usd would be a hard ceiling"
+    spent = f" ({dollars(answer.spent_usd)} of it spent)" if answer.spent_usd > 0 else ""
+    return f"{dollars(budget)}{spent} {_verdict(answer.quote)}"
+
+
+def _verdict(it: Quote) -> str:
+    match it.verdict:
+        case Verdict.SUFFICES:
+            return "suffices"
+        case Verdict.TOO_SMALL:
+            paid = f"about {it.paid_trials} of {it.trials} trials"
+            return f"is too small: it pays for {paid}, and then the study ends"
+        case Verdict.PERHAPS:
+            return "may suffice; what would cross it is stopped"
+        case _:
+            return "holds, whatever the trials cost: what would cross it is stopped"
+
+
+def _per_trial(answer: Quoted) -> list[str]:
+    cap = answer.config.max_cost_per_trial_usd
+    return [] if cap is None else [f"No trial may cost more than {dollars(cap)}"]
