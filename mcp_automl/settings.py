@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Annotated
 
 import platformdirs
@@ -22,6 +23,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.jobs import Limits
 from mcp_automl.domain.prices import VALID, Prices, is_price
 
@@ -50,7 +52,7 @@ def _price_table(value: object) -> object:
     example = '{"NVIDIA H100 80GB HBM3": 2.99}'
     raise PydanticCustomError(
         "price_table",
-        "it must be JSON that gives GPUs by their names, with their dollars per hour: {example}",
+        "it must give GPUs by their names with their dollars per hour, such as {example}",
         {"example": example},
     )
 
@@ -107,7 +109,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        toml = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+        try:
+            toml = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+        except TOMLDecodeError as error:
+            raise InvalidRequest(
+                f"{config_file()} is not valid TOML: {error}; correct it"
+            ) from error
         return (init_settings, env_settings, toml)
 
     @property

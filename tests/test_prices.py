@@ -88,7 +88,9 @@ def test_a_price_table_that_is_none_is_refused_with_an_example(
 ) -> None:
     set_to("GPU_PRICES", value)
 
-    with pytest.raises(ValidationError, match=r'it must be JSON.*\{"NVIDIA H100 80GB HBM3": 2.99'):
+    with pytest.raises(
+        ValidationError, match=r'it must give GPUs by.*\{"NVIDIA H100 80GB HBM3": 2.99'
+    ):
         Settings()
 
 
