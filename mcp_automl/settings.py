@@ -171,10 +171,12 @@ class Settings(BaseSettings):
 
         Ours hold where it has none.
         """
-        names = ("gpu_usd_per_hour", "cpu_usd_per_core_hour", "gpu_prices")
-        variables = {name: f"MCP_AUTOML_{name.upper()}" for name in names}
-        held = {name: holding[v] for name, v in variables.items() if v in holding}
-        return Settings.model_validate({**self.model_dump(include=set(names)), **held}).prices
+        held = {**self.as_environment(), **holding}
+        return Prices(
+            gpu_usd_per_hour=float(held["MCP_AUTOML_GPU_USD_PER_HOUR"]),
+            cpu_usd_per_core_hour=float(held["MCP_AUTOML_CPU_USD_PER_CORE_HOUR"]),
+            gpu_prices=json.loads(held["MCP_AUTOML_GPU_PRICES"]),
+        )
 
     @property
     def limits(self) -> Limits:
