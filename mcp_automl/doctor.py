@@ -70,8 +70,10 @@ def _trainers() -> Iterator[Finding]:
 
 
 def _machine(settings: Settings) -> Iterator[Finding]:
-    yield "devices", Mark.OK, f"{describe_devices()}; {settings.max_parallel_trials} slots"
-    yield from of_prices(settings.prices, [d.name for d in find_devices() if d.is_gpu])
+    gpus = [device.name for device in find_devices() if device.is_gpu]
+    named = f" ({', '.join(gpus)})" if gpus else ""
+    yield "devices", Mark.OK, f"{describe_devices()}{named}; {settings.max_parallel_trials} slots"
+    yield from of_prices(settings.prices, gpus)
     file = config_file()
     yield "settings", Mark.OK, f"{file} ({'read' if file.exists() else 'not there, not needed'})"
 

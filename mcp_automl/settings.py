@@ -51,7 +51,7 @@ def _price_table(value: object) -> object:
     example = '{"NVIDIA H100 80GB HBM3": 2.99}'
     raise PydanticCustomError(
         "price_table",
-        "it must be JSON that gives GPUs by their names, with their dollars per hour: {example}",
+        "it must give GPUs by their names with their dollars per hour, such as {example}",
         {"example": example},
     )
 
@@ -180,10 +180,12 @@ class Settings(BaseSettings):
 
         Ours hold where it has none.
         """
-        names = ("gpu_usd_per_hour", "cpu_usd_per_core_hour", "gpu_prices")
-        variables = {name: f"MCP_AUTOML_{name.upper()}" for name in names}
-        held = {name: holding[v] for name, v in variables.items() if v in holding}
-        return Settings.model_validate({**self.model_dump(include=set(names)), **held}).prices
+        held = {**self.as_environment(), **holding}
+        return Prices(
+            gpu_usd_per_hour=float(held["MCP_AUTOML_GPU_USD_PER_HOUR"]),
+            cpu_usd_per_core_hour=float(held["MCP_AUTOML_CPU_USD_PER_CORE_HOUR"]),
+            gpu_prices=json.loads(held["MCP_AUTOML_GPU_PRICES"]),
+        )
 
     @property
     def limits(self) -> Limits:

@@ -294,11 +294,13 @@ async def test_a_trainer_without_epochs_to_choose_has_no_savings_to_show(
 
 async def test_savings_are_each_studys_own(pair: Pair, path: Path) -> None:
     one, other = await pair.started(name="one"), await pair.started(name="other")
-    await ended(pair, one, TrialState.PRUNED, BY_MEDIAN)
-    await ended(pair, one, TrialState.PRUNED, BY_MEDIAN)
-    await ended(pair, other, TrialState.PRUNED, BY_MEDIAN)
+    await ended(pair, one, TrialState.PRUNED, BY_MEDIAN, trained=1, cost=0.01)
+    await ended(pair, other, TrialState.PRUNED, BY_MEDIAN, trained=2, cost=0.05)
 
-    assert [len(await pruned(path, study)) for study in (one, other)] == [2, 1]
+    told = [await pruned(path, study) for study in (one, other)]
+
+    # Both began at the same time, and the other one ended ten seconds later.
+    assert [(it.trained, round(it.usd_per_hour, 6)) for (it,) in told] == [(1, 3.6), (2, 9.0)]
 
 
 async def test_a_study_that_was_never_opened_saved_nothing(pair: Pair, path: Path) -> None:

@@ -109,7 +109,7 @@ def test_the_report_is_a_table_with_shares_and_a_total() -> None:
         "llm-opt-2    $1.52  76%    5 h 1 min  10\n"
         "mnist-opt-1  $0.48  24%    2 h 1 min  24\n"
         "Total        $2.00  100%   7 h 2 min  34\n"
-        "1 job still runs and is counted up to now\n"
+        "1 job still runs: it counts up to the last sign of life\n"
         "Next: get_automl_study_status(study_name=...) for one of them"
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from mcp_automl import doctor
 from mcp_automl.catalog import Catalog
 from mcp_automl.composition import os_user
 from mcp_automl.doctor import Mark, of_prices
@@ -87,7 +88,9 @@ def test_a_price_table_that_is_none_is_refused_with_an_example(
 ) -> None:
     set_to("GPU_PRICES", value)
 
-    with pytest.raises(ValidationError, match=r'it must be JSON.*\{"NVIDIA H100 80GB HBM3": 2.99'):
+    with pytest.raises(
+        ValidationError, match=r'it must give GPUs by.*\{"NVIDIA H100 80GB HBM3": 2.99'
+    ):
         Settings()
 
 
@@ -136,6 +139,21 @@ def test_doctor_warns_of_prices_for_devices_that_are_not_there(gpus: list[str], 
 
     said = f"they name {H100}, but this machine has {there}"
     assert warning == ("gpu_prices", Mark.WARNING, said)
+
+
+def test_doctor_names_the_gpus_as_prices_name_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = (Device(label="cuda:0", kind="cuda", name=H100, uuid="GPU-a"),)
+    monkeypatch.setattr("mcp_automl.composition.find_devices", lambda: found)
+    monkeypatch.setattr("mcp_automl.doctor.find_devices", lambda: found)
+
+    healthy, table = doctor.report(Settings(gpu_prices={H100: 2.99, "A": 1.0}))
+
+    shown = [str(cell) for column in table.columns for cell in column.cells]
+    assert f"cuda:0 ({H100}); 3 slots" in shown
+    assert f"they name A, but this machine has {H100}" in shown
+    assert shown.count(Mark.WARNING.value) == 1
+    # A warning is no illness.
+    assert healthy is (Mark.BAD.value not in shown)
 
 
 # --- a budget where nothing costs anything -----------------------------------------------------

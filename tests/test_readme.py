@@ -47,9 +47,11 @@ def test_the_environment_of_the_example_is_made_of_settings(
 
 
 def test_every_command_that_is_named_exists() -> None:
-    named = set(re.findall(r"`?mcp-automl (serve|orchestrate|demo|tune|studies|doctor\w*)", README))
+    named = set(
+        re.findall(r"`?mcp-automl (serve|orchestrate|demo|tune|studies|costs|doctor\w*)", README)
+    )
     assert named <= commands()
-    assert {"demo", "tune", "studies", "doctor"} <= named
+    assert {"demo", "tune", "studies", "costs", "doctor"} <= named
 
 
 async def test_the_table_of_tools_is_the_list_of_tools() -> None:

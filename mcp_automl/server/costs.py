@@ -138,8 +138,8 @@ def _row(name: str, spent: Spent, total: Spent) -> list[str]:
 def _notes(answer: CostReport) -> list[str]:
     days = ["A job counts on the day on which it began"] if answer.group_by is GroupBy.DAY else []
     n = answer.total.running
-    jobs = "1 job still runs and is" if n == 1 else f"{n} jobs still run and are"
-    return [*days, *([f"{jobs} counted up to now"] if n else [])]
+    jobs = "1 job still runs: it counts" if n == 1 else f"{n} jobs still run: they count"
+    return [*days, *([f"{jobs} up to the last sign of life"] if n else [])]
 
 
 def _next(answer: CostReport) -> str:

@@ -106,21 +106,22 @@ def _finished(
 def _pruned(
     connection: sqlite3.Connection, study: Study, optuna_study: int
 ) -> Iterator[PrunedTrial]:
+    # CROSS JOIN keeps the order: Optuna's trials have no index by number, so they must come first.
     query = f"""
         SELECT p.param_value, p.distribution_json, m.trained, m.epoch_s, a.cost_usd / a.held_s
-        FROM (
-            SELECT trial, MAX(id) AS last, TOTAL(cost_usd) AS cost_usd,
+        FROM trials t
+        CROSS JOIN (
+            SELECT trial, TOTAL(cost_usd) AS cost_usd,
                    TOTAL(MAX(0, ended_at - started_at)) AS held_s
-            FROM automl_attempts WHERE study_id = :study GROUP BY trial HAVING held_s > 0
-        ) a
-        JOIN automl_attempts l ON l.id = a.last AND l.state = 'PRUNED'
-            AND NOT ({attempts.FOR_COST})
-        JOIN (
+            FROM automl_attempts WHERE study_id = :study GROUP BY trial
+            HAVING held_s > 0 AND TOTAL(state = 'PRUNED' AND NOT ({attempts.FOR_COST})) > 0
+        ) a ON a.trial = t.number
+        CROSS JOIN (
             SELECT trial, MAX(epoch) AS trained, AVG(seconds) AS epoch_s
             FROM automl_measurements WHERE study_id = :study GROUP BY trial
         ) m ON m.trial = a.trial
-        JOIN trials t ON t.study_id = :optuna_study AND t.number = a.trial
         JOIN trial_params p ON p.trial_id = t.trial_id AND p.param_name = 'epochs'
+        WHERE t.study_id = :optuna_study
     """
     planned = cache(codec.load_param)
     named = {"study": study.id, "optuna_study": optuna_study}
