@@ -9,8 +9,6 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -286,57 +284,3 @@ def test_the_orchestrator_leaves_when_idle_and_takes_every_process_with_it(
 ) -> None:
     assert not finished.orchestrator.is_running()
     assert finished.workspace.workers() == []
-
-
-@pytest.fixture
-def killed(tmp_path: Path) -> Iterator[Workspace]:
-    workspace = Workspace(tmp_path / "killed")
-    yield workspace
-    with suppress(psutil.NoSuchProcess):
-        workspace.orchestrator().terminate()
-
-
-async def test_after_kill_9_of_the_orchestrator_the_next_call_resumes_and_no_trial_is_doubled(
-    killed: Workspace,
-) -> None:
-    await killed.call("start_automl_study", study_name="s", n_trials=4, epochs_max=3)
-    await killed.until_running("s")
-    workers = killed.workers()
-    killed.orchestrator().kill()
-    assert workers
-    _, alive = psutil.wait_procs(workers, timeout=5)
-    # A zombie is dead; that its new parent has not looked yet is not ours to mend.
-    assert all(worker.status() == psutil.STATUS_ZOMBIE for worker in alive)
-    status = await killed.until_ended("s")
-    assert "Trials completed: 4" in text_of(status)
-    numbers = killed.rows("SELECT number, state FROM trials ORDER BY number")
-    assert [number for number, _ in numbers] == [0, 1, 2, 3]
-    assert killed.rows("SELECT count(*) FROM automl_attempts WHERE cost_usd IS NULL") == [(0,)]
-
-
-async def test_a_study_that_is_stopped_while_it_trains_goes_on_with_the_same_numbers(
-    killed: Workspace,
-) -> None:
-    async with killed.server() as client:
-        study = {"study_name": "s", "n_trials": 3, "epochs_max": 10}
-        await client.call_tool("start_automl_study", study)
-        await killed.until_running("s")
-        asked = structure_of(await client.call_tool("stop_automl_study", {"study_name": "s"}))
-    assert asked["stopping"]
-    status = structure_of(await killed.until_ended("s"))
-    assert (status["study"]["state"], status["study"]["reason"]) == (
-        "STOPPED",
-        "stopped by the user",
-    )
-    assert status["counts"]["RUNNING"] == 0 and status["counts"]["WAITING"] > 0
-    assert killed.workers() == []
-    again = await killed.call("start_automl_study", study_name="s")
-    assert text_of(again).startswith("[OK] AutoML Study Resumed: s")
-    assert "Trials completed: 3" in text_of(await killed.until_ended("s"))
-    numbers = killed.rows("SELECT number FROM trials ORDER BY number")
-    assert [number for (number,) in numbers] == [0, 1, 2]
-    # Interrupted after its first epoch, a trial goes on with its second.
-    epochs = killed.rows("SELECT trial, epoch, COUNT(*) FROM automl_measurements GROUP BY 1, 2")
-    assert all(times == 1 for _, _, times in epochs)
-    resumed = killed.rows("SELECT trial FROM automl_attempts GROUP BY trial HAVING COUNT(*) > 1")
-    assert resumed

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.settings import Settings
 
 
@@ -32,16 +31,6 @@ def test_the_operators_file_is_read_and_the_environment_wins(
     monkeypatch.setenv("MCP_AUTOML_MAX_PARALLEL_TRIALS", "2")
     settings = Settings()
     assert (settings.max_parallel_trials, settings.gpu_usd_per_hour) == (2, 2.5)
-
-
-def test_a_file_that_is_no_toml_is_named_with_what_is_wrong_in_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    file = tmp_path / "mcp_automl.toml"
-    file.write_text('gpu_prices = {"NVIDIA H100 80GB HBM3" = $2.99}\n')
-    monkeypatch.setenv("MCP_AUTOML_CONFIG", str(file))
-    with pytest.raises(InvalidRequest, match=r"mcp_automl.toml is not valid TOML: .*line 1"):
-        Settings()
 
 
 def test_a_file_in_the_working_directory_is_not_read(

@@ -28,5 +28,5 @@ def test_of_a_hundred_kills_each_victim_gets_a_fifth_and_half_strike_inside_a_wr
 async def test_twelve_trials_survive_kills_of_servers_orchestrators_workers_and_all_at_once(
     tmp_path: Path, empty_mlflow_database: Path
 ) -> None:
-    lost = await storms(KILLS, 3, tmp_path, empty_mlflow_database, epochs_max=8)
+    lost = await storms(KILLS, 3, tmp_path, empty_mlflow_database, epochs_max=6)
     assert lost == 0

@@ -66,17 +66,6 @@ class Workspace:
                         return result
                     await anyio.sleep(LOOK_SECONDS)
 
-    async def until_running(self, name: str) -> None:
-        """Waits until a trial of the study has measured an epoch and is not done."""
-        with anyio.fail_after(STUDY_SECONDS):
-            async with self.server() as client:
-                while True:
-                    arguments = {"study_name": name}
-                    result = await client.call_tool("get_automl_study_status", arguments)
-                    if any(trial["epoch"] for trial in structure_of(result)["running"]):
-                        return
-                    await anyio.sleep(LOOK_SECONDS / 4)
-
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Reads the database past everything of ours."""
         with closing(sqlite3.connect(self.database)) as connection:
