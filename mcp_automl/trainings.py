@@ -74,7 +74,8 @@ class Trainings:
             ended = Ended(outcome=Outcome.KILLED, reason=f"it could not be started: {error}")
         finally:
             self.executor.release(slot)
-        at = self.clocks.monotonic()
+        # What is stored of a job may take longer than the job: nobody pays for that.
+        at = self.clocks.monotonic() if ended.at is None else ended.at
         self.tell(TrialEnded(launch.trial, ended.outcome, at, ended.reason))
 
     @asynccontextmanager

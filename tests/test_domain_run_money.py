@@ -179,6 +179,17 @@ def test_a_trial_that_trained_in_vain_before_tells_how_long_an_epoch_takes_at_le
     assert isinstance(run.begin()[0], Finish)
 
 
+def test_a_job_whose_end_is_told_late_costs_until_its_process_was_gone() -> None:
+    run = a_trained_run(budget=60.0, t0=0.5, t1=0.6)
+    run.handle(Ticked(9.0))
+
+    [record] = run.handle(ended(0, Outcome.RAISED, at=5.0, reason="no"))
+    assert isinstance(record, Record)
+    assert record.cost_usd == 5.0
+    # The other's meter does not run back: it has cost nine, and seven more to end it.
+    assert stopped(run.handle(Retargeted(a_config(budget=21.0), 5.0))) == [1]
+
+
 def test_what_earlier_attempts_cost_counts_whatever_came_of_them() -> None:
     run = a_run(budget=20.0)
     launch(run, 0)

@@ -174,9 +174,13 @@ async def test_a_worker_that_vanishes_was_killed_and_the_reason_says_how(
     with fail_after(10):
         async with executor, launched(executor, fake_job(tmp_path, behaviour=behaviour)) as attempt:
             measurement, ended = await followed(attempt)
+            now = anyio.current_time()
 
     assert isinstance(measurement, Measurement)
     assert ended == Ended(outcome=Outcome.KILLED, reason=reason)
+    assert isinstance(ended, Ended)
+    assert ended.at is not None
+    assert ended.at <= now
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Jobs as values: what one needs, where it runs, what it says, and what is kept of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -112,6 +112,8 @@ class Ended:
 
     outcome: Outcome
     reason: str = ""
+    at: float | None = field(default=None, compare=False)
+    """When the process was gone, in monotonic seconds; None for when this is heard."""
 
 
 Word: TypeAlias = Measurement | Ended

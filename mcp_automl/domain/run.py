@@ -126,7 +126,7 @@ class StudyRun:
         if self.finished:
             return [Decline(event.slot)] if isinstance(event, SlotOffered) else []
         if not isinstance(event, SlotOffered | StopRequested):
-            self._now = event.at
+            self._now = max(self._now, event.at)  # An end may be told late.
         return [*self._handle(event), *self._finish_if_done()]
 
     def begin(self) -> list[Command]:

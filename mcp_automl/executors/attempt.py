@@ -8,6 +8,7 @@ up (`domain/vigil.py`) is ended in the same way, and has then stalled or timed o
 
 import signal
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import anyio
 
@@ -50,9 +51,10 @@ class LocalAttempt:
         # Whoever has said its last word, or has hung up, is about to exit; it is given the grace.
         self._child.end_soon()
         await self._child.gone.wait()
-        yield self._ended(message) or silence(
+        ended = self._ended(message) or silence(
             self._child.exit_code, memory_ran_out=await self._child.memory_ran_out()
         )
+        yield replace(ended, at=self._child.gone_at)
 
     async def go_on(self) -> None:
         """Answers a measurement: train the next epoch. Harmless if the job has ended."""

@@ -76,6 +76,8 @@ class Child:
     gone: anyio.Event = field(default_factory=anyio.Event, init=False)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope, init=False)
     exit_code: int | None = field(default=None, init=False)
+    gone_at: float | None = field(default=None, init=False)
+    """When the process was seen to be gone, in monotonic seconds."""
     _ending: anyio.Event = field(default_factory=anyio.Event, init=False)
     _supervised: anyio.Event = field(default_factory=anyio.Event, init=False)
     _lines: Lines = field(default_factory=Lines, init=False)
@@ -164,6 +166,7 @@ class Child:
         if self.exit_code == UNKNOWN_EXIT_CODE:
             # The sentinel is the forkserver's word for it, and the forkserver may have been killed.
             await to_thread.run_sync(kill_leftover, self.ref)
+        self.gone_at = anyio.current_time()
         self.gone.set()
 
     async def _end_when_asked(self, grace: float) -> None:
