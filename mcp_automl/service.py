@@ -236,6 +236,11 @@ class Service:
         """
         return self._results.best_params(self._seen(name))
 
+    def rouse(self) -> None:
+        """Sees to it that whatever waits goes on; where there is no workspace yet, none is made."""
+        if self._settings.database.exists():
+            self._liveness.rouse()
+
     def job_log(self, job: str) -> JobLog:
         """The end of what a job, such as `mnist-opt-1.3`, has printed; raises JobNotFound."""
         self._liveness.rouse()
