@@ -246,6 +246,11 @@ class Service:
         self._liveness.rouse()
         return self._costs.report(group_by, since)
 
+    def rouse(self) -> None:
+        """Sees to it that whatever waits goes on; where there is no workspace yet, none is made."""
+        if self._settings.database.exists():
+            self._liveness.rouse()
+
     def job_log(self, job: str) -> JobLog:
         """The end of what a job, such as `mnist-opt-1.3`, has printed; raises JobNotFound."""
         self._liveness.rouse()

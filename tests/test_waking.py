@@ -2,16 +2,21 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+import anyio
 import pytest
 from filelock import FileLock
+from mcp import Client
 
 from mcp_automl.catalog import Catalog
-from mcp_automl.domain.errors import AutomlError
+from mcp_automl.domain.errors import AutomlError, WorkspaceUnusable
 from mcp_automl.domain.study import StudyState, Trial, TrialState
 from mcp_automl.domain.workspace import Backlog
 from mcp_automl.launcher import Launcher
+from mcp_automl.server.app import AutomlServer, build, rouse
+from mcp_automl.server.provider import Once
 from mcp_automl.service import Service
 from mcp_automl.settings import Settings
 from tests.fakes_server import NOW, FakeAccounts, FakeRegistry, a_config, a_study
@@ -43,7 +48,10 @@ class Asleep:
         self.started: list[Settings] = []
 
     def ask(self, call: Call, start: Callable[[Settings], None] | None = None) -> object:
-        service = Service(
+        return call(self.service(start))
+
+    def service(self, start: Callable[[Settings], None] | None = None) -> Service:
+        return Service(
             registry=self.registry,
             trainers=Catalog(),
             launcher=Launcher(self.settings, start or self.started.append),
@@ -54,7 +62,6 @@ class Asleep:
             owner="me",
             now=lambda: NOW,
         )
-        return call(service)
 
 
 @pytest.fixture
@@ -118,3 +125,60 @@ def test_results_are_told_also_where_no_orchestrator_can_be_started(
     assert asleep.ask(CALLS[name], cannot)
     assert "no orchestrator could be started" in caplog.text
     assert "no more processes" in caplog.text
+
+
+# --- a server that is asked nothing ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A server of that workspace, and its use cases."""
+
+    service: Once[Service]
+    server: AutomlServer
+
+    async def is_visited(self, *, calls: bool = False) -> None:
+        """A client comes and lists the tools; nobody waits for what follows from it but we."""
+        with anyio.fail_after(5):
+            async with Client(self.server) as client:
+                if calls:
+                    await client.call_tool("list_automl_studies", {})
+                assert (await client.list_tools()).tools
+                await rouse(self.server, self.service)
+
+
+@pytest.fixture
+def counter(asleep: Asleep) -> Counter:
+    asleep.registry.add(a_study(StudyState.RUNNING, config=a_config("interrupted")))
+    service = Once(asleep.service)
+    return Counter(service, build(service))
+
+
+@pytest.mark.parametrize("calls", [False, True])
+async def test_a_client_that_lists_the_tools_wakes_one_orchestrator_whether_or_not_it_calls_one(
+    asleep: Asleep, counter: Counter, calls: bool
+) -> None:
+    asleep.settings.database.touch()
+    await counter.is_visited(calls=calls)
+    assert asleep.started == [asleep.settings]
+
+
+async def test_listing_the_tools_makes_no_workspace(asleep: Asleep, counter: Counter) -> None:
+    await counter.is_visited()
+    assert asleep.started == []
+
+
+@pytest.fixture
+def unusable() -> Counter:
+    def make() -> Service:
+        raise WorkspaceUnusable()
+
+    service = Once(make)
+    return Counter(service, build(service))
+
+
+async def test_a_server_whose_workspace_cannot_be_used_lists_its_tools_all_the_same(
+    unusable: Counter, caplog: pytest.LogCaptureFixture
+) -> None:
+    await unusable.is_visited()
+    assert "WorkspaceUnusable" in caplog.text

@@ -6,7 +6,8 @@ SIGINT (130). For the signals the process leaves by `os._exit`, because the thre
 can be neither cancelled nor joined.
 
 Nothing here or below imports what the answer to `initialize` does not need: the use cases, and with
-them settings and database, are made at the first call that wants them.
+them settings and database, are made at the first call that wants them, or once the tools have been
+listed: a client that has come for whatever reason is enough for studies to go on.
 """
 
 import logging
@@ -17,9 +18,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from anyio import to_thread
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, InputRequiredResult
+from mcp.types import Tool as ListedTool
 
 from mcp_automl import __version__
 from mcp_automl.server.arguments import problem
@@ -62,6 +65,12 @@ class AutomlServer(MCPServer[Any]):
             tools=list(tools),
         )
         self._known = {tool.name: tool for tool in tools}
+        self.listed = anyio.Event()
+        """Set once a client has seen the tools."""
+
+    async def list_tools(self) -> list[ListedTool]:
+        self.listed.set()
+        return await super().list_tools()
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
@@ -73,7 +82,7 @@ class AutomlServer(MCPServer[Any]):
         return await super().call_tool(name, arguments, context)
 
 
-def build(service: "Callable[[], Service]") -> MCPServer[Any]:
+def build(service: "Callable[[], Service]") -> AutomlServer:
     """The server over the use cases that `service` makes; called at the first call, once."""
     _log_to_stderr()
     once = Once(service)
@@ -84,19 +93,33 @@ def build(service: "Callable[[], Service]") -> MCPServer[Any]:
 
 def serve(service: "Callable[[], Service]") -> None:
     """Serves MCP over stdin and stdout until the client leaves or a signal comes."""
-    server = build(service)
-    anyio.run(_serve, server)
+    once = Once(service)
+    anyio.run(_serve, build(once), once)
 
 
-async def _serve(server: MCPServer[Any]) -> None:
+async def _serve(server: AutomlServer, service: "Once[Service]") -> None:
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_leave_on_signal)
+            tasks.start_soon(rouse, server, service)
             await server.run_stdio_async()
             tasks.cancel_scope.cancel()
     except* BrokenPipeError:
         # The client went without waiting for its answer, which is its right.
         logger.info("the client has left")
+
+
+async def rouse(server: AutomlServer, service: "Once[Service]") -> None:
+    """Sees to it that studies go on, once the tools have been listed; no call waits for it."""
+    await server.listed.wait()
+    if service.made:
+        # A call came first, and has seen to it.
+        return
+    try:
+        await to_thread.run_sync(lambda: service().rouse(), abandon_on_cancel=True)
+    # The boundary to use cases that nobody has asked for: a call will say what is wrong.
+    except Exception:
+        logger.exception("studies that should run could not be looked after")
 
 
 async def _leave_on_signal() -> None:

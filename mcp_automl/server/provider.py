@@ -18,6 +18,10 @@ class Once(Generic[T]):
         self._lock = threading.Lock()
         self._made: tuple[T] | None = None
 
+    @property
+    def made(self) -> bool:
+        return self._made is not None
+
     def __call__(self) -> T:
         with self._lock:
             if self._made is None:
