@@ -102,7 +102,7 @@ class Catalog:
 
     def space(self, model: str, epochs_max: int) -> SearchSpace:
         """The trainer's default space with `epochs` reaching up to `epochs_max`."""
-        searched = (p for p in self.spec(model).parameters if p.searched)
+        searched = (p for p in self.spec(model).parameters if p.in_default_space)
         space = SearchSpace({parameter.name: _domain(parameter) for parameter in searched})
         return space.bounded("epochs", epochs_max)
 
@@ -116,14 +116,12 @@ def _missing(spec: contract.TrainerSpec) -> list[str]:
 
 
 def _domain(parameter: contract.Parameter) -> Parameter:
-    if parameter.kind == "categorical":
-        return Categorical(choices=parameter.choices)
-    assert parameter.low is not None and parameter.high is not None
+    choices = parameter.search_choices or parameter.choices
+    if choices:
+        return Categorical(choices=choices)
+    low = parameter.low if parameter.search_low is None else parameter.search_low
+    high = parameter.high if parameter.search_high is None else parameter.search_high
+    assert low is not None and high is not None
     if parameter.kind == "int":
-        return Int(
-            low=int(parameter.low),
-            high=int(parameter.high),
-            step=parameter.step,
-            log=parameter.log,
-        )
-    return Float(low=parameter.low, high=parameter.high, log=parameter.log)
+        return Int(low=int(low), high=int(high), step=parameter.step, log=parameter.log)
+    return Float(low=low, high=high, log=parameter.log)

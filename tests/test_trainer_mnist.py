@@ -239,7 +239,8 @@ def test_the_spec_declares_every_field_of_the_configuration_with_its_default() -
     configuration = {field.name: field.default for field in fields(mnist.Config)}
 
     assert {p.name: p.default for p in MNIST.parameters} == configuration
-    assert [p.name for p in MNIST.parameters if p.searched] == ["lr", "batch_size", "epochs"]
+    searched = [p.name for p in MNIST.parameters if p.in_default_space]
+    assert searched == ["lr", "batch_size", "epochs"]
 
 
 def test_it_runs_alone_logs_to_stderr_and_ends_with_the_test_accuracy(
