@@ -2,6 +2,78 @@
 
 from trainers.contract import Objective, Parameter, TrainerSpec
 
+ARCHITECTURE = (
+    Parameter(
+        name="depth",
+        kind="int",
+        default=3,
+        low=1,
+        high=6,
+        search_high=5,
+        in_default_space=False,
+        description="Convolutional layers.",
+    ),
+    Parameter(
+        name="width",
+        kind="int",
+        default=24,
+        low=2,
+        high=256,
+        search_low=8,
+        search_high=64,
+        log=True,
+        in_default_space=False,
+        description="Channels of the first layer; each of the next two has twice as many.",
+    ),
+    Parameter(
+        name="kernel",
+        kind="int",
+        default=3,
+        low=1,
+        high=7,
+        search_low=3,
+        step=2,
+        in_default_space=False,
+        description="Width of the convolutions in pixels, an odd number.",
+    ),
+    Parameter(
+        name="activation",
+        kind="categorical",
+        default="relu",
+        choices=("relu", "gelu", "silu"),
+        in_default_space=False,
+        description="The function between the layers.",
+    ),
+    Parameter(
+        name="optimizer",
+        kind="categorical",
+        default="adamw",
+        choices=("adamw", "sgd"),
+        in_default_space=False,
+        description="What moves the weights.",
+    ),
+    Parameter(
+        name="momentum",
+        kind="float",
+        default=0.9,
+        low=0.0,
+        high=0.99,
+        search_low=0.5,
+        when={"optimizer": ("sgd",)},
+        in_default_space=False,
+        description="Share of its last step that sgd takes again.",
+    ),
+    Parameter(
+        name="augmentation",
+        kind="categorical",
+        default="none",
+        choices=("none", "shift", "affine"),
+        in_default_space=False,
+        description="Whether training images are shifted a little, or also turned and scaled.",
+    ),
+)
+"""What mnist's network is made of, and what moves its weights."""
+
 MNIST = TrainerSpec(
     name="mnist",
     module="trainers.mnist",
@@ -43,7 +115,7 @@ MNIST = TrainerSpec(
             low=0.0,
             high=0.5,
             in_default_space=False,
-            description="AdamW's weight decay.",
+            description="Weight decay, as AdamW means it or as sgd does.",
         ),
         Parameter(
             name="dropout",
@@ -54,6 +126,7 @@ MNIST = TrainerSpec(
             in_default_space=False,
             description="Share of features dropped before the last layer while training.",
         ),
+        *ARCHITECTURE,
         Parameter(
             name="dataset",
             kind="categorical",
