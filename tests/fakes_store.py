@@ -206,7 +206,8 @@ class FakeStore:
         self.database.all_studies[study.id] = known
         trials = self.database.all_trials.setdefault(study.id, {})
         if not trials:
-            default = Trial(number=0, state=TrialState.WAITING, params=dict(study.config.default))
+            params = {**study.config.constants, **study.config.default}
+            default = Trial(number=0, state=TrialState.WAITING, params=params)
             trials[0] = FakeTrial(default)
         return self._history(study)
 
@@ -232,7 +233,7 @@ class FakeStore:
             stored = waiting[0]
         else:
             number = len(trials)
-            params = _random_point(study, number)
+            params = {**study.config.constants, **_random_point(study, number)}
             stored = FakeTrial(Trial(number=number, state=TrialState.RUNNING, params=params))
             trials[number] = stored
         stored.trial = replace(stored.trial, state=TrialState.RUNNING, started_at=self.database.now)
@@ -377,6 +378,8 @@ def _random_point(study: Study, number: int) -> Mapping[str, Value]:
     rng = random.Random(f"{study.config.seed}:{number}")
     point: dict[str, Value] = {}
     for name, parameter in study.config.space.parameters.items():
+        if not study.config.space.exists(name, point):
+            continue
         if isinstance(parameter, Categorical):
             point[name] = rng.choice(parameter.choices)
         elif parameter.log:

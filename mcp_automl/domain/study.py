@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from mcp_automl.domain.errors import InvalidRequest
@@ -107,6 +107,8 @@ class StudyConfig:
     n_trials: int
     """A total: COMPLETE and PRUNED trials count towards it."""
     epochs_max: int
+    constants: Params = field(default_factory=dict)
+    """What every trial is trained with beside what is searched."""
     cost_budget_usd: float | None = None
     """What the study may spend over its whole life; None for no ceiling."""
     seed: int = 0
@@ -118,6 +120,9 @@ class StudyConfig:
         check_budget(self.cost_budget_usd)
         if not self.objectives:
             raise InvalidRequest("a study needs at least one objective")
+        both = self.constants.keys() & self.space.parameters.keys()
+        if both:
+            raise InvalidRequest(f"{', '.join(sorted(both))} cannot be both fixed and searched")
 
     @property
     def objective(self) -> Objective:
@@ -161,6 +166,7 @@ class Trial:
     number: int
     state: TrialState
     params: Params
+    """What it is trained with: the parameters that exist in this point, and the constants."""
     value: float | None = None
     """The last epoch's objective."""
     epoch: int = 0
