@@ -66,6 +66,10 @@ def tune(
     epochs_max: Annotated[int | None, typer.Option(help="Most epochs a trial trains [5].")] = None,
     budget: Annotated[float | None, typer.Option(help="Most dollars the study may spend.")] = None,
     name: Annotated[str | None, typer.Option(help="The study's name; an old one goes on.")] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(help='What to search, as JSON: \'{"lr": [1e-4, 1e-2], "batch_size": 64}\'.'),
+    ] = None,
 ) -> None:
     """Run a study and watch it. It goes on if you leave; the same name shows it again."""
     from mcp_automl.composition import build_service
@@ -74,7 +78,7 @@ def tune(
 
     service = build_service()
     chosen = name or study_name(model)
-    started = service.start_study(chosen, model, n_trials, epochs_max, budget)
+    started = service.start_study(chosen, model, n_trials, epochs_max, budget, space)
     console.print(text.started(started), markup=False, highlight=False, soft_wrap=True)
     try:
         status = watch(console, lambda: service.status(chosen), lambda: time.sleep(LOOK_SECONDS))

@@ -187,15 +187,13 @@ class StudyPerformer:
         """Has the trainer choose its data once for all trials."""
         try:
             with anyio.fail_after(PREPARE_SECONDS):
-                prepared = await self.executor.prepare(trainer, self.folders.data)
+                constants = self.study.config.constants
+                prepared = await self.executor.prepare(trainer, self.folders.data, constants)
         except TimeoutError as error:
             reason = f"{trainer.name} did not get its data ready within {PREPARE_SECONDS:.0f} s"
             raise TrainerUnavailable(reason) from error
-        self.study = await self.store.prepared(
-            self.study,
-            data=prepared.description or "its own data",
-            arguments=prepared.arguments,
-        )
+        data = prepared.description or "its own data"
+        self.study = await self.store.prepared(self.study, data=data, arguments=prepared.arguments)
 
     async def _perform_all(self, commands: list[Command], jobs: TaskGroup) -> None:
         for command in commands:
@@ -291,7 +289,7 @@ class StudyPerformer:
         assert self._trainer is not None
         return Job(
             trainer=self._trainer,
-            params={**self.study.arguments, **launch.params},
+            params={**launch.params, **self.study.arguments},
             workdir=self.folders.trial(self.study, launch.trial),
             data_dir=self.folders.data,
             seed=self.study.config.seed,

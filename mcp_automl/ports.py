@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from mcp_automl.domain.declared import DeclaredTrainer
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import (
     AttemptStart,
@@ -25,6 +26,7 @@ from mcp_automl.domain.jobs import (
     TrainerRef,
     Word,
 )
+from mcp_automl.domain.search import Search
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import (
     History,
@@ -141,9 +143,16 @@ class Trainers(Protocol):
     def check_installed(self, model: str) -> None: ...
 
     def config(
-        self, name: str, model: str, *, n_trials: int, epochs_max: int,
-        cost_budget_usd: float | None, seed: int, owner: str,
+        self, name: str, model: str, *, n_trials: int, epochs_max: int | None,
+        cost_budget_usd: float | None, seed: int, owner: str, search_space: object,
     ) -> StudyConfig: ...  # fmt: skip
+
+    def search(self, model: str, search_space: object, epochs_max: int | None) -> Search: ...
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    def declaration(self, model: str) -> DeclaredTrainer: ...
 
 
 # --- the database, seen from the orchestrator --------------------------------------------------
@@ -261,8 +270,11 @@ class Executor(Protocol):
             workdirs: gone through once and in a thread, so that they may be read from the disk.
         """
 
-    async def prepare(self, trainer: TrainerRef, data_dir: Path) -> Prepared:
+    async def prepare(self, trainer: TrainerRef, data_dir: Path, constants: Params) -> Prepared:
         """Lets the trainer fetch its data and say which data set a study shall use.
+
+        Args:
+            constants: what all its trials are trained with, perhaps the data set's name.
 
         Raises:
             TrainerUnavailable: the trainer cannot be imported, or its data cannot be had.

@@ -4,6 +4,7 @@ import re
 
 from mcp_automl.domain.errors import InvalidRequest, NameTaken, NothingToShow, StudyNotFound
 from mcp_automl.domain.study import Study
+from mcp_automl.ports import Trainers
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -37,6 +38,21 @@ def refuse_other_search(study: Study, model: str | None, epochs_max: int | None)
         raise InvalidRequest(
             f"{config.name!r} searches up to epochs_max={config.epochs_max}, and its trials could "
             f"not be compared with others; leave epochs_max out, or choose another study_name"
+        )
+
+
+def refuse_other_space(study: Study, search_space: object, trainers: Trainers) -> None:
+    """Lets pass only what the study searches already, however it is written this time."""
+    config = study.config
+    advice = "leave search_space out to go on with it, or choose another study_name"
+    try:
+        asked = trainers.search(config.model, search_space, config.epochs_max)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"{error}; {config.name!r} exists already, so {advice}") from error
+    if (asked.space, dict(asked.constants)) != (config.space, dict(config.constants)):
+        raise InvalidRequest(
+            f"{config.name!r} searches another space, and its trials could not be compared with "
+            f"those of this one; {advice}"
         )
 
 

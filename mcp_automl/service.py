@@ -42,11 +42,12 @@ from mcp_automl.refusals import (
     nothing_to_show,
     refuse_foreign,
     refuse_other_search,
+    refuse_other_space,
 )
 from mcp_automl.settings import Settings
 
+DEFAULT_MODEL = "mnist"
 DEFAULT_TRIALS = 20
-DEFAULT_EPOCHS_MAX = 5
 MAX_TOP_K = 50
 
 
@@ -70,7 +71,7 @@ class Service:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._registry = registry
-        self._trainers = trainers
+        self.trainers = trainers
         self._liveness = Liveness(registry, launcher, settings, now)
         folders = Folders(studies=settings.studies_dir, data=settings.data_path)
         self._logs = JobLogs(registry, folders)
@@ -86,11 +87,15 @@ class Service:
         n_trials: int | None = None,
         epochs_max: int | None = None,
         cost_budget_usd: float | None = None,
+        search_space: object = None,
     ) -> Started:
         """Starts a study, or goes on with one: `n_trials` is its total.
 
         What is left out keeps its stored value for a study that exists, and gets the default for a
         new one. Returns at once; the study runs in the background.
+
+        Args:
+            search_space: changes the trainer's default space; see `domain.search`.
 
         Raises:
             InvalidRequest: a value is out of range, or would change what was already searched.
@@ -100,35 +105,32 @@ class Service:
         existing = self._registry.find(checked_name(name))
         if existing is None:
             try:
-                study = self._create(
-                    name, "mnist" if model is None else model, n_trials, epochs_max, cost_budget_usd
-                )
-                return self._started(study, created=True)
+                new = self._create(name, model, n_trials, epochs_max, cost_budget_usd, search_space)
+                return self._started(new, created=True)
             except NameTaken:
                 # Another server was first by milliseconds: then it is a study that exists.
                 existing = self._found(name)
         refuse_other_search(existing, model, epochs_max)
+        if search_space is not None:
+            refuse_other_space(existing, search_space, self.trainers)
         return self._go_on(existing, n_trials, cost_budget_usd)
 
     def _create(
-        self,
-        name: str,
-        model: str,
-        n_trials: int | None,
-        epochs_max: int | None,
-        cost_budget_usd: float | None,
-    ) -> Study:
-        config = self._trainers.config(
+        self, name: str, model: str | None, n_trials: int | None, epochs_max: int | None,
+        cost_budget_usd: float | None, search_space: object,
+    ) -> Study:  # fmt: skip
+        config = self.trainers.config(
             name,
-            model,
+            DEFAULT_MODEL if model is None else model,
             n_trials=DEFAULT_TRIALS if n_trials is None else n_trials,
-            epochs_max=DEFAULT_EPOCHS_MAX if epochs_max is None else epochs_max,
+            epochs_max=epochs_max,
             cost_budget_usd=cost_budget_usd,
+            search_space=search_space,
             # Two studies shall not begin with the same guesses; the same study always does.
             seed=zlib.crc32(name.encode()),
             owner=self._owner,
         )
-        self._trainers.check_installed(model)
+        self.trainers.check_installed(config.model)
         return self._registry.create(config)
 
     def _go_on(self, study: Study, n_trials: int | None, cost_budget_usd: float | None) -> Started:
@@ -137,7 +139,7 @@ class Service:
         budget = config.cost_budget_usd if cost_budget_usd is None else cost_budget_usd
         check_n_trials(total)
         check_budget(budget)
-        self._trainers.check_installed(config.model)
+        self.trainers.check_installed(config.model)
         done = counted(self._registry.progress(study).counts)
         same_budget = budget == config.cost_budget_usd
         if study.state is StudyState.COMPLETE and done >= total and same_budget:

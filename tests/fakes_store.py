@@ -206,7 +206,7 @@ class FakeStore:
         self.database.all_studies[study.id] = known
         trials = self.database.all_trials.setdefault(study.id, {})
         if not trials:
-            params = {**study.config.constants, **study.config.default}
+            params = {**study.config.default, **study.config.constants}
             default = Trial(number=0, state=TrialState.WAITING, params=params)
             trials[0] = FakeTrial(default)
         return self._history(study)
@@ -233,7 +233,7 @@ class FakeStore:
             stored = waiting[0]
         else:
             number = len(trials)
-            params = {**study.config.constants, **_random_point(study, number)}
+            params = {**_random_point(study, number), **study.config.constants}
             stored = FakeTrial(Trial(number=number, state=TrialState.RUNNING, params=params))
             trials[number] = stored
         stored.trial = replace(stored.trial, state=TrialState.RUNNING, started_at=self.database.now)
@@ -246,7 +246,7 @@ class FakeStore:
                 EntryKind.TRIAL_STARTED,
                 study,
                 trial=start.trial,
-                params={**study.arguments, **stored.trial.params},
+                params={**stored.trial.params, **study.arguments},
                 tags={
                     "automl": "true",
                     "study_name": study.config.name,

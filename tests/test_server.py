@@ -96,6 +96,7 @@ async def test_no_default_stands_in_the_schema_for_a_client_to_fill_in(client: C
         "n_trials",
         "epochs_max",
         "cost_budget_usd",
+        "search_space",
     ]
     assert not any("default" in parameter for parameter in schema["properties"].values())
     assert all(parameter["description"] for parameter in schema["properties"].values())
@@ -303,6 +304,7 @@ async def test_studies_can_be_read_as_resources(client: Client, registry: FakeRe
     assert [t.uri_template for t in templates] == [
         "automl://studies/{name}",
         "automl://jobs/{job}/log",
+        "automl://trainers/{name}",
     ]
     assert listed.mime_type == one.mime_type == "application/json"
     assert json.loads(getattr(listed, "text"))["total"] == 1  # noqa: B009

@@ -5,7 +5,8 @@ A trainer is a module with
 - `Config`, a frozen dataclass whose fields are the parameters its `TrainerSpec` declares,
 - `train(config, context) -> Iterator[Measurement]`, which yields once after each epoch, and
 - optionally `prepare(data_dir) -> Prepared`, run once per study before its first trial, which
-  fetches the data and says which data set every trial of that study shall use.
+  fetches the data and says which data set every trial of that study shall use. It may take more
+  arguments, named like parameters and with defaults: what a study fixes of these is passed to it.
 
 The rules of `train`:
 
@@ -85,7 +86,7 @@ class Parameter:
 
     name: str
     kind: Literal["float", "int", "categorical", "text"]
-    """A text is a name or a path: it can be set, but not searched."""
+    """A text is a name or a path: only the operator's configuration sets it."""
     default: Value
     description: str
     """One sentence for whoever chooses a value."""
@@ -101,6 +102,8 @@ class Parameter:
     """The values of a categorical parameter."""
     in_default_space: bool = True
     """Whether it belongs to the space that is searched when nobody says otherwise."""
+    searchable: bool = True
+    """False for what can be set, but makes trials incomparable, such as the data set."""
     search_low: float | None = None
     """Where the range that is searched begins; None for `low`."""
     search_high: float | None = None
@@ -114,6 +117,8 @@ class Parameter:
     def __post_init__(self) -> None:
         if self.kind == "text":
             valid = isinstance(self.default, str) and not self.in_default_space
+        elif self.in_default_space and not self.searchable:
+            valid = False
         elif self.kind == "categorical":
             valid = self.default in self.choices and set(self.search_choices) <= set(self.choices)
         else:
@@ -154,3 +159,12 @@ class TrainerSpec:
     epoch is no stall. None for what the workspace's settings say."""
     trial_timeout_s: float | None = None
     """Seconds after which a training is ended as failed; None for what the settings say."""
+
+    def __post_init__(self) -> None:
+        names = [parameter.name for parameter in self.parameters]
+        if len(set(names)) != len(names):
+            raise ValueError(f"trainer {self.name}: a parameter is declared twice: {names}")
+        for parameter in self.parameters:
+            unknown = parameter.when.keys() - set(names)
+            if unknown:
+                raise ValueError(f"{parameter.name} depends on {sorted(unknown)}, not declared")

@@ -133,6 +133,7 @@ MNIST = TrainerSpec(
             default="auto",
             choices=("auto", "mnist", "digits"),
             in_default_space=False,
+            searchable=False,
             description="MNIST where it can be had, else 8x8 digits; or one of the two by name.",
         ),
     ),

@@ -142,7 +142,8 @@ class Study:
     data: str
     """The data set its trials train on, in words; empty until that is known."""
     arguments: Params
-    """What every trial gets beside its parameters, such as the data set's name."""
+    """What every trial gets beside its parameters, such as the data set's name; found when its
+    data was prepared, and stronger than a constant that only said `auto`."""
     created_at: float
     """Seconds since the epoch, like every `_at` here."""
     started_at: float | None

@@ -8,7 +8,7 @@ import inspect
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
@@ -87,6 +87,27 @@ Budget = Annotated[
         json_schema_extra={"exclusiveMinimum": 0},
     ),
 ]
+Space = Annotated[
+    # Whatever comes is explained by the use case, which knows the parameters' names and bounds.
+    Any,
+    Field(
+        description="What to search, by parameter: a range, choices, a value to fix it, or "
+        '"default"; the rest stays as it is by default. automl://trainers/MODEL lists all',
+        examples=[
+            {
+                "lr": [1e-4, 1e-2],
+                "optimizer": ["adamw", "sgd"],
+                "momentum": {
+                    "type": "float",
+                    "low": 0.5,
+                    "high": 0.99,
+                    "when": {"optimizer": "sgd"},
+                },
+            }
+        ],
+        json_schema_extra={"anyOf": [{"type": "object"}, {"type": "null"}]},
+    ),
+]
 TopK = Annotated[
     int | None,
     BeforeValidator(_number),
@@ -122,6 +143,7 @@ class Tools:
         n_trials: Trials = None,
         epochs_max: EpochsMax = None,
         cost_budget_usd: Budget = None,
+        search_space: Space = None,
     ) -> Annotated[CallToolResult, StartedModel]:
         """Starts tuning a model's hyperparameters in the background and returns at once.
 
@@ -133,7 +155,7 @@ class Tools:
         return self._reply(
             "start_automl_study",
             lambda service: service.start_study(
-                study_name, model_type, n_trials, epochs_max, cost_budget_usd
+                study_name, model_type, n_trials, epochs_max, cost_budget_usd, search_space
             ),
             text.started,
             StartedModel.of,

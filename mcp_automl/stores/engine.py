@@ -56,7 +56,7 @@ class Engine:
         """The lowest WAITING trial, else a new one; RUNNING from then on."""
         trial = self._load(study).study.ask()
         point = sampling.suggest(trial, study.config.space)
-        return Suggestion(trial=trial.number, params={**study.config.constants, **point})
+        return Suggestion(trial=trial.number, params={**point, **study.config.constants})
 
     def report(self, study: Study, number: int, measurement: Measurement) -> str | None:
         """Reports an epoch's objective; the pruner's reason to stop the trial, if any.

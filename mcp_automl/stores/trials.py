@@ -58,7 +58,7 @@ def numbered(connection: sqlite3.Connection, study: Study, number: int) -> Trial
     row = connection.execute(query, (optuna_study, number)).fetchone() if optuna_study else None
     if row is None:
         raise LookupError(f"{study.config.name} has no trial #{number}")
-    params = {**study.config.constants, **params_of(connection, row["trial_id"])}
+    params = {**params_of(connection, row["trial_id"]), **study.config.constants}
     return _trial(connection, study, row, params=params)
 
 
