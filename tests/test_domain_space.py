@@ -142,13 +142,6 @@ def test_all_of_a_condition_must_hold() -> None:
     assert space.exists("a", {})
 
 
-def test_bounding_a_space_keeps_its_conditions() -> None:
-    when = {"lr": {"epochs": (1,)}}
-    space = SearchSpace({"lr": LR, "epochs": Int(low=1, high=100)}, when)
-
-    assert space.bounded("epochs", 5).when == when
-
-
 def test_a_whole_number_stays_a_whole_number_when_clipped() -> None:
     assert type(EPOCHS.clip(6.7)) is int
 
@@ -172,21 +165,3 @@ def test_a_space_is_its_own_copy() -> None:
     space = SearchSpace({"lr": LR})
 
     assert deepcopy(space) is space
-
-
-def test_bounding_a_parameter_moves_its_upper_end_alone() -> None:
-    space = SearchSpace({"lr": LR, "epochs": Int(low=1, high=100)})
-
-    assert space.bounded("epochs", 5).parameters == {"lr": LR, "epochs": Int(low=1, high=5)}
-
-
-@pytest.mark.parametrize("name", ["lr", "batch_size"])
-def test_bounding_what_is_no_whole_number_or_not_there_changes_nothing(name: str) -> None:
-    space = SearchSpace({"lr": LR})
-
-    assert space.bounded(name, 5) is space
-
-
-def test_a_bound_below_the_lower_end_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="exceeds the upper bound 1"):
-        SearchSpace({"epochs": Int(low=2, high=100)}).bounded("epochs", 1)

@@ -7,7 +7,7 @@ names one that does not exist does not exist either.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -156,18 +156,6 @@ class SearchSpace:
             if self.exists(name, point):
                 point[name] = parameter.clip(params.get(name))
         return point
-
-    def bounded(self, name: str, high: int) -> "SearchSpace":
-        """This space with the integer parameter `name` reaching up to `high`, if there is one.
-
-        Raises:
-            InvalidRequest: `high` lies below the parameter's lower bound.
-        """
-        parameter = self.parameters.get(name)
-        if not isinstance(parameter, Int):
-            return self
-        bounded = replace(parameter, high=high)
-        return replace(self, parameters={**self.parameters, name: bounded})
 
 
 def _check_condition(name: str, condition: Condition, parameters: Mapping[str, Parameter]) -> None:
