@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 
+from mcp_automl.domain.declared import Declared, DeclaredTrainer
 from mcp_automl.domain.errors import InvalidRequest, TrainerUnavailable
 from mcp_automl.domain.jobs import TrainerRef
-from mcp_automl.domain.space import Categorical, Float, Int, Parameter, SearchSpace, Value
-from mcp_automl.domain.study import Objective, StudyConfig, check_epochs_max
+from mcp_automl.domain.search import Search, search
+from mcp_automl.domain.space import Categorical, Float, Int, Parameter
+from mcp_automl.domain.study import Objective, StudyConfig
 from trainers import contract
 from trainers.specs import BUILT_IN
 
@@ -39,13 +41,9 @@ class Catalog:
             TrainerUnavailable: they are not; the message is the command that installs them.
         """
         spec = self.spec(model)
-        missing = _missing(spec)
-        if missing:
-            what = f"mcp-automl[{spec.extra}]" if spec.extra else " ".join(missing)
-            raise TrainerUnavailable(
-                f"model {model!r} needs {', '.join(missing)}, which is not installed; "
-                f"run: pip install '{what}'"
-            )
+        trouble = _trouble(spec)
+        if trouble:
+            raise TrainerUnavailable(trouble)
 
     def preload(self) -> list[str]:
         """Modules that a worker's parent process should import, of trainers that are installed."""
@@ -69,28 +67,38 @@ class Catalog:
         model: str,
         *,
         n_trials: int,
-        epochs_max: int,
+        epochs_max: int | None,
         seed: int,
         owner: str,
+        search_space: object = None,
     ) -> StudyConfig:
-        """A study of that trainer over its default space.
+        """A study of that trainer over its default space, changed by `search_space`.
 
         Raises:
             InvalidRequest: there is no such trainer, or a value is out of range.
         """
-        check_epochs_max(epochs_max)
-        space = self.space(model, epochs_max)
+        found = self.search(model, search_space, epochs_max)
+        defaults = {p.name: p.default for p in self.spec(model).parameters}
         return StudyConfig(
             name=name,
             model=model,
             objectives=self.objectives(model),
-            space=space,
-            default=self.default(model, space),
+            space=found.space,
+            constants=found.constants,
+            default=found.space.clip(defaults),
             n_trials=n_trials,
-            epochs_max=epochs_max,
+            epochs_max=found.epochs_max,
             seed=seed,
             owner=owner,
         )
+
+    def search(self, model: str, search_space: object, epochs_max: int | None) -> Search:
+        """What a study of that trainer searches if it is asked for in these words.
+
+        Raises:
+            InvalidRequest: there is no such trainer, or that cannot be searched.
+        """
+        return search(search_space, self.declaration(model).parameters, epochs_max)
 
     def objectives(self, model: str) -> tuple[Objective, ...]:
         return tuple(
@@ -98,30 +106,68 @@ class Catalog:
             for objective in self.spec(model).objectives
         )
 
-    def space(self, model: str, epochs_max: int) -> SearchSpace:
-        """The trainer's default space with `epochs` reaching up to `epochs_max`."""
-        searched = (p for p in self.spec(model).parameters if p.searched)
-        space = SearchSpace({parameter.name: _domain(parameter) for parameter in searched})
-        return space.bounded("epochs", epochs_max)
+    def declaration(self, model: str) -> DeclaredTrainer:
+        """What that trainer says of itself.
 
-    def default(self, model: str, space: SearchSpace) -> dict[str, Value]:
-        """The trainer's default configuration clipped into the space."""
-        return space.clip({p.name: p.default for p in self.spec(model).parameters})
+        Raises:
+            InvalidRequest: there is no such trainer.
+        """
+        spec = self.spec(model)
+        return DeclaredTrainer(
+            name=spec.name,
+            description=spec.description,
+            objectives=self.objectives(model),
+            parameters=tuple(_declared(parameter) for parameter in spec.parameters),
+            trouble=_trouble(spec),
+        )
 
 
 def _missing(spec: contract.TrainerSpec) -> list[str]:
     return [name for name in spec.requires if find_spec(name) is None]
 
 
-def _domain(parameter: contract.Parameter) -> Parameter:
+def _trouble(spec: contract.TrainerSpec) -> str:
+    missing = _missing(spec)
+    if not missing:
+        return ""
+    what = f"mcp-automl[{spec.extra}]" if spec.extra else " ".join(missing)
+    return (
+        f"model {spec.name!r} needs {', '.join(missing)}, which is not installed; "
+        f"run: pip install '{what}'"
+    )
+
+
+def _declared(parameter: contract.Parameter) -> Declared:
+    is_text = parameter.kind == "text"
+    can_be_searched = parameter.searchable and not is_text
+    return Declared(
+        name=parameter.name,
+        widest=None if is_text else _widest(parameter),
+        searched=_searched(parameter) if can_be_searched else None,
+        default=parameter.default,
+        description=parameter.description,
+        in_default_space=parameter.in_default_space,
+        when=parameter.when,
+    )
+
+
+def _widest(parameter: contract.Parameter) -> Parameter:
     if parameter.kind == "categorical":
         return Categorical(choices=parameter.choices)
-    assert parameter.low is not None and parameter.high is not None
+    return _range(parameter, parameter.low, parameter.high)
+
+
+def _searched(parameter: contract.Parameter) -> Parameter:
+    choices = parameter.search_choices or parameter.choices
+    if choices:
+        return Categorical(choices=choices)
+    low = parameter.low if parameter.search_low is None else parameter.search_low
+    high = parameter.high if parameter.search_high is None else parameter.search_high
+    return _range(parameter, low, high)
+
+
+def _range(parameter: contract.Parameter, low: float | None, high: float | None) -> Float | Int:
+    assert low is not None and high is not None
     if parameter.kind == "int":
-        return Int(
-            low=int(parameter.low),
-            high=int(parameter.high),
-            step=parameter.step,
-            log=parameter.log,
-        )
-    return Float(low=parameter.low, high=parameter.high, log=parameter.log)
+        return Int(low=int(low), high=int(high), step=parameter.step, log=parameter.log)
+    return Float(low=low, high=high, log=parameter.log)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mcp_automl.domain.errors import AutomlError
+from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import StudyState
 from mcp_automl.settings import Settings
 
@@ -75,6 +76,10 @@ def tune(
         float | None, typer.Option(help="Most dollars each trial may cost.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="The study's name; an old one goes on.")] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(help='What to search, as JSON: \'{"lr": [1e-4, 1e-2], "batch_size": 64}\'.'),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what it would do and cost.")
     ] = False,
@@ -89,11 +94,11 @@ def tune(
 
     service = build_service()
     chosen = name or study_name(model)
-    asked = (chosen, model, n_trials, epochs_max, budget, max_cost_per_trial)
+    asked = StudyRequest(chosen, model, n_trials, epochs_max, budget, max_cost_per_trial, space)
     if dry_run:
-        _print(quotes.dry_run(service.quote_study(*asked)))
+        _print(quotes.dry_run(service.quote_study(asked)))
         return
-    _print(text.started(service.start_study(*asked)))
+    _print(text.started(service.start_study(asked)))
     try:
         status = watch(console, lambda: service.status(chosen), lambda: time.sleep(LOOK_SECONDS))
     except KeyboardInterrupt:

@@ -217,15 +217,13 @@ class StudyPerformer:
         """Has the trainer choose its data once for all trials."""
         try:
             with anyio.fail_after(PREPARE_SECONDS):
-                prepared = await self.executor.prepare(trainer, self.folders.data)
+                constants = self.study.config.constants
+                prepared = await self.executor.prepare(trainer, self.folders.data, constants)
         except TimeoutError as error:
             reason = f"{trainer.name} did not get its data ready within {PREPARE_SECONDS:.0f} s"
             raise TrainerUnavailable(reason) from error
-        self.study = await self.store.prepared(
-            self.study,
-            data=prepared.description or "its own data",
-            arguments=prepared.arguments,
-        )
+        data = prepared.description or "its own data"
+        self.study = await self.store.prepared(self.study, data=data, arguments=prepared.arguments)
 
     def _perform(self, command: Command) -> None:
         assert self._trainings is not None

@@ -7,13 +7,14 @@ tool calls: synchronous, a few milliseconds, standard library only. The store is
 side, the only one that writes trials; its calls may take long and are awaited.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from mcp_automl.domain.costs import GroupBy, Spent
+from mcp_automl.domain.declared import DeclaredTrainer
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import (
     AttemptStart,
@@ -26,8 +27,10 @@ from mcp_automl.domain.jobs import (
     TrainerRef,
     Word,
 )
+from mcp_automl.domain.outlook import Progress
 from mcp_automl.domain.quote import TrialCost
 from mcp_automl.domain.savings import PrunedTrial
+from mcp_automl.domain.search import Search
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import (
     History,
@@ -43,21 +46,6 @@ from mcp_automl.domain.tracking import TrackingEntry
 from mcp_automl.domain.workspace import Backlog, OrchestratorSign
 
 # --- the database, seen from a tool call -------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a study's trials have come, in numbers."""
-
-    counts: Mapping[TrialState, int]
-    cost_usd: float
-    """All closed attempts, and what running ones have cost up to their last sign of life."""
-    finished_seconds: tuple[float, ...]
-    """How long each of the latest finished trials trained, for an estimate of what is to come."""
-    pruned_for_cost: int = 0
-    """PRUNED trials that the budget ended; their reason begins with `cost budget`."""
-    interrupted: int = 0
-    """WAITING trials that were begun."""
 
 
 class StudyRegistry(Protocol):
@@ -144,8 +132,16 @@ class Trainers(Protocol):
     def check_installed(self, model: str) -> None: ...
 
     def config(
-        self, name: str, model: str, *, n_trials: int, epochs_max: int, seed: int, owner: str
-    ) -> StudyConfig: ...
+        self, name: str, model: str, *, n_trials: int, epochs_max: int | None,
+        seed: int, owner: str, search_space: object,
+    ) -> StudyConfig: ...  # fmt: skip
+
+    def search(self, model: str, search_space: object, epochs_max: int | None) -> Search: ...
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    def declaration(self, model: str) -> DeclaredTrainer: ...
 
 
 # --- the database, seen from the orchestrator --------------------------------------------------
@@ -269,8 +265,11 @@ class Executor(Protocol):
             workdirs: gone through once and in a thread, so that they may be read from the disk.
         """
 
-    async def prepare(self, trainer: TrainerRef, data_dir: Path) -> Prepared:
+    async def prepare(self, trainer: TrainerRef, data_dir: Path, constants: Params) -> Prepared:
         """Lets the trainer fetch its data and say which data set a study shall use.
+
+        Args:
+            constants: what all its trials are trained with, perhaps the data set's name.
 
         Raises:
             TrainerUnavailable: the trainer cannot be imported, or its data cannot be had.

@@ -5,7 +5,9 @@ from collections.abc import Collection
 
 from mcp_automl.domain.errors import InvalidRequest, NameTaken, NothingToShow, StudyNotFound
 from mcp_automl.domain.prices import Prices
+from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import Study
+from mcp_automl.ports import Trainers
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -27,9 +29,10 @@ def refuse_foreign(study: Study) -> None:
         )
 
 
-def refuse_other_search(study: Study, model: str | None, epochs_max: int | None) -> None:
+def refuse_other_search(study: Study, request: StudyRequest, trainers: Trainers) -> None:
+    """Lets pass only what the study searches already."""
     refuse_foreign(study)
-    config = study.config
+    config, model, epochs_max = study.config, request.model, request.epochs_max
     if model is not None and model != config.model:
         raise NameTaken(
             f"{config.name!r} is a study of model {config.model!r}; choose another study_name for "
@@ -40,6 +43,8 @@ def refuse_other_search(study: Study, model: str | None, epochs_max: int | None)
             f"{config.name!r} searches up to epochs_max={config.epochs_max}, and its trials could "
             f"not be compared with others; leave epochs_max out, or choose another study_name"
         )
+    if request.search_space is not None:
+        refuse_other_space(study, request.search_space, trainers)
 
 
 def refuse_free_budget(prices: Prices, gpus: Collection[str]) -> None:
@@ -56,6 +61,21 @@ def refuse_free_budget(prices: Prices, gpus: Collection[str]) -> None:
         f"that no budget would ever be reached; set {of_gpus}MCP_AUTOML_CPU_USD_PER_CORE_HOUR to "
         "what this machine costs and restart the server, or leave cost_budget_usd out"
     )
+
+
+def refuse_other_space(study: Study, search_space: object, trainers: Trainers) -> None:
+    """Lets pass only what the study searches already, however it is written this time."""
+    config = study.config
+    advice = "leave search_space out to go on with it, or choose another study_name"
+    try:
+        asked = trainers.search(config.model, search_space, config.epochs_max)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"{error}; {config.name!r} exists already, so {advice}") from error
+    if (asked.space, dict(asked.constants)) != (config.space, dict(config.constants)):
+        raise InvalidRequest(
+            f"{config.name!r} searches another space, and its trials could not be compared with "
+            f"those of this one; {advice}"
+        )
 
 
 def no_such_study(name: str, names: list[str]) -> StudyNotFound:

@@ -4,13 +4,13 @@ import zlib
 from collections.abc import Callable, Collection
 
 from mcp_automl.domain.prices import Prices
-from mcp_automl.domain.study import Study, StudyConfig, Target
+from mcp_automl.domain.request import StudyRequest
+from mcp_automl.domain.study import Study, StudyConfig
 from mcp_automl.ports import StudyRegistry, Trainers
 from mcp_automl.refusals import checked_name, refuse_free_budget, refuse_other_search
 
 DEFAULT_MODEL = "mnist"
 DEFAULT_TRIALS = 20
-DEFAULT_EPOCHS_MAX = 5
 
 
 class Requests:
@@ -37,9 +37,7 @@ class Requests:
         self._gpus = gpus
         self._owner = owner
 
-    def understood(
-        self, name: str, model: str | None, epochs_max: int | None, target: Target
-    ) -> tuple[Study | None, StudyConfig]:
+    def understood(self, request: StudyRequest) -> tuple[Study | None, StudyConfig]:
         """The study of that name, if there is one, and what shall hold for it.
 
         Raises:
@@ -47,24 +45,26 @@ class Requests:
             NameTaken: the name belongs to a study of another model, or to plain Optuna.
             TrainerUnavailable: the model's packages are not installed.
         """
+        target = request.target
         if target.has_ceiling:
             refuse_free_budget(self._prices(), self._gpus())
-        existing = self._registry.find(checked_name(name))
+        existing = self._registry.find(checked_name(request.name))
         if existing is None:
-            config = self._new(name, DEFAULT_MODEL if model is None else model, epochs_max)
+            config = self._new(request)
         else:
-            refuse_other_search(existing, model, epochs_max)
+            refuse_other_search(existing, request, self._trainers)
             config = existing.config
         self._trainers.check_installed(config.model)
         return existing, target.applied_to(config)
 
-    def _new(self, name: str, model: str, epochs_max: int | None) -> StudyConfig:
+    def _new(self, request: StudyRequest) -> StudyConfig:
         return self._trainers.config(
-            name,
-            model,
+            request.name,
+            DEFAULT_MODEL if request.model is None else request.model,
             n_trials=DEFAULT_TRIALS,
-            epochs_max=DEFAULT_EPOCHS_MAX if epochs_max is None else epochs_max,
+            epochs_max=request.epochs_max,
+            search_space=request.search_space,
             # Two studies shall not begin with the same guesses; the same study always does.
-            seed=zlib.crc32(name.encode()),
+            seed=zlib.crc32(request.name.encode()),
             owner=self._owner,
         )

@@ -24,6 +24,7 @@ from mcp_automl.costs import Costs
 from mcp_automl.domain.costs import CostReport
 from mcp_automl.domain.errors import NameTaken
 from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
+from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import (
     Study,
     StudyConfig,
@@ -70,6 +71,7 @@ class Service:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._registry = registry
+        self.trainers = trainers
         self._liveness = Liveness(registry, launcher, settings, now)
         self._requests = Requests(
             registry, trainers, prices=self._liveness.prices, gpus=gpus, owner=owner
@@ -83,15 +85,7 @@ class Service:
         self._devices = devices
         self._now = now
 
-    def start_study(
-        self,
-        name: str,
-        model: str | None = None,
-        n_trials: int | None = None,
-        epochs_max: int | None = None,
-        cost_budget_usd: float | None = None,
-        max_cost_per_trial_usd: float | None = None,
-    ) -> Started:
+    def start_study(self, request: StudyRequest) -> Started:
         """Starts a study, or goes on with one: `n_trials` is its total.
 
         What is left out keeps its stored value for a study that exists, and gets the default for a
@@ -102,41 +96,23 @@ class Service:
             NameTaken: the name belongs to a study of another model, or to plain Optuna.
             TrainerUnavailable: the model's packages are not installed.
         """
-        target = Target(
-            n_trials=n_trials,
-            cost_budget_usd=cost_budget_usd,
-            max_cost_per_trial_usd=max_cost_per_trial_usd,
-        )
-        existing, wanted = self._requests.understood(name, model, epochs_max, target)
+        existing, wanted = self._requests.understood(request)
         if existing is None:
             try:
                 return self._started(self._registry.create(wanted), created=True)
             except NameTaken:
                 # Another server was first by milliseconds: then it is a study that exists.
-                existing, wanted = self._requests.understood(name, model, epochs_max, target)
+                existing, wanted = self._requests.understood(request)
         assert existing is not None
-        return self._go_on(existing, wanted, target)
+        return self._go_on(existing, wanted, request.target)
 
-    def quote_study(
-        self,
-        name: str,
-        model: str | None = None,
-        n_trials: int | None = None,
-        epochs_max: int | None = None,
-        cost_budget_usd: float | None = None,
-        max_cost_per_trial_usd: float | None = None,
-    ) -> Quoted:
+    def quote_study(self, request: StudyRequest) -> Quoted:
         """What `start_study` would do and cost; it starts and stores nothing.
 
         Raises:
             AutomlError: whatever `start_study` would refuse.
         """
-        target = Target(
-            n_trials=n_trials,
-            cost_budget_usd=cost_budget_usd,
-            max_cost_per_trial_usd=max_cost_per_trial_usd,
-        )
-        _, wanted = self._requests.understood(name, model, epochs_max, target)
+        _, wanted = self._requests.understood(request)
         self._liveness.rouse()
         return self._quotes.of(wanted)
 

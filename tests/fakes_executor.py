@@ -20,6 +20,7 @@ from mcp_automl.domain.jobs import (
     TrainerRef,
     Word,
 )
+from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Measurement
 
 
@@ -119,7 +120,7 @@ class FakeExecutor:
     async def discard(self, workdirs: Iterable[Path]) -> None:
         self.discarded.append(workdirs)
 
-    async def prepare(self, trainer: TrainerRef, data_dir: Path) -> Prepared:
+    async def prepare(self, trainer: TrainerRef, data_dir: Path, constants: Params) -> Prepared:
         if isinstance(self.data, TrainerUnavailable):
             raise self.data
         return Prepared(arguments={"dataset": "fake"}, description=self.data)

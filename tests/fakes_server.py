@@ -8,6 +8,7 @@ from mcp_automl.answers import Comparison, RunningTrial, Started, StudyStatus
 from mcp_automl.catalog import Catalog
 from mcp_automl.domain.costs import GroupBy, Spent
 from mcp_automl.domain.errors import NameTaken
+from mcp_automl.domain.outlook import Progress
 from mcp_automl.domain.quote import TrialCost
 from mcp_automl.domain.savings import PrunedTrial, Savings
 from mcp_automl.domain.space import Categorical, Float, Int, Params, SearchSpace
@@ -24,7 +25,6 @@ from mcp_automl.domain.study import (
 )
 from mcp_automl.domain.workspace import Backlog, OrchestratorSign
 from mcp_automl.launcher import Launcher
-from mcp_automl.ports import Progress
 from mcp_automl.service import Service
 from mcp_automl.settings import Settings
 

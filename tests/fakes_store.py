@@ -14,6 +14,7 @@ from mcp_automl.domain.budget import ORPHAN_SECONDS
 from mcp_automl.domain.errors import NameTaken, StudyNotFound
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import AttemptStart
+from mcp_automl.domain.outlook import Progress
 from mcp_automl.domain.space import Categorical, Params, Value
 from mcp_automl.domain.study import (
     STOPPED_BY_USER,
@@ -28,7 +29,7 @@ from mcp_automl.domain.study import (
 )
 from mcp_automl.domain.tracking import EntryKind, TrackingEntry
 from mcp_automl.domain.workspace import Backlog, OrchestratorSign
-from mcp_automl.ports import Progress, Suggestion
+from mcp_automl.ports import Suggestion
 from tests.fakes_database import FakeAttempt, FakeDatabase, FakeTrial
 from tests.fakes_history import history
 
@@ -215,7 +216,8 @@ class FakeStore:
         self.database.all_studies[study.id] = known
         trials = self.database.all_trials.setdefault(study.id, {})
         if not trials:
-            default = Trial(number=0, state=TrialState.WAITING, params=dict(study.config.default))
+            params = {**study.config.default, **study.config.constants}
+            default = Trial(number=0, state=TrialState.WAITING, params=params)
             trials[0] = FakeTrial(default)
         return history(self.database, study)
 
@@ -231,7 +233,7 @@ class FakeStore:
             stored = waiting[0]
         else:
             number = len(trials)
-            params = _random_point(study, number)
+            params = {**_random_point(study, number), **study.config.constants}
             stored = FakeTrial(Trial(number=number, state=TrialState.RUNNING, params=params))
             trials[number] = stored
         stored.trial = replace(stored.trial, state=TrialState.RUNNING, started_at=self.database.now)
@@ -244,7 +246,7 @@ class FakeStore:
                 EntryKind.TRIAL_STARTED,
                 study,
                 trial=start.trial,
-                params={**study.arguments, **stored.trial.params},
+                params={**stored.trial.params, **study.arguments},
                 tags={
                     "automl": "true",
                     "study_name": study.config.name,
@@ -352,6 +354,8 @@ def _random_point(study: Study, number: int) -> Mapping[str, Value]:
     rng = random.Random(f"{study.config.seed}:{number}")
     point: dict[str, Value] = {}
     for name, parameter in study.config.space.parameters.items():
+        if not study.config.space.exists(name, point):
+            continue
         if isinstance(parameter, Categorical):
             point[name] = rng.choice(parameter.choices)
         elif parameter.log:

@@ -27,6 +27,19 @@ OPTIMIZER = Categorical(choices=("adam", "sgd"))
         (lambda: Categorical(choices=()), "at least one choice"),
         (lambda: Categorical(choices=(1, 2, 1)), "stands twice"),
         (lambda: SearchSpace({}), "at least one parameter"),
+        (lambda: SearchSpace({"a": LR}, {"b": {"a": (1,)}}), "condition for b, which is not in"),
+        (lambda: SearchSpace({"a": LR}, {"a": {"b": (1,)}}), "a depends on b, which is not in"),
+        (lambda: SearchSpace({"a": BATCH}, {"a": {"a": (32,)}}), "in a circle: a"),
+        (lambda: SearchSpace({"lr": LR, "a": BATCH}, {"a": {"lr": (1e-3,)}}), "no separate values"),
+        (lambda: SearchSpace({"o": OPTIMIZER, "a": LR}, {"a": {"o": ()}}), "cannot be"),
+        (lambda: SearchSpace({"o": OPTIMIZER, "a": LR}, {"a": {"o": ("x",)}}), "when o is .'x'."),
+        (lambda: SearchSpace({"e": EPOCHS, "a": LR}, {"a": {"e": (5,)}}), "when e is .5."),
+        (
+            lambda: SearchSpace(
+                {"lr": LR, "a": BATCH, "b": BATCH}, {"a": {"b": (32,)}, "b": {"a": (32,)}}
+            ),
+            "in a circle: a, b",
+        ),
     ],
 )
 def test_an_invalid_space_cannot_be_built(make: Callable[[], object], says: str) -> None:
@@ -65,6 +78,70 @@ def test_a_value_is_clipped_to_the_nearest_one_that_is_allowed(
     assert parameter.clip(value) == clipped
 
 
+@pytest.mark.parametrize(
+    ("parameter", "inside", "outside"),
+    [
+        (LR, (1e-4, 1e-3, 1e-2), (0, 1, math.nan, math.inf, "1e-3", None, True)),
+        (EPOCHS, (1, 4, 10, 7.0), (0, 2, 13, 4.5, math.nan, "4", None, True)),
+        (BATCH, (32, 64.0), (33, "32", None)),
+        (Categorical(choices=(1, "a", None)), (1, "a", None), (True, "b", 2)),
+        (Categorical(choices=(True, False)), (True, False), (1, 0, "true")),
+    ],
+)
+def test_a_parameter_knows_its_values(
+    parameter: Parameter, inside: tuple[Value, ...], outside: tuple[Value, ...]
+) -> None:
+    assert all(parameter.contains(value) for value in inside)
+    assert not any(parameter.contains(value) for value in outside)
+
+
+def test_parameters_come_after_those_that_they_depend_on_and_else_as_given() -> None:
+    space = SearchSpace(
+        {"c": BATCH, "a": BATCH, "d": LR, "b": BATCH},
+        {"c": {"a": (32,), "b": (64, 128)}, "a": {"b": (32,)}},
+    )
+
+    assert list(space.parameters) == ["d", "b", "a", "c"]
+
+
+def test_a_point_holds_the_parameters_that_exist_in_it_and_no_others() -> None:
+    space = SearchSpace(
+        {"momentum": Float(low=0.0, high=0.9), "optimizer": OPTIMIZER, "lr": LR},
+        {"momentum": {"optimizer": ("sgd",)}},
+    )
+
+    assert space.clip({"lr": 1e-3, "momentum": 0.5, "optimizer": "adam"}) == {
+        "lr": 1e-3,
+        "optimizer": "adam",
+    }
+    assert space.clip({"lr": 1e-3, "momentum": 0.5, "optimizer": "sgd"}) == {
+        "lr": 1e-3,
+        "optimizer": "sgd",
+        "momentum": 0.5,
+    }
+
+
+def test_what_depends_on_something_that_does_not_exist_does_not_exist_either() -> None:
+    space = SearchSpace(
+        {"a": OPTIMIZER, "b": BATCH, "c": LR}, {"b": {"a": ("sgd",)}, "c": {"b": (32, 64)}}
+    )
+
+    assert list(space.clip({"a": "adam", "b": 32})) == ["a"]
+    assert list(space.clip({"a": "sgd", "b": 128})) == ["a", "b"]
+    assert list(space.clip({"a": "sgd", "b": 64})) == ["a", "b", "c"]
+
+
+def test_all_of_a_condition_must_hold() -> None:
+    space = SearchSpace(
+        {"a": OPTIMIZER, "b": BATCH, "c": LR}, {"c": {"a": ("sgd",), "b": (32, 64)}}
+    )
+
+    assert space.exists("c", {"a": "sgd", "b": 32})
+    assert not space.exists("c", {"a": "sgd", "b": 128})
+    assert not space.exists("c", {"a": "adam", "b": 32})
+    assert space.exists("a", {})
+
+
 def test_a_whole_number_stays_a_whole_number_when_clipped() -> None:
     assert type(EPOCHS.clip(6.7)) is int
 
@@ -88,21 +165,3 @@ def test_a_space_is_its_own_copy() -> None:
     space = SearchSpace({"lr": LR})
 
     assert deepcopy(space) is space
-
-
-def test_bounding_a_parameter_moves_its_upper_end_alone() -> None:
-    space = SearchSpace({"lr": LR, "epochs": Int(low=1, high=100)})
-
-    assert space.bounded("epochs", 5).parameters == {"lr": LR, "epochs": Int(low=1, high=5)}
-
-
-@pytest.mark.parametrize("name", ["lr", "batch_size"])
-def test_bounding_what_is_no_whole_number_or_not_there_changes_nothing(name: str) -> None:
-    space = SearchSpace({"lr": LR})
-
-    assert space.bounded(name, 5) is space
-
-
-def test_a_bound_below_the_lower_end_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="exceeds the upper bound 1"):
-        SearchSpace({"epochs": Int(low=2, high=100)}).bounded("epochs", 1)

@@ -21,6 +21,7 @@ from tests.studies_for_tests import ACCURACY, LOSS, a_config
         ({"cost_budget_usd": math.nan}, "positive number of dollars"),
         ({"cost_budget_usd": math.inf}, "positive number of dollars"),
         ({"objectives": ()}, "at least one objective"),
+        ({"constants": {"lr": 0.1, "width": 8}}, "^lr cannot be both fixed and searched"),
     ],
 )
 def test_a_study_that_cannot_run_is_refused_with_what_would_be_valid(

@@ -15,6 +15,7 @@ from mcp_automl.doctor import Mark, of_prices
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.jobs import Need, Slot
 from mcp_automl.domain.prices import Prices
+from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.workspace import OrchestratorSign
 from mcp_automl.executors.devices import Device
 from mcp_automl.executors.local import LocalExecutor
@@ -195,7 +196,7 @@ def test_a_budget_is_refused_where_every_slot_is_free(
     registry = FakeRegistry()
 
     with pytest.raises(InvalidRequest, match=f"every slot .* costs \\$0 an hour.*{remedy}"):
-        a_service(registry, tmp_path, gpus=gpus).start_study("s", cost_budget_usd=0.5)
+        a_service(registry, tmp_path, gpus=gpus).start_study(StudyRequest("s", cost_budget_usd=0.5))
 
     assert registry.writes == 0
 
@@ -205,7 +206,7 @@ def test_a_study_without_a_budget_runs_where_every_slot_is_free(
 ) -> None:
     set_to("CPU_USD_PER_CORE_HOUR", "0")
 
-    assert a_service(FakeRegistry(), tmp_path, gpus=[]).start_study("s").created
+    assert a_service(FakeRegistry(), tmp_path, gpus=[]).start_study(StudyRequest("s")).created
 
 
 def test_a_budget_stands_where_cores_are_free_and_a_gpu_is_not(
@@ -216,7 +217,7 @@ def test_a_budget_stands_where_cores_are_free_and_a_gpu_is_not(
     set_to("GPU_PRICES", IN_JSON)
     service = a_service(FakeRegistry(), tmp_path, gpus=[H100])
 
-    assert service.start_study("s", cost_budget_usd=0.5).created
+    assert service.start_study(StudyRequest("s", cost_budget_usd=0.5)).created
 
 
 @pytest.mark.parametrize(("alive", "refused"), [(True, True), (False, False)])
@@ -231,9 +232,9 @@ def test_the_prices_of_the_orchestrator_that_runs_decide(
 
     if refused:
         with pytest.raises(InvalidRequest, match="makes no sense here"):
-            service.start_study("s", cost_budget_usd=0.5)
+            service.start_study(StudyRequest("s", cost_budget_usd=0.5))
     else:
-        assert service.start_study("s", cost_budget_usd=0.5).created
+        assert service.start_study(StudyRequest("s", cost_budget_usd=0.5)).created
 
 
 # --- owners ------------------------------------------------------------------------------------

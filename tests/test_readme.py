@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mcp_automl.catalog import Catalog
 from mcp_automl.cli import app
 from mcp_automl.server.app import build
 from mcp_automl.settings import Settings
@@ -52,6 +53,13 @@ def test_every_command_that_is_named_exists() -> None:
     )
     assert named <= commands()
     assert {"demo", "tune", "studies", "costs", "doctor"} <= named
+
+
+def test_every_space_that_is_shown_can_be_searched() -> None:
+    shown = re.findall(r"--space '(.*?)'", README, re.DOTALL)
+    assert shown
+    for space in shown:
+        assert Catalog().search("mnist", space, None).space.when, "momentum is for sgd alone"
 
 
 async def test_the_table_of_tools_is_the_list_of_tools() -> None:

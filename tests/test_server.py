@@ -89,24 +89,18 @@ async def test_the_whole_list_of_tools_costs_less_than_four_thousand_tokens(clie
 
 
 async def test_an_objects_fields_are_named_where_the_object_stands(client: Client) -> None:
-    status = next(t for t in (await client.list_tools()).tools if t.name.endswith("study_status"))
-    best = (status.output_schema or {})["properties"]["best"]
-    assert best["type"] == ["object", "null"]
+    tools = {tool.name: tool.output_schema or {} for tool in (await client.list_tools()).tools}
+    best = tools["get_automl_study_status"]["properties"]["best"]
     assert best["description"].startswith("number, state, value, epoch, params")
 
 
 async def test_no_default_stands_in_the_schema_for_a_client_to_fill_in(client: Client) -> None:
     schema = (await client.list_tools()).tools[0].input_schema
     assert schema["required"] == ["study_name"]
-    assert list(schema["properties"]) == [
-        "study_name",
-        "model_type",
-        "n_trials",
-        "epochs_max",
-        "cost_budget_usd",
-        "max_cost_per_trial_usd",
-        "dry_run",
-    ]
+    assert " ".join(schema["properties"]) == (
+        "study_name model_type n_trials epochs_max cost_budget_usd max_cost_per_trial_usd "
+        "search_space dry_run"
+    )
     assert not any("default" in parameter for parameter in schema["properties"].values())
     assert all(parameter["description"] for parameter in schema["properties"].values())
 
@@ -329,6 +323,7 @@ async def test_studies_can_be_read_as_resources(client: Client, registry: FakeRe
     assert [t.uri_template for t in templates] == [
         "automl://studies/{name}",
         "automl://jobs/{job}/log",
+        "automl://trainers/{name}",
     ]
     assert listed.mime_type == one.mime_type == "application/json"
     assert json.loads(getattr(listed, "text"))["total"] == 1  # noqa: B009

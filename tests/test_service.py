@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
 
 from mcp_automl import __version__
+from mcp_automl.answers import Started
 from mcp_automl.catalog import Catalog
 from mcp_automl.domain.errors import InvalidRequest, NameTaken, NothingToShow, StudyNotFound
+from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import Study, StudyConfig, StudyState, Trial, TrialState
 from mcp_automl.domain.workspace import OrchestratorSign
 from mcp_automl.launcher import Launcher
@@ -40,6 +43,10 @@ class Office:
         )
 
 
+def start(service: Service, *asked: Any, **more: Any) -> Started:
+    return service.start_study(StudyRequest(*asked, **more))
+
+
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
     return Office(tmp_path)
@@ -53,7 +60,7 @@ def done(*values: float) -> list[Trial]:
 
 
 def test_a_new_study_is_stored_with_defaults_and_an_orchestrator_is_woken(office: Office) -> None:
-    answer = office.service.start_study("first")
+    answer = start(office.service, "first")
     config = answer.study.config
     assert (config.model, config.n_trials, config.epochs_max) == ("mnist", 20, 5)
     assert (config.cost_budget_usd, config.owner) == (None, "me")
@@ -62,13 +69,13 @@ def test_a_new_study_is_stored_with_defaults_and_an_orchestrator_is_woken(office
 
 
 def test_two_studies_do_not_begin_with_the_same_guesses(office: Office) -> None:
-    seeds = {office.service.start_study(name).study.config.seed for name in ("one", "two")}
+    seeds = {start(office.service, name).study.config.seed for name in ("one", "two")}
     assert len(seeds) == 2
 
 
 def test_for_an_existing_study_an_omitted_argument_keeps_its_stored_value(office: Office) -> None:
-    office.service.start_study("s", "mnist", 10, 3, 2.0)
-    answer = office.service.start_study("s")
+    start(office.service, "s", "mnist", 10, 3, 2.0)
+    answer = start(office.service, "s")
     config = answer.study.config
     assert (config.n_trials, config.epochs_max, config.cost_budget_usd) == (10, 3, 2.0)
     assert not answer.created
@@ -76,7 +83,7 @@ def test_for_an_existing_study_an_omitted_argument_keeps_its_stored_value(office
 
 def test_a_larger_total_continues_a_complete_study(office: Office) -> None:
     office.registry.add(a_study(config=a_config("s", n_trials=2)), done(0.5, 0.6))
-    answer = office.service.start_study("S", n_trials=3)
+    answer = start(office.service, "S", n_trials=3)
     assert (answer.study.state, answer.study.config.n_trials) == (StudyState.QUEUED, 3)
     assert answer.done == 2
 
@@ -86,7 +93,7 @@ def test_a_total_that_is_done_runs_nothing_and_changes_nothing(
     office: Office, n_trials: int | None
 ) -> None:
     office.registry.add(a_study(config=a_config("s", n_trials=2)), done(0.5, 0.6))
-    answer = office.service.start_study("s", n_trials=n_trials)
+    answer = start(office.service, "s", n_trials=n_trials)
     assert answer.nothing_to_run
     assert office.registry.writes == 0
     assert office.started == []
@@ -96,7 +103,7 @@ def test_a_budget_that_is_named_is_stored_even_where_nothing_is_left_to_run(
     office: Office,
 ) -> None:
     office.registry.add(a_study(config=a_config("s", n_trials=2)), done(0.5, 0.6))
-    answer = office.service.start_study("s", cost_budget_usd=3.0)
+    answer = start(office.service, "s", cost_budget_usd=3.0)
     assert answer.study.config.cost_budget_usd == 3.0
 
 
@@ -121,7 +128,7 @@ def test_a_password_in_a_setting_is_not_shown(
     )
     monkeypatch.setattr(office.registry, "orchestrator", lambda: sign)
     with FileLock(office.settings.orchestrator_lock):
-        (note,) = office.service.start_study("s").notes
+        (note,) = start(office.service, "s").notes
     assert note.endswith("MLFLOW_TRACKING_URI=https://example.org")
 
 
@@ -135,7 +142,7 @@ def test_a_study_that_was_started_by_another_server_meanwhile_is_gone_on_with(
         return create(config)
 
     monkeypatch.setattr(office.registry, "create", create_late)
-    assert not office.service.start_study("s", "mnist", 4).created
+    assert not start(office.service, "s", "mnist", 4).created
 
 
 Call = Callable[[Service], object]
@@ -144,20 +151,56 @@ Call = Callable[[Service], object]
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
-        (lambda s: s.start_study("a/b"), InvalidRequest, "no name for a study"),
-        (lambda s: s.start_study(".."), InvalidRequest, "no name for a study"),
-        (lambda s: s.start_study("x" * 65), InvalidRequest, "no name for a study"),
-        (lambda s: s.start_study("n", "resnet"), InvalidRequest, "model_type can be 'mnist'"),
-        (lambda s: s.start_study("n", n_trials=0), InvalidRequest, "from 1 to 10000"),
-        (lambda s: s.start_study("n", n_trials=10**6), InvalidRequest, "from 1 to 10000"),
-        (lambda s: s.start_study("n", epochs_max=0), InvalidRequest, "epochs_max must be from 1"),
-        (lambda s: s.start_study("n", cost_budget_usd=float("nan")), InvalidRequest, "positive"),
-        (lambda s: s.start_study("n", cost_budget_usd=0.0), InvalidRequest, "positive"),
-        (lambda s: s.start_study("old", n_trials=0), InvalidRequest, "from 1 to 10000"),
-        (lambda s: s.start_study("old", cost_budget_usd=-1.0), InvalidRequest, "positive"),
-        (lambda s: s.start_study("old", epochs_max=9), InvalidRequest, "epochs_max=5"),
-        (lambda s: s.start_study("OLD", "llm"), NameTaken, "a study of model 'mnist'"),
-        (lambda s: s.start_study("plain"), NameTaken, "plain Optuna"),
+        (lambda s: start(s, "a/b"), InvalidRequest, "no name for a study"),
+        (lambda s: start(s, ".."), InvalidRequest, "no name for a study"),
+        (lambda s: start(s, "x" * 65), InvalidRequest, "no name for a study"),
+        (
+            lambda s: start(s, "n", "resnet"),
+            InvalidRequest,
+            "model_type can be 'mnist'",
+        ),
+        (lambda s: start(s, "n", n_trials=0), InvalidRequest, "from 1 to 10000"),
+        (
+            lambda s: start(s, "n", n_trials=10**6),
+            InvalidRequest,
+            "from 1 to 10000",
+        ),
+        (
+            lambda s: start(s, "n", epochs_max=0),
+            InvalidRequest,
+            "epochs_max must be from 1",
+        ),
+        (
+            lambda s: start(s, "n", cost_budget_usd=float("nan")),
+            InvalidRequest,
+            "positive",
+        ),
+        (
+            lambda s: start(s, "n", cost_budget_usd=0.0),
+            InvalidRequest,
+            "positive",
+        ),
+        (
+            lambda s: start(s, "old", n_trials=0),
+            InvalidRequest,
+            "from 1 to 10000",
+        ),
+        (
+            lambda s: start(s, "old", cost_budget_usd=-1.0),
+            InvalidRequest,
+            "positive",
+        ),
+        (
+            lambda s: start(s, "old", epochs_max=9),
+            InvalidRequest,
+            "epochs_max=5",
+        ),
+        (
+            lambda s: start(s, "OLD", "llm"),
+            NameTaken,
+            "a study of model 'mnist'",
+        ),
+        (lambda s: start(s, "plain"), NameTaken, "plain Optuna"),
         (lambda s: s.stop_study("nothing"), StudyNotFound, "'old'.*list_automl_studies"),
         (lambda s: s.stop_study("plain"), NameTaken, "plain Optuna"),
         (lambda s: s.status("nothing"), StudyNotFound, "'old'.*list_automl_studies"),
@@ -202,7 +245,7 @@ def test_stopping_a_study_that_has_ended_changes_nothing(office: Office, state: 
 def test_starting_a_study_that_is_still_stopping_withdraws_the_stop(office: Office) -> None:
     office.registry.add(a_study(StudyState.RUNNING, config=a_config("s")))
     office.service.stop_study("s")
-    assert not office.service.start_study("s").study.stop_requested
+    assert not start(office.service, "s").study.stop_requested
 
 
 def test_asking_for_the_status_of_a_study_that_should_run_wakes_an_orchestrator(
@@ -250,7 +293,7 @@ def test_a_server_with_other_settings_is_told_which_hold(
     )
     monkeypatch.setattr(office.registry, "orchestrator", lambda: sign)
     with FileLock(office.settings.orchestrator_lock):
-        (note,) = office.service.start_study("s").notes
+        (note,) = start(office.service, "s").notes
     assert note.endswith("which hold: MCP_AUTOML_MAX_PARALLEL_TRIALS=1")
 
 

@@ -12,7 +12,7 @@ from anyio import to_thread
 
 from mcp_automl.domain.errors import NameTaken, WorkspaceUnusable
 from mcp_automl.domain.events import Outcome, Record
-from mcp_automl.domain.space import Int, SearchSpace
+from mcp_automl.domain.space import Categorical, Float, Int, SearchSpace
 from mcp_automl.domain.study import Objective, Study, TrialState
 from mcp_automl.stores import pruning
 from tests.stores_for_tests import CONFIG, Pair, real_pair
@@ -169,6 +169,37 @@ async def test_steps_that_miss_the_upper_bound_do_not_bother_optuna(pair: Pair) 
 
     assert widths[0] == 9
     assert set(widths) <= {1, 5, 9}
+
+
+async def test_the_sampler_learns_of_a_parameter_from_the_trials_that_had_it(pair: Pair) -> None:
+    space = SearchSpace(
+        {"kind": Categorical(choices=("a", "b")), "x": Float(low=0.0, high=1.0)},
+        {"x": {"kind": ("b",)}},
+    )
+    study = await pair.started(space=space, default={"kind": "a"}, n_trials=60)
+    points = []
+    for _ in range(60):
+        suggestion = await pair.attempted(study)
+        points.append(dict(suggestion.params))
+        x = suggestion.params.get("x")
+        value = 0.1 if x is None else 1.0 - abs(float(str(x)) - 0.8)
+        record = Record(suggestion.trial, TrialState.COMPLETE, value, 0.0, "")
+        await pair.store.record(study, record, Outcome.COMPLETED)
+
+    late = [point.get("x") for point in points[30:]]
+    near = [x for x in late if isinstance(x, float) and abs(x - 0.8) < 0.2]
+    assert len(near) > len(late) / 2, "a random search would have a fifth of them"
+
+
+async def test_optunas_file_holds_what_is_searched_and_not_the_constants(
+    pair: Pair, path: Path
+) -> None:
+    study = await pair.started(constants={"kernel": 5})
+    suggestion = await pair.attempted(study)
+
+    (trial,) = (await plainly_loaded(path)).trials
+    assert trial.params == dict(CONFIG.default)
+    assert suggestion.params == {"kernel": 5, **CONFIG.default}
 
 
 async def test_a_study_that_optuna_made_meanwhile_is_not_taken_over(pair: Pair, path: Path) -> None:

@@ -183,7 +183,7 @@ service = build_service()
 print("ready", flush=True)
 input()
 for name in ("first", "second"):
-    service.start_study(name, "mnist", 3, 2)
+    service.start_study(StudyRequest(name, "mnist", 3, 2))
 """
 
 

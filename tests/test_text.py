@@ -31,6 +31,10 @@ def test_a_new_study_on_data_that_an_earlier_one_used() -> None:
         "[OK] AutoML Study Started: mnist-opt-20260104\n"
         "Model: mnist (expected: MNIST, 50000 train / 10000 validation)\n"
         "Trials: 10 in total, up to 3 in parallel on cuda:0\n"
+        "Search space:\n"
+        "  lr: 1e-05 to 0.01, log scale\n"
+        "  batch_size: 32, 64, 128 or 256\n"
+        "  epochs: 1 to 5\n"
         "Budget: none\n"
         'Next: get_automl_study_status(study_name="mnist-opt-20260104")'
     )
@@ -54,6 +58,10 @@ def test_a_resumed_study_repeats_what_holds_now() -> None:
         "Model: mnist (MNIST, 50000 train / 10000 validation)\n"
         "Trials: 20 of 30 done, up to 3 in parallel on cuda:0\n"
         "Up to 5 epochs a trial\n"
+        "Search space:\n"
+        "  lr: 1e-05 to 0.01, log scale\n"
+        "  batch_size: 32, 64, 128 or 256\n"
+        "  epochs: 1 to 5\n"
         "Budget: $0.50 over the study's whole life\n"
         "Note: the orchestrator was started again\n"
         'Next: get_automl_study_status(study_name="mnist-opt-20260104")'

@@ -12,6 +12,7 @@ from mcp import Client
 
 from mcp_automl.catalog import Catalog
 from mcp_automl.domain.errors import AutomlError, WorkspaceUnusable
+from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import StudyState, Trial, TrialState
 from mcp_automl.domain.workspace import Backlog
 from mcp_automl.launcher import Launcher
@@ -24,7 +25,7 @@ from tests.fakes_server import NOW, FakeAccounts, FakeRegistry, a_config, a_stud
 Call = Callable[[Service], object]
 
 CALLS: dict[str, Call] = {
-    "start, with nothing left to run": lambda s: s.start_study("done"),
+    "start, with nothing left to run": lambda s: s.start_study(StudyRequest("done")),
     "status": lambda s: s.status("done"),
     "status of nothing": lambda s: s.status("nothing"),
     "list": lambda s: s.studies(),

@@ -5,7 +5,8 @@ A trainer is a module with
 - `Config`, a frozen dataclass whose fields are the parameters its `TrainerSpec` declares,
 - `train(config, context) -> Iterator[Measurement]`, which yields once after each epoch, and
 - optionally `prepare(data_dir) -> Prepared`, run once per study before its first trial, which
-  fetches the data and says which data set every trial of that study shall use.
+  fetches the data and says which data set every trial of that study shall use. It may take more
+  arguments, named like parameters and with defaults: what a study fixes of these is passed to it.
 
 The rules of `train`:
 
@@ -77,25 +78,60 @@ class Objective:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """One thing that can be tuned."""
+    """One thing that can be tuned.
+
+    `low`, `high` and `choices` are the widest that anybody may ask for; `search_...` say what is
+    searched where nobody asks for anything else. Raises ValueError for what contradicts itself.
+    """
 
     name: str
-    kind: Literal["float", "int", "categorical"]
+    kind: Literal["float", "int", "categorical", "text"]
+    """A text is a name or a path: only the operator's configuration sets it."""
     default: Value
     description: str
     """One sentence for whoever chooses a value."""
     low: float | None = None
-    """Smallest value, inclusive; None for a categorical parameter."""
+    """Smallest value, inclusive; None for what is no number."""
     high: float | None = None
-    """Largest value, inclusive; None for a categorical parameter."""
+    """Largest value, inclusive; None for what is no number."""
     log: bool = False
     """Whether equal ratios, rather than equal differences, matter equally."""
     step: int = 1
-    """Spacing of an integer parameter's values."""
+    """Spacing of an integer parameter's values, counted from `low`."""
     choices: tuple[Value, ...] = ()
     """The values of a categorical parameter."""
-    searched: bool = True
+    in_default_space: bool = True
     """Whether it belongs to the space that is searched when nobody says otherwise."""
+    searchable: bool = True
+    """False for what can be set, but makes trials incomparable, such as the data set."""
+    search_low: float | None = None
+    """Where the range that is searched begins; None for `low`."""
+    search_high: float | None = None
+    """Where the range that is searched ends; None for `high`."""
+    search_choices: tuple[Value, ...] = ()
+    """What is searched in place of a range, or of all choices: `(32, 64, 128, 256)`."""
+    when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    """Other parameters, each with the values under which this one has any effect; all must hold.
+    Where one does not, it is left out of a trial and `Config` supplies its default."""
+
+    def __post_init__(self) -> None:
+        if self.kind == "text":
+            valid = isinstance(self.default, str) and not self.in_default_space
+        elif self.in_default_space and not self.searchable:
+            valid = False
+        elif self.kind == "categorical":
+            valid = self.default in self.choices and set(self.search_choices) <= set(self.choices)
+        else:
+            numbers = (self.search_low, self.search_high, self.default, *self.search_choices)
+            valid = all(number is None or self._reaches(number) for number in numbers)
+        if not valid:
+            raise ValueError(f"parameter {self.name}: a value lies outside what it allows: {self}")
+
+    def _reaches(self, number: Value) -> bool:
+        is_number = isinstance(number, int | float) and not isinstance(number, bool)
+        if not is_number or self.low is None or self.high is None:
+            return False
+        return self.low <= number <= self.high  # type: ignore[operator]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,3 +159,12 @@ class TrainerSpec:
     epoch is no stall. None for what the workspace's settings say."""
     trial_timeout_s: float | None = None
     """Seconds after which a training is ended as failed; None for what the settings say."""
+
+    def __post_init__(self) -> None:
+        names = [parameter.name for parameter in self.parameters]
+        if len(set(names)) != len(names):
+            raise ValueError(f"trainer {self.name}: a parameter is declared twice: {names}")
+        for parameter in self.parameters:
+            unknown = parameter.when.keys() - set(names)
+            if unknown:
+                raise ValueError(f"{parameter.name} depends on {sorted(unknown)}, not declared")

@@ -7,6 +7,7 @@ lost 2 % of the winners; one-cycle: .986 and 8 %, cosine: .986 and 2 %, no avera
 
 import argparse
 import copy
+import json
 import logging
 import math
 import tempfile
@@ -21,11 +22,13 @@ import torch
 # torch.optim imports this a second late, at the first optimizer; a forked trial would pay for it.
 import torch._dynamo
 import torch.nn.functional as F
+from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from trainers import checkpoints, data
+from trainers import augmentation, checkpoints, data
 from trainers.contract import Context, Measurement, Prepared
+from trainers.networks import OPTIMIZERS, Architecture, Network, make_optimizer
 
 WARMUP_STEPS = 10
 """Steps over which the learning rate rises; the number of epochs plays no part in it."""
@@ -51,11 +54,28 @@ class Config:
     epochs: int = 5
     weight_decay: float = 0.01
     dropout: float = 0.2
+    depth: int = 3
+    width: int = 24
+    kernel: int = 3
+    activation: str = "relu"
+    optimizer: str = "adamw"
+    momentum: float = 0.9
+    augmentation: str = "none"
     dataset: str = "auto"
 
     def __post_init__(self) -> None:
         if not (self.lr > 0 and self.batch_size >= 1 and self.epochs >= 1):
             raise ValueError(f"lr, batch_size and epochs must be positive: {self}")
+        if self.optimizer not in OPTIMIZERS or self.augmentation not in augmentation.KINDS:
+            valid = f"{', '.join(OPTIMIZERS)}; {', '.join(augmentation.KINDS)}"
+            raise ValueError(f"there is no such optimizer or augmentation ({valid}): {self}")
+        _ = self.architecture  # which raises for what cannot be built
+
+    @property
+    def architecture(self) -> Architecture:
+        return Architecture(
+            depth=self.depth, width=self.width, kernel=self.kernel, activation=self.activation
+        )
 
 
 def prepare(data_dir: Path, dataset: str = "auto") -> Prepared:
@@ -67,40 +87,6 @@ def prepare(data_dir: Path, dataset: str = "auto") -> Prepared:
     name = data.prepare(data_dir, dataset)
     note = " (MNIST could not be downloaded)" if (dataset, name) == ("auto", "digits") else ""
     return Prepared(arguments={"dataset": name}, description=data.describe(data_dir, name, note))
-
-
-class Network(nn.Module):
-    """Three convolutions, 56k parameters, any image size from 8x8 up.
-
-    Takes grey values as they come, uint8 (count, height, width); gives logits (count, 10). Their
-    mean and deviation are buffers, so the saved file needs no preprocessing beside it.
-    """
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self, *, dropout: float = 0.0, mean: float = 0.0, deviation: float = 1.0) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(mean))
-        self.register_buffer("deviation", torch.tensor(deviation))
-        self.layers = nn.Sequential(
-            *convolution(1, 24, nn.MaxPool2d(2)),
-            *convolution(24, 48, nn.MaxPool2d(2)),
-            *convolution(48, 96, nn.AdaptiveMaxPool2d(2)),
-            nn.Flatten(),
-            nn.Dropout(dropout),
-            nn.Linear(4 * 96, 10),
-        )
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.layers((images.unsqueeze(1).float() - self.mean) / self.deviation)
-
-
-def convolution(inputs: int, outputs: int, pool: nn.Module) -> tuple[nn.Module, ...]:
-    # Pooling first leaves normalization a quarter of the work. Its statistics may move fast because
-    # they are averaged again below: an epoch of digits is only a few steps.
-    normalize = nn.BatchNorm2d(outputs, momentum=0.3)
-    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), pool, normalize, nn.ReLU()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -155,12 +141,19 @@ def new_learner(config: Config, context: Context, images: Tensor) -> Learner:
     torch.manual_seed(context.seed)
     grey = images[:5000].float()  # enough to tell; all of MNIST would take 0.4 s
     mean, deviation = grey.mean().item(), grey.std().item()
-    network = Network(dropout=config.dropout, mean=mean, deviation=deviation).to(context.device)
+    network = Network(
+        config.architecture, dropout=config.dropout, mean=mean, deviation=deviation
+    ).to(context.device)
     if context.device != "mps":
         # What tensor cores want, and on a CPU 1.6 times as fast as channels first (28x28, AVX2).
         network = network.to(memory_format=torch.channels_last)
-    decay = config.weight_decay
-    optimizer = torch.optim.AdamW(network.parameters(), config.lr, weight_decay=decay, fused=True)
+    optimizer = make_optimizer(
+        config.optimizer,
+        network,
+        lr=config.lr,
+        weight_decay=config.weight_decay,
+        momentum=config.momentum,
+    )
     averaged = copy.deepcopy(network).eval().requires_grad_(False)
     return Learner(network=network, averaged=averaged, optimizer=optimizer)
 
@@ -181,8 +174,9 @@ def run_epoch(learner: Learner, examples: data.Examples, config: Config, seed: i
     order = torch.randperm(len(labels), device=labels.device)
     total = torch.zeros((), device=labels.device)
     for batch in order.split(config.batch_size):
+        moved = augmentation.augmented(images[batch], config.augmentation)
         with mixed_precision(labels.device):
-            loss = F.cross_entropy(learner.network(images[batch]), labels[batch])
+            loss = F.cross_entropy(learner.network(moved), labels[batch])
         step(learner, loss, config.lr)
         # Reading the loss here would make a GPU wait for every step; it is read once per epoch.
         total += loss.detach() * len(batch)
@@ -227,15 +221,21 @@ def evaluate(network: Network, examples: data.Examples) -> tuple[float, float]:
 
 def save_model(network: Network, workdir: Path, name: str) -> None:
     tensors = {key: value.contiguous() for key, value in network.state_dict().items()}
-    content = save(tensors, metadata={"dataset": name})
+    # One entry: several come in any order, and equal trainings shall leave equal files.
+    training = json.dumps({"dataset": name, "architecture": asdict(network.architecture)})
+    content = save(tensors, metadata={"training": training})
     path = workdir / "model.safetensors"
     checkpoints.replace_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 
 def load_model(workdir: Path) -> Network:
     """Returns the saved model, ready to be judged; it takes uint8 images as they come."""
-    network = Network()
-    network.load_state_dict(load_file(workdir / "model.safetensors"))
+    path = workdir / "model.safetensors"
+    with safe_open(path, framework="pt") as file:
+        training = json.loads((file.metadata() or {}).get("training", "{}"))
+    # Older models do not say: there was but one architecture.
+    network = Network(Architecture(**training.get("architecture", {})))
+    network.load_state_dict(load_file(path))
     return network.eval()
 
 

@@ -1,14 +1,31 @@
 """What is to be expected of a running study, from what has been."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from mcp_automl.domain.study import TrialState
 
 WARNING_SHARE = 0.8
 """From this share of its budget on, a study's end is in sight."""
 
 LOOKS = 3
 """How often a study that lasts is worth looking at before its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a study's trials have come, in numbers."""
+
+    counts: Mapping[TrialState, int]
+    cost_usd: float
+    """All closed attempts, and what running ones have cost up to their last sign of life."""
+    finished_seconds: tuple[float, ...]
+    """How long each of the latest finished trials trained, for an estimate of what is to come."""
+    pruned_for_cost: int = 0
+    """PRUNED trials that the budget ended; their reason begins with `cost budget`."""
+    interrupted: int = 0
+    """WAITING trials that were begun."""
 
 
 def remaining_seconds(

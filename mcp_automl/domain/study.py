@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 
 from mcp_automl.domain.errors import InvalidRequest
@@ -108,6 +108,8 @@ class StudyConfig:
     n_trials: int
     """A total: COMPLETE and PRUNED trials count towards it."""
     epochs_max: int
+    constants: Params = field(default_factory=dict)
+    """What every trial is trained with beside what is searched."""
     cost_budget_usd: float | None = None
     """What the study may spend over its whole life; None for no ceiling."""
     max_cost_per_trial_usd: float | None = None
@@ -122,6 +124,9 @@ class StudyConfig:
         check_dollars("max_cost_per_trial_usd", self.max_cost_per_trial_usd)
         if not self.objectives:
             raise InvalidRequest("a study needs at least one objective")
+        both = self.constants.keys() & self.space.parameters.keys()
+        if both:
+            raise InvalidRequest(f"{', '.join(sorted(both))} cannot be both fixed and searched")
 
     @property
     def objective(self) -> Objective:
@@ -169,7 +174,8 @@ class Study:
     data: str
     """The data set its trials train on, in words; empty until that is known."""
     arguments: Params
-    """What every trial gets beside its parameters, such as the data set's name."""
+    """What every trial gets beside its parameters, such as the data set's name; found when its
+    data was prepared, and stronger than a constant that only said `auto`."""
     created_at: float
     """Seconds since the epoch, like every `_at` here."""
     started_at: float | None
@@ -193,6 +199,7 @@ class Trial:
     number: int
     state: TrialState
     params: Params
+    """What it is trained with: the parameters that exist in this point, and the constants."""
     value: float | None = None
     """The last epoch's objective."""
     epoch: int = 0

@@ -29,6 +29,7 @@ from mcp_automl.domain.jobs import (
     Word,
 )
 from mcp_automl.domain.prices import Prices
+from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Measurement
 from mcp_automl.executors.assignments import assignment, prepared
 from mcp_automl.executors.devices import Device
@@ -95,13 +96,15 @@ class InlineExecutor:
         """Deletes what jobs in these folders kept to go on from; what they made stays."""
         await to_thread.run_sync(discard_checkpoints, workdirs)
 
-    async def prepare(self, trainer: TrainerRef, data_dir: Path) -> Prepared:
+    async def prepare(self, trainer: TrainerRef, data_dir: Path, constants: Params) -> Prepared:
         """Lets the trainer fetch its data and say which data set a study shall use.
 
         Raises:
             TrainerUnavailable: the trainer cannot be imported, or its data cannot be had.
         """
-        message = await to_thread.run_sync(training.prepare, trainer.module, data_dir)
+        message = await to_thread.run_sync(
+            training.prepare, trainer.module, data_dir, dict(constants)
+        )
         return prepared(trainer, message)
 
     @asynccontextmanager

@@ -26,6 +26,7 @@ from anyio.abc import TaskGroup
 
 from mcp_automl.domain.jobs import Job, Limits, Need, NoSlot, Prepared, Slot, TrainerRef
 from mcp_automl.domain.prices import Prices
+from mcp_automl.domain.space import Params
 from mcp_automl.domain.vigil import Vigil
 from mcp_automl.executors import devices as found
 from mcp_automl.executors.assignments import assignment, prepared
@@ -135,13 +136,13 @@ class LocalExecutor:
         """Deletes what jobs in these folders kept to go on from; what they made stays."""
         await to_thread.run_sync(discard_checkpoints, workdirs)
 
-    async def prepare(self, trainer: TrainerRef, data_dir: Path) -> Prepared:
+    async def prepare(self, trainer: TrainerRef, data_dir: Path, constants: Params) -> Prepared:
         """Lets the trainer fetch its data and say which data set a study shall use.
 
         Raises:
             TrainerUnavailable: the trainer cannot be imported, or its data cannot be had.
         """
-        async with self._child(worker.prepare, trainer.module, data_dir) as child:
+        async with self._child(worker.prepare, trainer.module, data_dir, dict(constants)) as child:
             message = await _answer(child)
         return prepared(trainer, message)
 

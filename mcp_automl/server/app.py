@@ -31,6 +31,7 @@ from mcp_automl.server.failures import refused
 from mcp_automl.server.provider import Once
 from mcp_automl.server.resources import add_resources
 from mcp_automl.server.tools import Tools
+from mcp_automl.server.trainers import add_trainer_resources
 
 if TYPE_CHECKING:
     from mcp_automl.service import Service
@@ -49,6 +50,7 @@ mcp-automl tunes a model's hyperparameters with real trainings on this machine.
 8. cost_budget_usd is a hard ceiling in dollars on all that the study spends.
 9. stop_automl_study stops one; starting the same name again goes on with it.
 10. list_automl_studies finds names and earlier results, get_cost_report what all has cost.
+11. search_space changes what is searched; automl://trainers/mnist lists what mnist can be tuned by.
 Errors say what would be valid.
 """
 
@@ -88,6 +90,7 @@ def build(service: "Callable[[], Service]") -> AutomlServer:
     once = Once(service)
     server = AutomlServer([*Tools(once).all(), *CostTools(once).all()])
     add_resources(server, once)
+    add_trainer_resources(server, once)
     return server
 
 

@@ -5,6 +5,7 @@ finite or null, times are ISO 8601 in UTC, durations are seconds.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import Field
 
@@ -18,11 +19,10 @@ from mcp_automl.answers import (
     StudyStatus,
 )
 from mcp_automl.answers import StudySummary as Summary
-from mcp_automl.domain.space import Categorical, Parameter
 from mcp_automl.domain.study import Study, Trial, counted
-from mcp_automl.server import recipe
+from mcp_automl.server import recipe, spaces
 from mcp_automl.server.quotes import QuoteModel
-from mcp_automl.server.shapes import Model, Scalar, counts, rounded, scalar, scalars
+from mcp_automl.server.shapes import Model, Scalar, counts, rounded, scalars
 from mcp_automl.server.tables import MAX_STUDIES
 from mcp_automl.server.words import finite, moment, plain
 
@@ -49,21 +49,6 @@ class TrialModel(Model):
         )
 
 
-class ParameterModel(Model):
-    low: float | None = None
-    high: float | None = None
-    step: int | None = None
-    log: bool = False
-    choices: list[Scalar] | None = None
-
-    @classmethod
-    def of(cls, parameter: Parameter) -> "ParameterModel":
-        if isinstance(parameter, Categorical):
-            return cls(choices=[scalar(choice) for choice in parameter.choices])
-        step = getattr(parameter, "step", None)
-        return cls(low=parameter.low, high=parameter.high, step=step, log=parameter.log)
-
-
 class StudyModel(Model):
     name: str
     model: str
@@ -76,7 +61,8 @@ class StudyModel(Model):
     epochs_max: int
     cost_budget_usd: float | None
     max_cost_per_trial_usd: float | None
-    space: dict[str, ParameterModel]
+    space: dict[str, Any] = Field(description="As search_space is written")
+    constants: dict[str, Any]
     created_at: str | None
     started_at: str | None
     ended_at: str | None
@@ -84,7 +70,6 @@ class StudyModel(Model):
     @classmethod
     def of(cls, study: Study) -> "StudyModel":
         config = study.config
-        space = config.space.parameters.items()
         return cls(
             name=plain(config.name),
             model=plain(config.model),
@@ -97,7 +82,8 @@ class StudyModel(Model):
             epochs_max=config.epochs_max,
             cost_budget_usd=finite(config.cost_budget_usd),
             max_cost_per_trial_usd=finite(config.max_cost_per_trial_usd),
-            space={plain(name, 40): ParameterModel.of(parameter) for name, parameter in space},
+            space=spaces.as_structure(config.space),
+            constants=dict(scalars(config.constants)),
             created_at=moment(study.created_at),
             started_at=moment(study.started_at),
             ended_at=moment(study.ended_at),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from mcp_automl.answers import Comparison, StudySummary
 from mcp_automl.domain.space import Float, Parameter, Value
 from mcp_automl.domain.study import Trial, TrialState, counted
+from mcp_automl.server import spaces
 from mcp_automl.server.text import best_call
 from mcp_automl.server.words import dollars, duration, exact, plain, score
 
@@ -38,12 +39,13 @@ def comparison(answer: Comparison) -> str:
 def _beneath(answer: Comparison, columns: int) -> list[str]:
     hidden = len(_all_columns(answer)) - columns
     lines = [f"{hidden} more parameters are in the structured result"] if hidden > 0 else []
-    return ["", *lines, f"Next: {best_call(answer.study)}"]
+    return ["", *lines, *spaces.fixed(answer.study.config), f"Next: {best_call(answer.study)}"]
 
 
 def _all_columns(answer: Comparison) -> list[str]:
-    named = dict.fromkeys(answer.study.config.space.parameters)
-    searched = {name for trial in answer.trials for name in trial.params}
+    config = answer.study.config
+    named = dict.fromkeys(config.space.parameters)
+    searched = {n for trial in answer.trials for n in trial.params if n not in config.constants}
     return [n for n in named if n in searched] + sorted(searched - set(named))
 
 

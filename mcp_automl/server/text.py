@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from mcp_automl.answers import JobLog, RunningTrial, Started, StudyStatus
 from mcp_automl.domain.space import Value
 from mcp_automl.domain.study import MAX_TRIALS, Study, StudyState, Trial, TrialState
-from mcp_automl.server import money
+from mcp_automl.server import money, spaces
 from mcp_automl.server.words import (
     assignments,
     dollars,
@@ -41,6 +41,7 @@ def started(answer: Started) -> str:
     return _lines(
         head,
         [f"Model: {plain(config.model)} {_expected(answer)}", total, *settings],
+        spaces.lines(config),
         money.budget(answer.study),
         _notes(answer.notes),
         [f"Next: {status_call(answer.study)}"],

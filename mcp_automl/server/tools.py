@@ -7,12 +7,13 @@ that no client fills them in: for a study that exists, what is left out keeps it
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult
 from pydantic import BeforeValidator, Field
 
+from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import MAX_EPOCHS, MAX_TRIALS
 from mcp_automl.server import quotes, recipe, stopping, tables, text
 from mcp_automl.server.models import (
@@ -97,6 +98,27 @@ DryRun = Annotated[
     bool | None,
     Field(description="True only tells what it would do and cost; nothing is started or stored"),
 ]
+Space = Annotated[
+    # Whatever comes is explained by the use case, which knows the parameters' names and bounds.
+    Any,
+    Field(
+        description="What to search, by parameter: a range, choices, a value to fix it, or "
+        '"default"; the rest stays as it is by default. automl://trainers/MODEL lists all',
+        examples=[
+            {
+                "lr": [1e-4, 1e-2],
+                "optimizer": ["adamw", "sgd"],
+                "momentum": {
+                    "type": "float",
+                    "low": 0.5,
+                    "high": 0.99,
+                    "when": {"optimizer": "sgd"},
+                },
+            }
+        ],
+        json_schema_extra={"anyOf": [{"type": "object"}, {"type": "null"}]},
+    ),
+]
 TopK = Annotated[
     int | None,
     BeforeValidator(_number),
@@ -133,6 +155,7 @@ class Tools:
         epochs_max: EpochsMax = None,
         cost_budget_usd: Budget = None,
         max_cost_per_trial_usd: PerTrial = None,
+        search_space: Space = None,
         dry_run: DryRun = None,
     ) -> Annotated[CallToolResult, StartedModel]:
         """Starts tuning a model's hyperparameters in the background and returns at once.
@@ -142,19 +165,20 @@ class Tools:
         at a time, whether or not this chat stays open. Returns what was started and what holds now,
         not results: call get_automl_study_status next. With dry_run it only estimates the cost.
         """
-        asked = (
-            study_name, model_type, n_trials, epochs_max, cost_budget_usd, max_cost_per_trial_usd
+        asked = StudyRequest(
+            study_name, model_type, n_trials, epochs_max, cost_budget_usd, max_cost_per_trial_usd,
+            search_space,
         )  # fmt: skip
         if dry_run:
             return reply(
                 "start_automl_study",
-                lambda: self._service().quote_study(*asked),
+                lambda: self._service().quote_study(asked),
                 quotes.dry_run,
                 StartedModel.of_dry_run,
             )
         return reply(
             "start_automl_study",
-            lambda: self._service().start_study(*asked),
+            lambda: self._service().start_study(asked),
             text.started,
             StartedModel.of,
         )

@@ -7,6 +7,7 @@ from typing import TypeAlias, assert_never
 
 from mcp_automl.domain.space import (
     Categorical,
+    Condition,
     Float,
     Int,
     Parameter,
@@ -26,6 +27,11 @@ def dump_spec(config: StudyConfig) -> str:
         {
             "objectives": [{"name": o.name, "maximize": o.maximize} for o in config.objectives],
             "space": {name: _parameter(p) for name, p in config.space.parameters.items()},
+            "when": {
+                name: {other: list(values) for other, values in condition.items()}
+                for name, condition in config.space.when.items()
+            },
+            "constants": dict(config.constants),
             "default": dict(config.default),
             "epochs_max": config.epochs_max,
             "seed": config.seed,
@@ -36,7 +42,8 @@ def dump_spec(config: StudyConfig) -> str:
 
 def load_config(
     spec: str, *, name: str, model: str, n_trials: int, cost_budget_usd: float | None,
-    max_cost_per_trial_usd: float | None, owner: str,
+    owner: str,
+    max_cost_per_trial_usd: float | None = None,
 ) -> StudyConfig:  # fmt: skip
     """The configuration that `dump_spec` has stored, with what is stored beside it."""
     loaded = json.loads(spec)
@@ -44,7 +51,12 @@ def load_config(
         name=name,
         model=model,
         objectives=tuple(Objective(**objective) for objective in loaded["objectives"]),
-        space=SearchSpace({key: _load_parameter(p) for key, p in loaded["space"].items()}),
+        space=SearchSpace(
+            {key: _load_parameter(p) for key, p in loaded["space"].items()},
+            # Studies of version 0.1.0 had neither conditions nor constants.
+            {name: _load_condition(c) for name, c in loaded.get("when", {}).items()},
+        ),
+        constants=loaded.get("constants", {}),
         default=loaded["default"],
         n_trials=n_trials,
         epochs_max=loaded["epochs_max"],
@@ -81,6 +93,10 @@ def _load_parameter(loaded: dict[str, Json]) -> Parameter:
             return Categorical(choices=tuple(_value(choice) for choice in choices))
         case kind:
             raise ValueError(f"unknown kind of parameter: {kind}")
+
+
+def _load_condition(loaded: dict[str, list[Json]]) -> Condition:
+    return {name: tuple(_value(value) for value in values) for name, values in loaded.items()}
 
 
 def load_distribution(text: str) -> Parameter:

@@ -54,9 +54,9 @@ class Engine:
 
     def ask(self, study: Study) -> Suggestion:
         """The lowest WAITING trial, else a new one; RUNNING from then on."""
-        space = sampling.distributions(study.config.space)
-        trial = self._load(study).study.ask(fixed_distributions=space)
-        return Suggestion(trial=trial.number, params=trial.params)
+        trial = self._load(study).study.ask()
+        point = sampling.suggest(trial, study.config.space)
+        return Suggestion(trial=trial.number, params={**point, **study.config.constants})
 
     def report(self, study: Study, number: int, measurement: Measurement) -> str | None:
         """Reports an epoch's objective; the pruner's reason to stop the trial, if any.

@@ -54,7 +54,7 @@ def trial_started(study: Study, start: AttemptStart, params: Params) -> Tracking
         model=study.config.model,
         at=start.at,
         trial=start.trial,
-        params={**study.arguments, **params},
+        params={**params, **study.arguments},
         tags={**_tags(study), "trial_number": str(start.trial), "data": study.data},
     )
 

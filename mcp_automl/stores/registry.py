@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from mcp_automl.domain.errors import InvalidRequest, NameTaken
+from mcp_automl.domain.outlook import Progress
 from mcp_automl.domain.study import Measurement, Study, StudyConfig, Target, Trial, TrialState
 from mcp_automl.domain.workspace import Backlog, OrchestratorSign
-from mcp_automl.ports import Progress
 from mcp_automl.stores import attempts, outbox, plain, signs, studies, trials
 from mcp_automl.stores.database import Database
 

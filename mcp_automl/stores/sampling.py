@@ -4,14 +4,9 @@ import random
 from typing import Any, assert_never
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution, FloatDistribution
 
-from mcp_automl.domain.space import Categorical, Float, Int, Parameter, SearchSpace
+from mcp_automl.domain.space import Categorical, Float, Int, Parameter, SearchSpace, Value
 
 STARTUP_TRIALS = 5
 """Random trials before the sampler learns; the trainer's default configuration is the first."""
@@ -72,20 +67,28 @@ def describe_sampler(*, constant_liar: bool = True) -> str:
     return f"TPE, univariate{liar}, {STARTUP_TRIALS} start-up trials"
 
 
-def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
-    """The space as Optuna's fixed distributions."""
-    return {name: _distribution(p) for name, p in space.parameters.items()}
+def suggest(trial: optuna.Trial, space: SearchSpace) -> dict[str, Value]:
+    """The trial's point: what it has already, else what the sampler suggests.
+
+    One parameter after the other, because which of them exist depends on the ones before. The
+    sampler looks at each for itself, so it learns from exactly those trials that had it.
+    """
+    point: dict[str, Value] = {}
+    for name, parameter in space.parameters.items():
+        if space.exists(name, point):
+            point[name] = _suggest(trial, name, parameter)
+    return point
 
 
-def _distribution(parameter: Parameter) -> BaseDistribution:
+def _suggest(trial: optuna.Trial, name: str, parameter: Parameter) -> Value:
     match parameter:
         case Float(low=low, high=high, log=log):
-            return FloatDistribution(low, high, log=log)
+            return trial.suggest_float(name, low, high, log=log)
         case Int(low=low, high=high, step=step, log=log):
             # Optuna warns of an upper bound that the steps do not meet.
             last = low + (high - low) // step * step
-            return IntDistribution(low, last, log=log, step=step)
+            return trial.suggest_int(name, low, last, log=log, step=step)
         case Categorical(choices=choices):
-            return CategoricalDistribution(choices)
+            return trial.suggest_categorical(name, choices)
         case _:
             assert_never(parameter)

@@ -48,7 +48,7 @@ def in_states(
 
 
 def numbered(connection: sqlite3.Connection, study: Study, number: int) -> Trial:
-    """One trial with its parameters; cost and reason are left to the caller.
+    """One trial with its parameters and constants; cost and reason are left to the caller.
 
     Raises:
         LookupError: there is none of that number.
@@ -58,7 +58,8 @@ def numbered(connection: sqlite3.Connection, study: Study, number: int) -> Trial
     row = connection.execute(query, (optuna_study, number)).fetchone() if optuna_study else None
     if row is None:
         raise LookupError(f"{study.config.name} has no trial #{number}")
-    return _trial(connection, study, row, params=params_of(connection, row["trial_id"]))
+    params = {**params_of(connection, row["trial_id"]), **study.config.constants}
+    return _trial(connection, study, row, params=params)
 
 
 _SELECT = """

@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,6 +24,7 @@ from mcp_automl.worker.life import lead_group_that_dies_with, start_heartbeat
 from mcp_automl.worker.log import redirect, shorten
 from mcp_automl.worker.training import Assignment
 from mcp_automl.worker.wire import LastWord, Message, Wire
+from trainers.contract import Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +47,19 @@ def run(order: Order, connection: socket.socket, life: Connection) -> NoReturn:
     _say_and_exit(wire, _train(order, wire))
 
 
-def prepare(module: str, data_dir: Path, connection: socket.socket, life: Connection) -> NoReturn:
+def prepare(
+    module: str,
+    data_dir: Path,
+    constants: Mapping[str, Value],
+    connection: socket.socket,
+    life: Connection,
+) -> NoReturn:
     """Prepares a trainer's data, and does not return: a `Process`'s target."""
     lead_group_that_dies_with(life.fileno())
     wire = _open(connection)
     # Trainers may print, and this process's stdout may be somebody's protocol.
     os.dup2(2, 1)
-    _say_and_exit(wire, training.prepare(module, data_dir))
+    _say_and_exit(wire, training.prepare(module, data_dir, constants))
 
 
 def idle(connection: socket.socket, life: Connection) -> NoReturn:

@@ -5,6 +5,7 @@ thread.
 """
 
 import importlib
+import inspect
 import logging
 import sys
 import traceback
@@ -59,14 +60,20 @@ def run_to_the_end(assignment: Assignment, ask: Callable[[Measured], bool]) -> L
         return last_word(error)
 
 
-def prepare(module: str, data_dir: Path) -> Message:
-    """Lets a trainer fetch its data; one that has nothing to prepare is ready. Never raises."""
+def prepare(module: str, data_dir: Path, constants: Mapping[str, Value]) -> Message:
+    """Lets a trainer fetch its data; one that has nothing to prepare is ready. Never raises.
+
+    Args:
+        constants: what the study has fixed; the trainer hears of what its `prepare` asks for.
+    """
     try:
         trainer = importlib.import_module(module)
         data_dir.mkdir(parents=True, exist_ok=True)
         if not hasattr(trainer, "prepare"):
             return Ready(prepared=Prepared(arguments={}, description=""))
-        return Ready(prepared=trainer.prepare(data_dir))
+        wanted = inspect.signature(trainer.prepare).parameters.keys() & constants.keys()
+        fixed = {name: constants[name] for name in wanted}
+        return Ready(prepared=trainer.prepare(data_dir, **fixed))
     except BaseException as error:  # noqa: ASYNC103 (nothing here is async)
         logger.exception("%s could not be prepared", module)
         return last_word(error)

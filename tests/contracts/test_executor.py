@@ -9,6 +9,7 @@ from anyio import fail_after
 from mcp_automl.domain.errors import TrainerUnavailable
 from mcp_automl.domain.events import Outcome
 from mcp_automl.domain.jobs import Ended, Need, NoSlot, Slot, TrainerRef
+from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Measurement
 from mcp_automl.executors.inline import InlineExecutor
 from mcp_automl.executors.local import LocalExecutor
@@ -272,10 +273,21 @@ async def test_prepare_gives_the_arguments_and_the_description_of_the_data(
 ) -> None:
     with fail_after(10):
         async with executor:
-            prepared = await executor.prepare(FAKE, tmp_path / "data")
+            prepared = await executor.prepare(FAKE, tmp_path / "data", {})
 
     assert prepared.arguments == {"behaviour": "end"}
     assert prepared.description == "nothing, in data"
+
+
+async def test_prepare_hears_of_what_the_study_has_fixed_if_it_asks_for_it(
+    executor: LocalExecutor | InlineExecutor, tmp_path: Path
+) -> None:
+    fixed: Params = {"behaviour": "raise", "epochs": 3}
+    with fail_after(10):
+        async with executor:
+            prepared = await executor.prepare(FAKE, tmp_path, fixed)
+
+    assert prepared.arguments == {"behaviour": "raise"}
 
 
 async def test_a_trainer_with_nothing_to_prepare_is_ready(
@@ -283,7 +295,7 @@ async def test_a_trainer_with_nothing_to_prepare_is_ready(
 ) -> None:
     with fail_after(10):
         async with executor:
-            prepared = await executor.prepare(TrainerRef(name="bare", module="json"), tmp_path)
+            prepared = await executor.prepare(TrainerRef(name="bare", module="json"), tmp_path, {})
 
     assert (prepared.arguments, prepared.description) == ({}, "")
 
@@ -295,7 +307,7 @@ async def test_a_trainer_that_cannot_be_imported_is_unavailable(
     with fail_after(10):
         async with executor:
             with pytest.raises(TrainerUnavailable, match="ghost cannot be used: .*no_such_module"):
-                await executor.prepare(missing, tmp_path)
+                await executor.prepare(missing, tmp_path, {})
 
 
 async def test_a_job_whose_trainer_cannot_be_imported_ends_with_that_reason(

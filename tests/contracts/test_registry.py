@@ -40,7 +40,8 @@ def test_a_configuration_comes_back_as_it_went_in(pair: Pair) -> None:
             "layers": Int(low=1, high=9, step=2),
             "width": Int(low=1, high=512, log=True),
             "norm": Categorical(choices=(None, True, "batch", 3, 0.5)),
-        }
+        },
+        {"width": {"norm": (None, "batch"), "layers": (3,)}},
     )
     objectives = (
         Objective(name="val_loss", maximize=False),
@@ -50,6 +51,7 @@ def test_a_configuration_comes_back_as_it_went_in(pair: Pair) -> None:
         CONFIG,
         space=space,
         default={"x": 0.1, "norm": None},
+        constants={"epochs": 3, "optimizer": "sgd", "skip": False},
         objectives=objectives,
         cost_budget_usd=0.5,
     )
@@ -59,7 +61,7 @@ def test_a_configuration_comes_back_as_it_went_in(pair: Pair) -> None:
     found = pair.registry.find(CONFIG.name)
     assert found is not None
     assert found.config == config
-    assert list(found.config.space.parameters) == ["x", "layers", "width", "norm"]
+    assert list(found.config.space.parameters) == ["x", "layers", "norm", "width"]
 
 
 def test_a_name_is_taken_whatever_its_case(pair: Pair) -> None:

@@ -1,0 +1,33 @@
+"""What somebody asks of a study, as it came: nothing of it has been checked but the sums."""
+
+from dataclasses import dataclass
+
+from mcp_automl.domain.study import Target
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRequest:
+    """A study to be started, or gone on with; what is None was not said."""
+
+    name: str
+    model: str | None = None
+    n_trials: int | None = None
+    """A total."""
+    epochs_max: int | None = None
+    cost_budget_usd: float | None = None
+    max_cost_per_trial_usd: float | None = None
+    search_space: object = None
+    """Changes the trainer's default space; see `search.py`."""
+
+    @property
+    def target(self) -> Target:
+        """How far the study shall go.
+
+        Raises:
+            InvalidRequest: a number is out of range.
+        """
+        return Target(
+            n_trials=self.n_trials,
+            cost_budget_usd=self.cost_budget_usd,
+            max_cost_per_trial_usd=self.max_cost_per_trial_usd,
+        )
