@@ -1,6 +1,7 @@
 """The built-in trainers' specs: plain data, standard library only, so that anyone may read them."""
 
 from trainers.contract import Objective, Parameter, TrainerSpec
+from trainers.spec_llm import LLM
 
 MNIST = TrainerSpec(
     name="mnist",
@@ -65,4 +66,4 @@ MNIST = TrainerSpec(
     gpu_memory_gb=1.0,
 )
 
-BUILT_IN = (MNIST,)
+BUILT_IN = (MNIST, LLM)
