@@ -20,8 +20,8 @@ PROBE_SECONDS = 5.0
 DOWNLOAD_SECONDS = 3600.0
 """How long one download may take; the parts that have arrived are kept for the next try."""
 
-MODEL_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
-TEXT_NAME = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
+MODEL_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+TEXT_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*(:[\w.-]+)?")
 
 _DOWNLOADS = Path(__file__).with_name("downloads.py")
 _PROBE = """
@@ -104,11 +104,13 @@ def _checked(folder: Path, name: str) -> Path:
 
 def _cached(name: str) -> Path | None:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        folder = Path(snapshot_download(name, local_files_only=True))
-    except LocalEntryNotFoundError:
+        # Complete by its own measure is a snapshot only with the files that we do not want.
+        wanted = ["config.json"]
+        folder = Path(snapshot_download(name, local_files_only=True, allow_patterns=wanted))
+    except (HFValidationError, LocalEntryNotFoundError):
         return None
     return folder if is_complete(folder) else None
 

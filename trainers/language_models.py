@@ -124,9 +124,12 @@ class Base:
 
     def describe(self) -> str:
         """Returns what it is, such as `gpt2 (124M parameters)`."""
-        if self.folder is None:
-            return f"an untrained byte-level GPT-2 ({self.parameters / 1000:.0f}k parameters)"
-        return f"{self.name} ({self.parameters / 1e6:.0f}M parameters)"
+        count = self.parameters
+        size = f"{count / 1e6:.0f}M" if count >= 1e6 else f"{count / 1e3:.0f}k"
+        local = Path(self.name).expanduser()
+        name = local.resolve().name if local.is_dir() else self.name
+        name = "an untrained byte-level GPT-2" if self.folder is None else name
+        return f"{name} ({size} parameters)"
 
 
 def find(name: str) -> Base:
