@@ -18,7 +18,7 @@ from mcp_automl.answers import (
 )
 from mcp_automl.answers import StudySummary as Summary
 from mcp_automl.domain.space import Categorical, Parameter, Value
-from mcp_automl.domain.study import Study, Trial, TrialState, counted
+from mcp_automl.domain.study import Measurement, Study, Trial, TrialState, counted
 from mcp_automl.server import recipe
 from mcp_automl.server.tables import MAX_STUDIES
 from mcp_automl.server.words import finite, moment, plain
@@ -161,6 +161,7 @@ class StatusModel(Model):
     done: int = Field(description="Trials that count towards n_trials")
     pruned_for_cost: int
     best: TrialModel | None
+    best_metrics: dict[str, float | None] = Field(description="The best trial's last epoch's")
     running: list[TrialModel]
     elapsed_s: float | None
     remaining_s: float | None
@@ -177,6 +178,7 @@ class StatusModel(Model):
             done=answer.done,
             pruned_for_cost=answer.pruned_for_cost,
             best=None if answer.best is None else TrialModel.of(answer.best),
+            best_metrics=_metrics(answer.best_measured),
             running=[_running(trial) for trial in answer.running],
             elapsed_s=rounded(answer.elapsed_s, 1),
             remaining_s=rounded(answer.remaining_s, 1),
@@ -259,6 +261,11 @@ class BestModel(Model):
             command=recipe.command(answer),
             terminal=recipe.terminal(answer),
         )
+
+
+def _metrics(measured: Measurement | None) -> dict[str, float | None]:
+    metrics = measured.metrics if measured else {}
+    return {plain(name, 40): finite(value) for name, value in metrics.items()}
 
 
 def _running(running: RunningTrial) -> TrialModel:
