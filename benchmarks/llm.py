@@ -1,8 +1,8 @@
 """Does a study of 5 trials lower perplexity by 92 % or more on the embedded model and text?
 
 Real studies over the default space, on the product's own database, sampler, pruner and processes.
-That claim only holds against an untrained model, so what else there is to beat stands beside it: the
-frequencies of single bytes, and the default configuration, which is each study's first trial.
+The claim only holds against an untrained model, so what else there is to beat stands beside it:
+the frequencies of single bytes, and the default configuration, which is each study's first trial.
 
     python -m benchmarks.llm [studies] [trials]
 """
@@ -102,5 +102,6 @@ def unigram(data_dir: Path) -> float:
 
 
 if __name__ == "__main__":
-    main(*map(int, (sys.argv[1:] + ["1", "5"][len(sys.argv) - 1 :])))
+    given = [int(argument) for argument in sys.argv[1:]]
+    main(*(given + [1, 5][len(given) :]))
     print(f"Python {platform.python_version()}, {platform.machine()}")

@@ -209,7 +209,7 @@ class Service:
             study=study,
             counts=progress.counts,
             best=best,
-            best_measured=best and self._registry.last_measurement(study, best.number),
+            best_measured=self._registry.last_measurement(study, best.number) if best else None,
             running=self._running(study),
             elapsed_s=self._elapsed(study),
             remaining_s=remaining if goes_on else None,

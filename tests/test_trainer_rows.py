@@ -99,7 +99,7 @@ def test_gradients_over_micro_batches_are_those_of_the_whole_batch(
         ignore_index=rows.IGNORED,
         label_smoothing=smoothing,
     )
-    loss.backward()
+    torch.autograd.backward(loss)
     accumulated, _ = rows.backward(parts, batch, smoothing, at_once)
 
     assert accumulated.item() == pytest.approx(loss.item(), rel=1e-6)
@@ -112,7 +112,7 @@ def test_the_mean_of_micro_batches_means_would_be_another_gradient(
     right, wrong = Bigrams(table), Bigrams(table)
     rows.backward(right, batch, 0.0, 1)
     for few in batch.split(1):
-        (rows.summed_loss(wrong, few) / few.tokens / len(batch)).backward()
+        torch.autograd.backward(rows.summed_loss(wrong, few) / few.tokens / len(batch))
 
     assert not torch.allclose(gradient(right), gradient(wrong), rtol=1e-2)
 

@@ -66,4 +66,6 @@ MNIST = TrainerSpec(
     gpu_memory_gb=1.0,
 )
 
+__all__ = ["BUILT_IN", "LLM", "MNIST"]
+
 BUILT_IN = (MNIST, LLM)
