@@ -66,5 +66,5 @@ $(DEMO): pyproject.toml | $(BIN)/python
 # What the tests need holds what the demo needs.
 $(TEST): pyproject.toml | $(BIN)/python
 	@echo "Installing mcp-automl, PyTorch, MLflow and the test tools into $(VENV): once, one to five minutes ..."
-	@$(PIP) -e '.[mnist,dev]'
+	@$(PIP) -e '.[mnist,llm,dev]'
 	@touch $(DEMO) $@

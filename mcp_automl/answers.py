@@ -93,6 +93,8 @@ class StudyStatus:
     study: Study
     counts: Mapping[TrialState, int]
     best: Trial | None
+    best_measured: Measurement | None = None
+    """The best trial's last epoch."""
     running: tuple[RunningTrial, ...]
     elapsed_s: float
     """Since it first began, until it ended or now."""
@@ -108,6 +110,13 @@ class StudyStatus:
     next_look_s: int | None
     """When to look again; None when nothing will change."""
     notes: tuple[str, ...]
+
+    @property
+    def other_metrics(self) -> Mapping[str, float]:
+        """The best trial's last metrics, the objective excepted."""
+        measured = self.best_measured.metrics if self.best_measured else {}
+        objective = self.study.config.objective.name
+        return {name: value for name, value in measured.items() if name != objective}
 
     @property
     def done(self) -> int:

@@ -38,7 +38,7 @@ Finding = tuple[str, Mark, str]
 
 def report(settings: Settings) -> tuple[bool, Table]:
     """Whether studies can run here, and everything that was found."""
-    findings = [*_software(), *_trainers(), *_machine(settings), *_workspace(settings)]
+    findings = [*_software(), *trainers(Catalog()), *_machine(settings), *_workspace(settings)]
     table = Table(title=f"mcp-automl {__version__}", show_header=False, title_justify="left")
     for what, mark, found in findings:
         # As it is: an extra's name in brackets is no markup.
@@ -58,15 +58,21 @@ def _version(package: str) -> str:
         return "(not installed)"
 
 
-def _trainers() -> Iterator[Finding]:
-    catalog = Catalog()
+def trainers(catalog: Catalog) -> Iterator[Finding]:
+    """Every trainer; that one is not installed is no fault while there is another."""
+    missing = {name: found for name in catalog.names if (found := _missing(catalog, name))}
+    worst = Mark.WARNING if len(missing) < len(catalog.names) else Mark.BAD
     for name in catalog.names:
-        try:
-            catalog.check_installed(name)
-        except TrainerUnavailable as error:
-            yield f"model {name}", Mark.BAD, str(error)
-        else:
-            yield f"model {name}", Mark.OK, catalog.spec(name).description
+        mark = worst if name in missing else Mark.OK
+        yield f"model {name}", mark, missing.get(name) or catalog.spec(name).description
+
+
+def _missing(catalog: Catalog, name: str) -> str:
+    try:
+        catalog.check_installed(name)
+    except TrainerUnavailable as error:
+        return str(error)
+    return ""
 
 
 def _machine(settings: Settings) -> Iterator[Finding]:

@@ -178,10 +178,12 @@ class Service:
         # A study that is stopping ends within seconds.
         look = next_look_seconds(0.0 if study.stop_requested else remaining)
         goes_on = study.state.should_run and not study.stop_requested
+        best = self._results.best(study)
         return StudyStatus(
             study=study,
             counts=progress.counts,
-            best=self._results.best(study),
+            best=best,
+            best_measured=self._registry.last_measurement(study, best.number) if best else None,
             running=self._running(study),
             elapsed_s=self._elapsed(study),
             remaining_s=remaining if goes_on else None,

@@ -120,6 +120,16 @@ def test_where_pruning_saved_nothing_no_word_is_lost_on_it() -> None:
     assert "saved" not in text.status(a_status(a_study(), {COMPLETE: 9}, savings=Savings()))
 
 
+def test_a_complete_study_tells_what_else_its_best_trial_was_measured_by() -> None:
+    metrics = {"val_accuracy": 0.9847, "val_loss": 0.0512, "improvement_pct": 97.123456}
+    answer = replace(
+        a_status(a_study(), {COMPLETE: 10}, best=a_trial()),
+        best_measured=Measurement(epoch=4, metrics=metrics, seconds=1.0),
+    )
+    told = "\nBest trial's other metrics: val_loss 0.0512, improvement_pct 97.123\nData: MNIST"
+    assert told in text.status(answer)
+
+
 def test_a_study_under_a_budget_tells_what_was_pruned_for_cost_and_what_it_cost() -> None:
     config = a_config("mnist-budget", n_trials=30, budget=0.5)
     study = a_study(config=config, reason="cost budget: $0.4800 of $0.5000 spent")

@@ -5,15 +5,12 @@ split. A trial then opens one file and needs neither torchvision nor scikit-lear
 cost more than a second of CPU each. The split is part of the file, so it is the same for every
 trial and seed, and the test part is read by nobody who does not ask for it.
 
-Downloading happens in a child process, because nothing else can bound it: a socket's timeout covers
-neither the name lookup nor a server that trickles, and torchvision prints on stdout. The child
-works in a folder that is deleted in any case, so a failed download leaves nothing behind.
+Downloading happens in a child process with a time limit, in a folder that is deleted in any case:
+a failed download leaves nothing behind.
 """
 
 import logging
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,11 +19,10 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
-from filelock import FileLock
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from trainers.checkpoints import replace_atomically
+from trainers.fetching import make_once, run
 
 TITLES = {"mnist": "MNIST", "digits": "digits 8x8 of scikit-learn"}
 """What a data set is called wherever a result is reported."""
@@ -129,26 +125,8 @@ def download_mnist(folder: Path) -> None:
     Raises:
         OSError: it could not be downloaded within the time allowed; the reason is its message.
     """
-    _run(_PROBE, _PROBE_URL, seconds=PROBE_SECONDS)
-    _run(_DOWNLOAD, str(folder), seconds=DOWNLOAD_SECONDS)
-
-
-def _run(code: str, argument: str, *, seconds: float) -> None:
-    # -P: whatever lies in the working directory must not be imported in place of torchvision.
-    command = [sys.executable, "-P", "-c", code, argument]
-    try:
-        child = subprocess.run(
-            command,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-        )
-    except subprocess.TimeoutExpired:
-        raise TimeoutError(f"no answer within {seconds:g} s") from None
-    if child.returncode != 0:
-        raise OSError((child.stderr.strip() or "no reason given").splitlines()[-1])
+    run(["-c", _PROBE], _PROBE_URL, seconds=PROBE_SECONDS)
+    run(["-c", _DOWNLOAD], str(folder), seconds=DOWNLOAD_SECONDS)
 
 
 def _path(data_dir: Path, name: str) -> Path:
@@ -156,15 +134,10 @@ def _path(data_dir: Path, name: str) -> Path:
 
 
 def _ensure(data_dir: Path, name: str, read: Callable[[], dict[str, np.ndarray]]) -> None:
-    path = _path(data_dir, name)
-    if path.exists():
-        return
-    data_dir.mkdir(parents=True, exist_ok=True)
-    # One process fetches while the others wait, and these find the file when their turn comes.
-    with FileLock(data_dir / f"{name}.lock"):
-        if not path.exists():
-            content = save({key: np.ascontiguousarray(value) for key, value in read().items()})
-            replace_atomically(path, lambda temporary: temporary.write_bytes(content))
+    def content() -> bytes:
+        return save({key: np.ascontiguousarray(value) for key, value in read().items()})
+
+    make_once(_path(data_dir, name), content)
 
 
 def _read_mnist(data_dir: Path, download: Download) -> dict[str, np.ndarray]:

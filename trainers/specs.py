@@ -1,6 +1,7 @@
 """The built-in trainers' specs: plain data, standard library only, so that anyone may read them."""
 
 from trainers.contract import Objective, Parameter, TrainerSpec
+from trainers.spec_llm import LLM
 
 ARCHITECTURE = (
     Parameter(
@@ -143,4 +144,6 @@ MNIST = TrainerSpec(
     gpu_memory_gb=1.0,
 )
 
-BUILT_IN = (MNIST,)
+__all__ = ["BUILT_IN", "LLM", "MNIST"]
+
+BUILT_IN = (MNIST, LLM)

@@ -19,7 +19,7 @@ from mcp_automl.answers import (
     StudyStatus,
 )
 from mcp_automl.answers import StudySummary as Summary
-from mcp_automl.domain.study import Study, Trial, counted
+from mcp_automl.domain.study import Measurement, Study, Trial, counted
 from mcp_automl.server import recipe, spaces
 from mcp_automl.server.quotes import QuoteModel
 from mcp_automl.server.shapes import Model, Scalar, counts, rounded, scalars
@@ -167,6 +167,7 @@ class StatusModel(Model):
     saved_usd: float | None = Field(description="By pruning, about; null until it ends")
     saved_epochs: int | None
     best: TrialModel | None
+    best_metrics: dict[str, float | None] = Field(description="The best trial's last epoch's")
     running: list[TrialModel]
     elapsed_s: float | None
     remaining_s: float | None
@@ -189,6 +190,7 @@ class StatusModel(Model):
             saved_usd=rounded(answer.savings.usd if answer.savings else None),
             saved_epochs=answer.savings.epochs if answer.savings else None,
             best=None if answer.best is None else TrialModel.of(answer.best),
+            best_metrics=_metrics(answer.best_measured),
             running=[_running(trial) for trial in answer.running],
             elapsed_s=rounded(answer.elapsed_s, 1),
             remaining_s=rounded(answer.remaining_s, 1),
@@ -271,6 +273,11 @@ class BestModel(Model):
             command=recipe.command(answer),
             terminal=recipe.terminal(answer),
         )
+
+
+def _metrics(measured: Measurement | None) -> dict[str, float | None]:
+    metrics = measured.metrics if measured else {}
+    return {plain(name, 40): finite(value) for name, value in metrics.items()}
 
 
 def _running(running: RunningTrial) -> TrialModel:

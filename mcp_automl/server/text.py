@@ -22,6 +22,7 @@ from mcp_automl.server.words import (
 
 MAX_RUNNING = 10
 MAX_PARAMS = 20
+MAX_METRICS = 8
 
 
 def started(answer: Started) -> str:
@@ -92,6 +93,7 @@ def _complete(answer: StudyStatus) -> str:
         [cost] if budgeted else [],
         _hyperparameters(answer),
         [""],
+        _other_metrics(answer),
         [f"Data: {plain(study.data)}"] if study.data else [],
         [
             f"Trials: {_counts(answer)}",
@@ -165,6 +167,13 @@ def _best(answer: StudyStatus, *, so_far: bool = False) -> str:
     if so_far:
         value += f" in trial #{answer.best.number} ({assignments(_ordered(answer))})"
     return value + standing(answer.best)
+
+
+def _other_metrics(answer: StudyStatus) -> list[str]:
+    """What else is known of the best trial's last epoch, such as how much it improved."""
+    metrics = list(answer.other_metrics.items())[:MAX_METRICS]
+    shown = [f"{plain(name, 40)} {score(value)}" for name, value in metrics]
+    return [f"Best trial's other metrics: {', '.join(shown)}"] if shown else []
 
 
 def standing(best: Trial) -> str:

@@ -49,9 +49,9 @@ StudyName = Annotated[
 ModelType = Annotated[
     str | None,
     Field(
-        description="The model to tune. Default for a new study: mnist (handwritten digits). "
-        "A study keeps its model",
-        examples=["mnist"],
+        description="The model to tune: mnist (handwritten digits, the default for a new study) "
+        "or llm (a small language model, by perplexity). A study keeps its model",
+        examples=["mnist", "llm"],
     ),
 ]
 Trials = Annotated[
