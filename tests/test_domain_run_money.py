@@ -27,7 +27,12 @@ from tests.studies_for_tests import (
     measured,
 )
 
-NOT_PAID = "the rest does not pay for an epoch of another trial"
+
+def not_paid(epoch: str) -> str:
+    return (
+        f"the rest does not pay for an epoch of another trial (about {epoch}, and $7.0000 set "
+        "aside to end it)"
+    )
 
 
 def states(commands: list[Command]) -> dict[int, TrialState]:
@@ -62,7 +67,7 @@ def test_a_spent_budget_prunes_what_runs_with_its_last_value_and_completes_the_s
         Record(0, TrialState.PRUNED, 0.4, 14.0, reason),
         Finish(
             StudyState.COMPLETE,
-            f"cost budget: $14.0000 of $20.0000 spent; {NOT_PAID} (about $1.5000)",
+            f"cost budget: $14.0000 of $20.0000 spent; {not_paid('$1.5000')}",
         ),
     ]
 
@@ -106,7 +111,7 @@ def test_nothing_is_launched_of_which_the_rest_does_not_pay_an_epoch() -> None:
     run = a_run(budget=12.0, spent=3.0, n_trials=9, epochs=(EpochTime(seconds=10.0),))
     assert run.begin() == []
 
-    reason = f"cost budget: $3.0000 of $12.0000 spent; {NOT_PAID} (about $15.0000)"
+    reason = f"cost budget: $3.0000 of $12.0000 spent; {not_paid('$15.0000')}"
     assert run.handle(an_offer(0)) == [Decline("slot-0"), Finish(StudyState.COMPLETE, reason)]
 
 
@@ -114,7 +119,7 @@ def test_a_suggested_trial_that_is_dearer_than_the_rest_waits_and_ends_the_study
     epochs = (EpochTime(seconds=1.0, batch_size=256), EpochTime(seconds=90.0))
     run = a_run(budget=20.0, usd_per_hour=DOLLAR_A_SECOND, epochs=epochs)
     run.handle(an_offer(0))
-    reason = f"cost budget: $0.0000 of $20.0000 spent; {NOT_PAID} (about $135.0000)"
+    reason = f"cost budget: $0.0000 of $20.0000 spent; {not_paid('$135.0000')}"
 
     assert run.handle(a_suggestion(0)) == [
         Record(0, TrialState.WAITING, None, 0.0, f"not launched: {reason}"),
@@ -168,7 +173,7 @@ def test_a_budget_below_one_epoch_ends_the_study_after_one_trial_for_each_slot()
     ends = [run.handle(ended(trial, Outcome.STOPPED, at=13.5)) for trial in range(3)]
 
     assert [states(commands) for commands in ends] == [{n: TrialState.WAITING} for n in range(3)]
-    reason = f"cost budget: $40.5000 of $60.0000 spent; {NOT_PAID} (about $13.5000)"
+    reason = f"cost budget: $40.5000 of $60.0000 spent; {not_paid('$13.5000')}"
     assert ends[-1][-1] == Finish(StudyState.COMPLETE, reason)
 
 

@@ -116,6 +116,11 @@ def test_a_stopped_study_tells_it_too_and_counts_one_epoch_as_one() -> None:
     assert "Pruning saved about $0.20 (1 epoch not trained)" in text.status(answer)
 
 
+def test_a_saving_below_what_can_be_shown_is_said_to_be_below_that() -> None:
+    answer = a_status(a_study(), {COMPLETE: 7, PRUNED: 3}, savings=Savings(epochs=2, usd=1e-6))
+    assert "Pruning saved under $0.0001 (2 epochs not trained)" in text.status(answer)
+
+
 def test_where_pruning_saved_nothing_no_word_is_lost_on_it() -> None:
     assert "saved" not in text.status(a_status(a_study(), {COMPLETE: 9}, savings=Savings()))
 

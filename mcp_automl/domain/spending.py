@@ -116,7 +116,8 @@ class Spending:
             return ""
         return (
             f"cost budget: {self._sums(flights, reservations, at)}; the rest does not pay for "
-            f"an epoch of another trial (about {dollars(meter.price(least_s))})"
+            f"an epoch of another trial (about {dollars(meter.price(least_s))}, and "
+            f"{dollars(meter.price(ENDING_SECONDS))} set aside to end it)"
         )
 
     def _reserve(

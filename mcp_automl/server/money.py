@@ -24,7 +24,9 @@ def saved(answer: StudyStatus) -> list[str]:
     if saved is None or not saved.epochs:
         return []
     epochs = "1 epoch" if saved.epochs == 1 else f"{saved.epochs} epochs"
-    return [f"Pruning saved about {dollars(saved.usd)} ({epochs} not trained)"]
+    usd = dollars(saved.usd)
+    about = usd if usd.startswith("under") else f"about {usd}"
+    return [f"Pruning saved {about} ({epochs} not trained)"]
 
 
 def warning(answer: StudyStatus) -> list[str]:
