@@ -328,3 +328,11 @@ async def test_finished_trials_tell_what_one_costs_with_all_its_attempts(
     mine = await to_thread.run_sync(lambda: finished(study))
     assert mine == [(0.04, 5, True), (0.01, 2, False), (0.02, 2, False)]
     assert not any(own for _, _, own in await to_thread.run_sync(lambda: finished(None)))
+
+
+async def test_epochs_that_are_fixed_for_all_trials_are_planned_too(pair: Pair, path: Path) -> None:
+    space = SearchSpace({"lr": Float(low=1e-5, high=1e-2, log=True)})
+    study = await pair.started(space=space, default={"lr": 1e-3}, constants={"epochs": 7})
+    await ended(pair, study, TrialState.PRUNED, BY_MEDIAN, trained=2)
+
+    assert [it.planned for it in await pruned(path, study)] == [7]

@@ -120,13 +120,14 @@ def _pruned(
             SELECT trial, MAX(epoch) AS trained, AVG(seconds) AS epoch_s
             FROM automl_measurements WHERE study_id = :study GROUP BY trial
         ) m ON m.trial = a.trial
-        JOIN trial_params p ON p.trial_id = t.trial_id AND p.param_name = 'epochs'
+        LEFT JOIN trial_params p ON p.trial_id = t.trial_id AND p.param_name = 'epochs'
         WHERE t.study_id = :optuna_study
     """
+    fixed = study.config.constants.get("epochs")
     planned = cache(codec.load_param)
     named = {"study": study.id, "optuna_study": optuna_study}
     for stored, distribution, trained, epoch_s, usd_a_second in connection.execute(query, named):
-        epochs = planned(stored, distribution)
+        epochs = fixed if distribution is None else planned(stored, distribution)
         if isinstance(epochs, int):
             yield PrunedTrial(
                 planned=epochs,

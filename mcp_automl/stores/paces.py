@@ -11,14 +11,17 @@ EARLIER_STUDIES = 5
 
 _LATEST = f"""
     SELECT m.seconds, a.device, p.param_value, p.distribution_json
-    FROM (SELECT trial, epoch, seconds, at FROM automl_measurements
-          WHERE study_id = :study ORDER BY at DESC LIMIT {KEPT}) m
+    FROM trials t
+    CROSS JOIN (
+        SELECT trial, seconds, at FROM automl_measurements
+        WHERE study_id = :study ORDER BY at DESC LIMIT {KEPT}
+    ) m ON m.trial = t.number
     LEFT JOIN automl_attempts a ON a.id =
         (SELECT MAX(id) FROM automl_attempts WHERE study_id = :study AND trial = m.trial)
-    LEFT JOIN trials t ON t.study_id = :optuna_study AND t.number = m.trial
     LEFT JOIN trial_params p ON p.trial_id = t.trial_id AND p.param_name = 'batch_size'
-    ORDER BY m.at
+    WHERE t.study_id = :optuna_study ORDER BY m.at
 """
+# CROSS JOIN keeps the order: Optuna's trials have no index by number, so they must come first.
 
 
 def of_study(connection: sqlite3.Connection, study: Study) -> tuple[EpochTime, ...]:
