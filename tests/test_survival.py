@@ -179,6 +179,7 @@ def log_of(workspace: DoomedWorkspace) -> str:
 
 START_TWO_STUDIES = """
 from mcp_automl.composition import build_service
+from mcp_automl.domain.request import StudyRequest
 service = build_service()
 print("ready", flush=True)
 input()
