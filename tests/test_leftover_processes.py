@@ -29,7 +29,7 @@ from tests.jobs_for_tests import (
 
 ROOT = Path(__file__).parent.parent
 
-KILLS = int(os.environ.get("MCP_AUTOML_TEST_KILLS", "3"))
+KILLS = int(os.environ.get("MCP_AUTOML_TEST_KILLS", "2"))
 """How often an orchestrator is killed; `make kills N=50` is the large run."""
 
 

@@ -26,6 +26,7 @@ Call = Callable[[Service], object]
 
 CALLS: dict[str, Call] = {
     "start, with nothing left to run": lambda s: s.start_study(StudyRequest("done")),
+    "quote": lambda s: s.quote_study(StudyRequest("new", "mnist")),
     "status": lambda s: s.status("done"),
     "status of nothing": lambda s: s.status("nothing"),
     "list": lambda s: s.studies(),
