@@ -163,8 +163,19 @@ def test_how_much_is_trained_follows_from_the_models_size_unless_told(
 def test_an_untrained_model_has_nothing_that_lora_could_adapt(
     config: llm.Config, context: Context
 ) -> None:
-    with pytest.raises(ValueError, match="choose adaptation full or auto, or a pretrained model"):
+    refusal = "choose adaptation full or auto, or a pretrained model"
+    with pytest.raises(ValueError, match=refusal):
         next(llm.train(replace(config, model="embedded", adaptation="lora"), context))
+    with pytest.raises(ValueError, match=refusal):
+        llm.prepare(context.data_dir, adaptation="lora")
+
+
+def test_a_study_is_told_when_its_model_is_adapted_by_lora(
+    config: llm.Config, context: Context
+) -> None:
+    prepared = llm.prepare(context.data_dir, config.model, config.text, adaptation="lora")
+
+    assert "(8k parameters) by LoRA on notes.txt, " in prepared.description
 
 
 def test_without_peft_only_lora_is_refused_with_what_to_install(
