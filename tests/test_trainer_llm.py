@@ -128,6 +128,18 @@ def test_what_is_saved_is_what_transformers_and_peft_load_and_scores_as_reported
     assert tokenizer.encode(tokenizer.decode(tokens[:50])) == tokens[:50]
 
 
+def test_what_a_killed_writer_left_half_written_is_removed(
+    config: llm.Config, context: Context
+) -> None:
+    half = context.workdir / "saving" / "model.safetensors"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"half of a mod")
+    list(llm.train(config, context))
+
+    assert not half.parent.exists()
+    assert AutoModelForCausalLM.from_pretrained(context.workdir)
+
+
 def test_lora_leaves_the_model_as_it_is_and_keeps_its_few_weights(
     config: llm.Config, context: Context, model: Path
 ) -> None:
