@@ -128,6 +128,18 @@ def test_what_is_saved_is_what_transformers_and_peft_load_and_scores_as_reported
     assert tokenizer.encode(tokenizer.decode(tokens[:50])) == tokens[:50]
 
 
+def test_what_a_killed_writer_left_half_written_is_removed(
+    config: llm.Config, context: Context
+) -> None:
+    half = context.workdir / "saving" / "model.safetensors"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"half of a mod")
+    list(llm.train(config, context))
+
+    assert not half.parent.exists()
+    assert AutoModelForCausalLM.from_pretrained(context.workdir)
+
+
 def test_lora_leaves_the_model_as_it_is_and_keeps_its_few_weights(
     config: llm.Config, context: Context, model: Path
 ) -> None:
@@ -163,8 +175,19 @@ def test_how_much_is_trained_follows_from_the_models_size_unless_told(
 def test_an_untrained_model_has_nothing_that_lora_could_adapt(
     config: llm.Config, context: Context
 ) -> None:
-    with pytest.raises(ValueError, match="choose adaptation full or auto, or a pretrained model"):
+    refusal = "choose adaptation full or auto, or a pretrained model"
+    with pytest.raises(ValueError, match=refusal):
         next(llm.train(replace(config, model="embedded", adaptation="lora"), context))
+    with pytest.raises(ValueError, match=refusal):
+        llm.prepare(context.data_dir, adaptation="lora")
+
+
+def test_a_study_is_told_when_its_model_is_adapted_by_lora(
+    config: llm.Config, context: Context
+) -> None:
+    prepared = llm.prepare(context.data_dir, config.model, config.text, adaptation="lora")
+
+    assert "(8k parameters) by LoRA on notes.txt, " in prepared.description
 
 
 def test_without_peft_only_lora_is_refused_with_what_to_install(

@@ -67,19 +67,23 @@ class Config:
 
 
 def prepare(
-    data_dir: Path, model: str = language_models.EMBEDDED, text: str = texts.EMBEDDED
+    data_dir: Path,
+    model: str = language_models.EMBEDDED,
+    text: str = texts.EMBEDDED,
+    adaptation: str = "auto",
 ) -> Prepared:
     """Fetches model and text once for all trials of a study, and says which they are.
 
     Raises:
         FileNotFoundError: one of them does not exist, or cannot be fetched.
-        ValueError: one of them cannot be read, or the text is too short.
+        ValueError: one of them cannot be read or adapted so, or the text is too short.
     """
     base = language_models.find(model)
+    how = " by LoRA" if base.uses_lora(adaptation) else ""
     corpus = texts.prepare(data_dir, text, base.tokenizer)
     embedded = (model, text) == (language_models.EMBEDDED, texts.EMBEDDED)
     origin = "embedded default, nothing downloaded: " if embedded else ""
-    description = f"{origin}{base.describe()} on {corpus.describe()}"
+    description = f"{origin}{base.describe()}{how} on {corpus.describe()}"
     return Prepared(arguments={"model": model, "text": text}, description=description)
 
 
@@ -259,7 +263,7 @@ def main() -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     given["workdir"] = given["workdir"] or Path(tempfile.mkdtemp(prefix="llm-"))
-    prepared = prepare(given["data_dir"], given["model"], given["text"])
+    prepared = prepare(*(given[name] for name in ("data_dir", "model", "text", "adaptation")))
     logger.info("%s; model and checkpoints in %s", prepared.description, given["workdir"])
     latest = checkpoints.latest_checkpoint(given["workdir"]) if given.pop("resume") else None
     config = Config(**{field.name: given.pop(field.name) for field in fields(Config)})
