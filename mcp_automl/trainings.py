@@ -113,7 +113,8 @@ class Trainings:
     def _job(self, launch: Launch) -> Job:
         return Job(
             trainer=self.trainer,
-            params={**self.study.arguments, **launch.params},
+            # What its data was prepared as goes before a constant that only said `auto`.
+            params={**launch.params, **self.study.arguments},
             workdir=self.folders.trial(self.study, launch.trial),
             data_dir=self.folders.data,
             seed=self.study.config.seed,

@@ -79,6 +79,8 @@ class FakeExecutor:
     no_process: bool = False
     """Whether no job can be started."""
     launched: list[Job] = field(default_factory=list)
+    prepared_for: list[Params] = field(default_factory=list)
+    """The constants of each study whose data was asked for."""
     discarded: list[Iterable[Path]] = field(default_factory=list)
     """The folders of each call, not gone through."""
     in_flight: int = 0
@@ -121,6 +123,7 @@ class FakeExecutor:
         self.discarded.append(workdirs)
 
     async def prepare(self, trainer: TrainerRef, data_dir: Path, constants: Params) -> Prepared:
+        self.prepared_for.append(dict(constants))
         if isinstance(self.data, TrainerUnavailable):
             raise self.data
         return Prepared(arguments={"dataset": "fake"}, description=self.data)

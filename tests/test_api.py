@@ -1,19 +1,21 @@
 """Tuning from Python: the seed's own snippet, and what it may be varied to."""
 
-import sqlite3
-from contextlib import closing
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 import mcp_automl
 from mcp_automl import SearchSpace, StudyConfig, Tuned, tune
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.space import Categorical, Float, Int
 from mcp_automl.stores.registry import SqliteRegistry
-from tests.test_readme import blocks
-from trainers import data
+from tests.test_readme import README, blocks
+from trainers import data, mnist
+from trainers.contract import Context
 
 SNIPPET = """
 from mcp_automl import SearchSpace
@@ -60,14 +62,16 @@ def run(code: str) -> dict[str, object]:
 
 
 @pytest.mark.slow
-def test_the_snippet_of_the_guide_tunes(home: Path) -> None:
-    config = run(SNIPPET)["config"]
-    assert isinstance(config, StudyConfig) and config.n_trials == 30
+def test_the_snippet_of_the_readme_tunes(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (snippet,) = blocks("python")
+    assert "n_trials=30" in snippet
+    names = run(snippet.replace("n_trials=30", "n_trials=3"))
 
-    tuned = tune(replace(config, n_trials=3))
-
+    tuned, config = names["tuned"], names["config"]
+    assert isinstance(tuned, Tuned) and isinstance(config, StudyConfig)
     assert (tuned.study_name, tuned.state, tuned.trials) == ("custom-mnist", "COMPLETE", 3)
     assert tuned.best_value is not None and 0.5 < tuned.best_value <= 1
+    assert str(tuned.best_value) in capsys.readouterr().out
     assert set(tuned.best_params) == {"lr", "batch_size", "epochs", "weight_decay"}
     stored = SqliteRegistry(home / "automl_studies.db").find("custom-mnist")
     assert stored is not None
@@ -77,23 +81,37 @@ def test_the_snippet_of_the_guide_tunes(home: Path) -> None:
         "epochs": Int(low=2, high=8),
         "weight_decay": Float(low=0.001, high=0.05),
     }
-    with closing(sqlite3.connect(home / "automl_studies.db")) as connection:
-        epochs = connection.execute(
-            "SELECT trial, MAX(epoch) FROM automl_measurements GROUP BY trial"
-        ).fetchall()
-    assert len(epochs) == 3 and all(1 <= epoch <= 8 for _, epoch in epochs)
-    assert tune(config=replace(config, n_trials=None)) == tuned, "nothing was left to run"
+    assert tune(replace(config, n_trials=None)) == tuned, "nothing was left to run"
+
+
+def test_the_snippet_of_the_guide_asks_for_what_the_readme_tunes() -> None:
+    (snippet,) = blocks("python")
+    config = run(SNIPPET)["config"]
+    assert isinstance(config, StudyConfig) and isinstance(config.search_space, SearchSpace)
+
+    assert (config.study_name, config.model_type, config.n_trials) == ("custom-mnist", "mnist", 30)
+    space = run(snippet.partition("tuned =")[0])["custom_space"]
+    assert isinstance(space, SearchSpace) and space.asked == config.search_space.asked
 
 
 @pytest.mark.slow
-def test_the_snippet_of_the_readme_tunes(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (snippet,) = blocks("python")
-    assert "n_trials=30" in snippet
-    names = run(snippet.replace("n_trials=30", "n_trials=2"))
+def test_a_trial_of_a_space_with_conditions_trains_what_it_says(home: Path) -> None:
+    (shown,) = re.findall(r"--space '(.*?)'", README, re.DOTALL)
+    space = {**json.loads(shown), "width": [8, 16], "epochs": 2}
+    tuned = tune(StudyConfig(study_name="s", search_space=space, n_trials=4))
 
-    tuned = next(value for value in names.values() if isinstance(value, Tuned))
-    assert (tuned.state, tuned.trials) == ("COMPLETE", 2)
-    assert str(tuned.best_value) in capsys.readouterr().out
+    registry = SqliteRegistry(home / "automl_studies.db")
+    study = registry.find("s")
+    assert study is not None and tuned.state == "COMPLETE"
+    for trial in (registry.trial(study, number) for number in range(4)):
+        assert ("momentum" in trial.params) is (trial.params["optimizer"] == "sgd")
+    # The same anew, from what the best trial says of itself alone.
+    config = mnist.Config(**{**tuned.best_params, **study.arguments})  # type: ignore[arg-type]
+    context = Context(workdir=home / "again", data_dir=home.parent / "data", seed=study.config.seed)
+    threads = torch.get_num_threads()
+    *_, last = mnist.train(config, context)
+    torch.set_num_threads(threads)
+    assert last.metrics["val_accuracy"] == tuned.best_value
 
 
 def test_a_space_is_written_by_suffixes_or_as_the_tool_takes_it() -> None:

@@ -14,6 +14,7 @@ import pytest
 from mcp_automl.domain.errors import InvalidRequest, TrainerUnavailable
 from mcp_automl.domain.events import Outcome
 from mcp_automl.domain.jobs import Ended, TrainerRef
+from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import StudyState
 from mcp_automl.domain.tracking import EntryKind
 from tests.fakes_executor import FakeExecutor
@@ -68,6 +69,17 @@ async def test_every_trial_gets_the_data_set_that_was_chosen_once_for_the_study(
     study = house.registry.find("digits")
     assert study is not None
     assert study.data == "made-up data"
+
+
+async def test_what_a_study_fixes_reaches_its_trainer_and_every_trial() -> None:
+    fixed: Params = {"dataset": "auto", "kernel": 5}
+    house = House()
+    house.registry.create(replace(a_config(n_trials=2), constants=fixed))
+    await house.run()
+    assert house.executor.prepared_for == [fixed]
+    for job in house.executor.launched:
+        assert job.params["kernel"] == 5
+        assert job.params["dataset"] == "fake", "the data that was prepared, not `auto` again"
 
 
 async def test_a_trainer_that_cannot_be_used_fails_its_study_with_that_reason() -> None:

@@ -158,6 +158,17 @@ async def test_a_space_that_cannot_be_is_refused_with_what_could(
     assert registry.writes == 0
 
 
+async def test_a_dry_run_repeats_what_was_understood_and_stores_nothing(
+    client: Client, registry: FakeRegistry
+) -> None:
+    result = await start(client, search_space=SPACE, dry_run=True)
+
+    assert "  momentum: 0.5 to 0.95 (only when optimizer is sgd)\nFixed: epochs=4, width=32\n" in (
+        text_of(result)
+    )
+    assert registry.writes == 0
+
+
 async def test_epochs_of_the_space_set_epochs_max_or_must_agree_with_it(
     client: Client, registry: FakeRegistry
 ) -> None:
@@ -251,6 +262,8 @@ async def test_the_trainers_can_be_listed(client: Client) -> None:
     assert "- `mnist`: Handwritten digits" in listed
     assert "Objective: val_accuracy, maximized." in listed
     assert "automl://trainers/mnist" in listed
+    templates = (await client.list_resource_templates()).resource_templates
+    assert "automl://trainers/{name}" in {template.uri_template for template in templates}
 
 
 async def test_a_trainers_page_names_every_parameter_with_its_bounds(client: Client) -> None:

@@ -34,7 +34,11 @@ SPACES = settings(
 ASKS = 8
 """Trials per space; from the sixth on the sampler learns."""
 
-MNIST = Catalog().declaration("mnist").parameters
+TRAINERS: list[tuple[Declared, ...]] = [
+    Catalog().declaration("mnist").parameters,
+    Catalog().declaration("llm").parameters,
+    declared_for_tests.ALL,
+]
 
 NUMBERS = st.one_of(
     st.sampled_from([0, 1, 2, 3, 5, 7, 8, 32, 64, 0.5, 0.9, 1e-5, 1e-3, 1e-2, 0.1, 1.0, 5000]),
@@ -136,7 +140,7 @@ def wishes(declared: tuple[Declared, ...]) -> SearchStrategy[Any]:
 
 
 def requests(declared: tuple[Declared, ...]) -> SearchStrategy[Any]:
-    searched = {"optimizer": "default", "kernel": "default"}
+    searched = {d.name: "default" for d in declared if isinstance(d.searched, Categorical)}
     return st.one_of(
         right(declared),
         right(declared).map(lambda asked: {**searched, **asked}),
@@ -148,10 +152,7 @@ def requests(declared: tuple[Declared, ...]) -> SearchStrategy[Any]:
     )
 
 
-REQUESTS = st.one_of(
-    st.tuples(st.just(MNIST), requests(MNIST)),
-    st.tuples(st.just(declared_for_tests.ALL), requests(declared_for_tests.ALL)),
-)
+REQUESTS = st.one_of([st.tuples(st.just(known), requests(known)) for known in TRAINERS])
 
 
 def sampled(found: Search) -> list[Params]:

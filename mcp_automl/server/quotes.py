@@ -6,6 +6,7 @@ from pydantic import Field
 
 from mcp_automl.answers import Quoted
 from mcp_automl.domain.quote import Quote, Range, Verdict
+from mcp_automl.server import spaces
 from mcp_automl.server.shapes import Model, rounded
 from mcp_automl.server.words import dollars, duration, plain
 
@@ -55,6 +56,7 @@ def dry_run(answer: Quoted) -> str:
             f"[Info] Dry run: {plain(config.name)} ({goes_on}); nothing was started or stored",
             f"Model: {plain(config.model)}, up to {config.epochs_max} epochs a trial",
             f"Trials to run: {answer.quote.trials}, {where}",
+            *spaces.lines(config),
             *_expected(answer.quote),
             f"Estimate: {_basis(answer)}",
             f"Budget: {_budget(answer)}",

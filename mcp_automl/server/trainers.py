@@ -26,9 +26,9 @@ In `start_automl_study`, `search_space` is an object by parameter. Each is one o
 - choices: `{"type": "categorical", "choices": [32, 64]}`; in short `[32, 64, 128]`;
 - a single value, which fixes it; or `"default"`, which searches it as the table says.
 
-`"when": {"optimizer": "sgd"}` beside a range or choices lets a parameter exist only there. What is
-not named stays as it is: searched by default, or fixed at its default. Of `epochs` and `epochs_max`
-one is enough; together they must agree."""
+`"when": {"NAME": VALUE}` beside a range or choices lets a parameter exist only where another one
+has that value, or one of a list. What is not named stays as it is: searched by default, or fixed at
+its default. Of `epochs` and `epochs_max` one is enough; together they must agree."""
 
 
 def add_trainer_resources(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
