@@ -246,7 +246,6 @@ class World:
             counted=sum(state.counts for state in self.states.values()),
             waiting={n: w for n, w in waiting.items() if n in self._costs},
             spent_usd=self.spent,
-            usd_per_hour=self.prices[0],
             epochs=tuple(self._times),
         )
         self._start(history)

@@ -57,9 +57,10 @@ def refuse_free_budget(prices: Prices, gpus: Collection[str]) -> None:
         return
     of_gpus = "MCP_AUTOML_GPU_USD_PER_HOUR or " if gpus else ""
     raise InvalidRequest(
-        "cost_budget_usd makes no sense here: every slot of this workspace costs $0 an hour, so "
-        f"that no budget would ever be reached; set {of_gpus}MCP_AUTOML_CPU_USD_PER_CORE_HOUR to "
-        "what this machine costs and restart the server, or leave cost_budget_usd out"
+        "a budget makes no sense here: every slot of this workspace costs $0 an hour, so that no "
+        f"budget would ever be reached; set {of_gpus}MCP_AUTOML_CPU_USD_PER_CORE_HOUR to what this "
+        "machine costs and restart the server, or leave cost_budget_usd and "
+        "max_cost_per_trial_usd out"
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from mcp_automl.domain.events import Outcome
 from mcp_automl.domain.pace import EpochTime
 from mcp_automl.domain.study import History, Study, TrialState, Waiting
-from tests.fakes_database import FakeDatabase, FakeTrial
+from tests.fakes_database import FakeAttempt, FakeDatabase, FakeTrial
 
 
 def history(database: FakeDatabase, study: Study) -> History:
@@ -16,7 +16,6 @@ def history(database: FakeDatabase, study: Study) -> History:
         counted=sum(t.trial.state.counts for t in trials),
         waiting={t.trial.number: _waiting(t, study) for t in interrupted},
         spent_usd=sum(a.spent for t in trials for a in t.attempts),
-        usd_per_hour=_latest_price(trials),
         epochs=_epochs(trials),
         earlier_epochs=tuple(
             epoch
@@ -26,11 +25,6 @@ def history(database: FakeDatabase, study: Study) -> History:
         ),
         failures=tuple(reversed(list(_failures(trials)))),
     )
-
-
-def _latest_price(trials: Sequence[FakeTrial]) -> float | None:
-    starts = [a.start for t in trials for a in t.attempts if a.start is not None]
-    return starts[-1].slot.usd_per_hour if starts else None
 
 
 def _epochs(trials: Sequence[FakeTrial]) -> tuple[EpochTime, ...]:
@@ -60,10 +54,17 @@ def _waiting(stored: FakeTrial, study: Study) -> Waiting:
             a.outcome is Outcome.OUT_OF_MEMORY and a.start is not None and a.start.slot.shared
             for a in stored.attempts
         ),
-        trained_s=sum(
-            a.ended_at - a.start.at for a in stored.attempts if a.ended_at and a.start is not None
+        trained_s=sum(_seconds(a) for a in stored.attempts),
+        longest_s=max(
+            (_seconds(a) for a in stored.attempts if a.outcome is Outcome.STOPPED), default=0.0
         ),
     )
+
+
+def _seconds(attempt: FakeAttempt) -> float:
+    if attempt.ended_at is None or attempt.start is None:
+        return 0.0
+    return attempt.ended_at - attempt.start.at
 
 
 def _failures(trials: Sequence[FakeTrial]) -> Iterator[str]:

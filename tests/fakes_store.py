@@ -278,7 +278,8 @@ class FakeStore:
         if stored.trial.state.is_finished:
             return
         attempt = stored.open_attempt
-        if attempt is None and outcome is not None:
+        unlaunched = outcome is None and not (record.state.is_finished and not stored.attempts)
+        if attempt is None and not unlaunched:
             attempt = FakeAttempt(study.id, None, self.database.now, self.database.now)
             stored.attempts.append(attempt)
         if attempt is not None:

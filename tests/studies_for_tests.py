@@ -44,8 +44,8 @@ def a_run(
     max_parallel: int = 3,
     counted: int = 0,
     spent: float = 0.0,
-    usd_per_hour: float | None = None,
     epochs: tuple[EpochTime, ...] = (),
+    earlier: tuple[EpochTime, ...] = (),
     waiting: dict[int, Waiting] | None = None,
     failures: tuple[str, ...] = (),
 ) -> StudyRun:
@@ -53,8 +53,8 @@ def a_run(
         counted=counted,
         waiting=waiting or {},
         spent_usd=spent,
-        usd_per_hour=usd_per_hour,
         epochs=epochs,
+        earlier_epochs=earlier,
         failures=failures,
     )
     config = a_config(n_trials=n_trials, budget=budget, per_trial=per_trial)

@@ -57,7 +57,6 @@ async def test_a_real_budget_is_kept_through_a_kill_and_a_larger_one_goes_on_fro
     assert 0 < first_spent <= 20 * each
     status = structure_of(ended)
     assert status["study"]["reason"].startswith("cost budget: ")
-    assert status["done"] + status["never_started"] <= 40
     completed = (
         r"Trials completed: \d+ \(.*\d+ never started\)\nBest val_accuracy: .*\nTotal cost: "
     )
@@ -68,4 +67,4 @@ async def test_a_real_budget_is_kept_through_a_kill_and_a_larger_one_goes_on_fro
     goes_on = await workspace.until_ended("budgeted")
 
     assert structure_of(goes_on)["done"] == status["done"] + 2
-    assert structure_of(goes_on)["cost_usd"] > first_spent
+    assert first_spent < spent(workspace, "budgeted") <= 100 * each

@@ -16,7 +16,7 @@ def test_nothing_is_forecast_from_nothing() -> None:
     pace = Pace()
 
     assert pace.epoch_s(64, "cpu") is None
-    assert pace.shortest_epoch_s() is None
+    assert pace.shortest_s() == pace.least_s(64, "cpu") == 0.0
     assert pace.start_s == 0.0
 
 
@@ -66,12 +66,21 @@ def test_the_epochs_most_alike_decide() -> None:
 
 
 def test_the_shortest_epoch_is_that_of_the_quickest_kind_of_trial() -> None:
-    pace = Pace(earlier=tuple(epochs(1.0)))
-    assert pace.shortest_epoch_s() == LONGEST_FACTOR
-
+    pace = Pace()
     for epoch in (*epochs(30.0, batch_size=32), *epochs(10.0, batch_size=256)):
         pace.measured(epoch)
-    assert pace.shortest_epoch_s() == 10.0 * LONGEST_FACTOR
+
+    assert pace.shortest_s() == 10.0 * LONGEST_FACTOR
+
+
+def test_what_a_trial_takes_at_least_is_learned_from_this_study_on_its_device_alone() -> None:
+    pace = Pace(earlier=tuple(epochs(900.0)), at_least_s=3.0)
+    assert pace.shortest_s() == pace.least_s(64, "cpu") == 3.0
+
+    pace.measured(*epochs(20.0))
+    pace.started(2.0)
+    assert pace.least_s(64, "cpu") == 20.0 * LONGEST_FACTOR + 2.0
+    assert pace.least_s(64, "cuda:0") == 3.0
 
 
 def test_only_the_latest_epochs_and_starts_count() -> None:

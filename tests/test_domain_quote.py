@@ -87,8 +87,9 @@ def test_a_budget_is_weighed_against_the_range(
     assert (it.verdict, it.paid_trials) == (verdict, paid)
 
 
-def test_no_trials_cost_nothing_whatever_the_budget() -> None:
-    it = a_quote(costs(1.0, 2.0), trials=0, rest=0.5)
+@pytest.mark.parametrize("rest", [0.5, 0.0, -0.5])
+def test_no_trials_cost_nothing_whatever_is_left_of_the_budget(rest: float) -> None:
+    it = a_quote(costs(1.0, 2.0), trials=0, rest=rest)
 
     assert it.verdict is Verdict.SUFFICES
     assert it.seconds is not None

@@ -10,13 +10,13 @@ from mcp_automl.domain.events import (
     Retargeted,
     Stop,
     StopRequested,
+    Suggest,
     Ticked,
 )
 from mcp_automl.domain.pace import EpochTime
 from mcp_automl.domain.run import StudyRun
 from mcp_automl.domain.study import StudyState, TrialState, Waiting
 from tests.studies_for_tests import (
-    DOLLAR_A_SECOND,
     a_config,
     a_run,
     a_suggestion,
@@ -27,10 +27,12 @@ from tests.studies_for_tests import (
     measured,
 )
 
+CAPPED = "cost budget: $3.0000 of the $10.0000 for one trial spent, the rest is set aside to end it"
+
 
 def not_paid(epoch: str) -> str:
     return (
-        f"the rest does not pay for an epoch of another trial (about {epoch}, and $7.0000 set "
+        f"the rest does not pay for an epoch of the next trial (about {epoch}, and $7.0000 set "
         "aside to end it)"
     )
 
@@ -117,7 +119,7 @@ def test_nothing_is_launched_of_which_the_rest_does_not_pay_an_epoch() -> None:
 
 def test_a_suggested_trial_that_is_dearer_than_the_rest_waits_and_ends_the_study() -> None:
     epochs = (EpochTime(seconds=1.0, batch_size=256), EpochTime(seconds=90.0))
-    run = a_run(budget=20.0, usd_per_hour=DOLLAR_A_SECOND, epochs=epochs)
+    run = a_run(budget=20.0, epochs=epochs)
     run.handle(an_offer(0))
     reason = f"cost budget: $0.0000 of $20.0000 spent; {not_paid('$135.0000')}"
 
@@ -130,7 +132,7 @@ def test_a_suggested_trial_that_is_dearer_than_the_rest_waits_and_ends_the_study
 
 def test_a_trial_that_was_too_dear_is_suggested_again_once_money_came_free() -> None:
     epochs = (EpochTime(seconds=1.0, batch_size=256), EpochTime(seconds=4.0))
-    run = a_run(budget=22.0, usd_per_hour=DOLLAR_A_SECOND, epochs=epochs)
+    run = a_run(budget=22.0, epochs=epochs)
     launch(run, 0, epochs=1)
     run.handle(an_offer(1))
     run.handle(a_suggestion(1))
@@ -151,9 +153,11 @@ def test_money_that_ran_out_while_nothing_runs_finishes_the_study() -> None:
 
 def test_a_study_whose_budget_is_spent_launches_nothing_when_it_is_asked_for_again() -> None:
     epochs = (EpochTime(seconds=5.0),)
-    run = a_run(budget=20.0, spent=9.0, usd_per_hour=DOLLAR_A_SECOND, epochs=epochs)
+    run = a_run(budget=20.0, spent=9.0, epochs=epochs)
+    assert run.begin() == []
 
-    assert isinstance(run.begin()[0], Finish)
+    [decline, finish] = run.handle(an_offer(0))
+    assert (decline, type(finish)) == (Decline("slot-0"), Finish)
 
 
 def test_each_slots_trial_holds_an_equal_share_until_the_first_epoch_is_measured() -> None:
@@ -178,10 +182,12 @@ def test_a_budget_below_one_epoch_ends_the_study_after_one_trial_for_each_slot()
 
 
 def test_a_trial_that_trained_in_vain_before_tells_how_long_an_epoch_takes_at_least() -> None:
-    waiting = {0: Waiting(trained_s=30.0)}
-    run = a_run(budget=40.0, spent=30.0, waiting=waiting, usd_per_hour=DOLLAR_A_SECOND)
+    waiting = {0: Waiting(trained_s=60.0, longest_s=30.0)}
 
-    assert isinstance(run.begin()[0], Finish)
+    assert a_run(budget=68.0, spent=30.0, waiting=waiting).handle(an_offer(0)) == [
+        Suggest("slot-0")
+    ]
+    assert len(a_run(budget=67.0, spent=30.0, waiting=waiting).handle(an_offer(0))) == 2
 
 
 def test_a_job_whose_end_is_told_late_costs_until_its_process_was_gone() -> None:
@@ -260,7 +266,9 @@ def test_a_trial_that_comes_to_its_own_ceiling_is_pruned_and_the_study_goes_on()
     run = a_run(per_trial=10.0, n_trials=2)
     launch(run, 0)
     run.handle(measured(0, 1, 0.4, at=1.0))
-    reason = "cost budget: $3.0000 of the $10.0000 for one trial spent"
+    reason = (
+        "cost budget: $3.0000 of the $10.0000 for one trial spent, the rest is set aside to end it"
+    )
 
     assert run.handle(Ticked(2.9)) == []
     assert run.handle(Ticked(3.0)) == [Stop(0, reason)]
@@ -275,22 +283,76 @@ def test_a_trials_own_ceiling_prunes_it_even_before_its_first_epoch() -> None:
     launch(run, 0)
     run.handle(Ticked(3.0))
 
-    [record] = run.handle(ended(0, Outcome.STOPPED, at=3.5))
+    [record, finish] = run.handle(ended(0, Outcome.STOPPED, at=3.5))
     assert isinstance(record, Record)
     assert (record.state, record.value) == (TrialState.PRUNED, None)
+    # No trial could come to its first epoch for that.
+    assert finish == Finish(
+        StudyState.COMPLETE,
+        "cost budget: the $10.0000 for one trial does not pay for an epoch (about $3.5000, and "
+        "$7.0000 set aside to end it)",
+    )
+
+
+def test_a_waiting_trial_whose_own_ceiling_pays_for_no_epoch_more_is_pruned_unlaunched() -> None:
+    waiting = {0: Waiting(epoch=3, value=0.9, spent_usd=3.5)}
+    run = a_run(per_trial=10.0, n_trials=2, waiting=waiting)
+    run.handle(an_offer(0))
+    reason = (
+        "cost budget: the $10.0000 for one trial, $3.5000 of it spent, does not pay for an epoch "
+        "(about $0.0000, and $7.0000 set aside to end it)"
+    )
+
+    assert run.handle(a_suggestion(0)) == [
+        Record(0, TrialState.PRUNED, 0.9, 0.0, reason),
+        Decline("slot-0"),
+    ]
+    launch(run, 1)
+
+
+def test_a_trial_whose_epochs_are_dearer_than_one_trial_may_be_is_pruned_unlaunched() -> None:
+    epochs = (EpochTime(seconds=1.0, batch_size=256), EpochTime(seconds=90.0))
+    run = a_run(per_trial=50.0, n_trials=2, epochs=epochs)
+    run.handle(an_offer(0))
+
+    [record, decline] = run.handle(a_suggestion(0))
+    assert isinstance(record, Record)
+    assert (record.state, record.value) == (TrialState.PRUNED, None)
+    assert decline == Decline("slot-0")
 
 
 def test_a_trials_own_ceiling_counts_its_earlier_attempts() -> None:
     run = a_run(per_trial=10.0, waiting={0: Waiting(epoch=1, value=0.3, spent_usd=2.0)})
     launch(run, 0)
 
-    reason = "cost budget: $3.0000 of the $10.0000 for one trial spent"
+    reason = (
+        "cost budget: $3.0000 of the $10.0000 for one trial spent, the rest is set aside to end it"
+    )
     assert run.handle(Ticked(1.0)) == [Stop(0, reason)]
 
 
-def test_the_cheapest_slot_seen_decides_whether_another_trial_can_be_paid() -> None:
-    run = a_run(budget=12.0, epochs=(EpochTime(seconds=1.0),), usd_per_hour=DOLLAR_A_SECOND * 9)
+def test_what_epochs_took_elsewhere_refuses_no_launch() -> None:
+    # On another device, of other data, with another network: nothing would ever show it here.
+    run = a_run(budget=100.0, earlier=(EpochTime(seconds=300.0, device="cpu"),))
+    run.handle(an_offer(0))
+
+    assert isinstance(run.handle(a_suggestion(0))[0], Launch)
+
+
+def test_a_trial_that_is_too_dear_is_not_suggested_again_at_every_epoch_of_another() -> None:
+    epochs = (EpochTime(seconds=1.0, batch_size=256), EpochTime(seconds=55.0))
+    run = a_run(budget=100.0, epochs=epochs)
+    launch(run, 0, epochs=1)
+    run.handle(an_offer(1))
+    run.handle(a_suggestion(1))
+    run.handle(measured(0, 1, at=1.0))
+
     assert not run.wants_slot
 
-    run.handle(an_offer(0))
-    assert isinstance(run.handle(a_suggestion(0))[0], Launch)
+
+def test_an_attempt_that_stalled_does_not_tell_how_long_an_epoch_takes() -> None:
+    run = a_run(budget=1500.0)
+    launch(run, 0)
+    run.handle(ended(0, Outcome.STALLED, at=900.0, reason="sent nothing"))
+
+    assert run.wants_slot

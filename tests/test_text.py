@@ -160,8 +160,7 @@ def test_trials_that_a_budget_left_out_are_counted_by_what_became_of_them() -> N
     study = a_study(config=a_config(n_trials=30, budget=0.5))
     answer = a_status(study, {COMPLETE: 20, PRUNED: 4}, pruned_for_cost=2, interrupted=1)
     assert (
-        "Trials completed: 22 (2 pruned for cost, 1 interrupted before its first epoch, "
-        "5 never started)"
+        "Trials completed: 22 (2 pruned for cost, 1 interrupted, 5 never started)"
     ) in text.status(answer)
 
 

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 
 from mcp_automl.domain.prices import charge
 
+COST_BUDGET = "cost budget"
+"""How every reason begins that a ceiling is to blame for."""
+
 STOP_SECONDS = 2.0
 """Longest time from when a job should stop to its end: a tick and the grace before SIGKILL."""
 

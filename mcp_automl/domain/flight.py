@@ -3,8 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from mcp_automl.domain.budget import Meter
-from mcp_automl.domain.events import Measured, Outcome, Record, TrialEnded
+from mcp_automl.domain.budget import COST_BUDGET, Meter
+from mcp_automl.domain.events import (
+    Measured,
+    Outcome,
+    Record,
+    SlotOffered,
+    Suggested,
+    TrialEnded,
+)
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Measurement, Objective, TrialState, Waiting
 
@@ -46,6 +53,12 @@ class Flight:
     ending_usd: float = 0.0
     """What was set aside when it was told to stop."""
     _measured_at: float | None = None
+
+    @classmethod
+    def begun(cls, event: Suggested, offer: SlotOffered, waited: Waiting) -> "Flight":
+        """An attempt whose meter starts now."""
+        meter = Meter(started_at=event.at, usd_per_hour=offer.usd_per_hour)
+        return cls(event.params, meter, offer.shared, waited, offer.device)
 
     def remember(self, event: Measured, objective: Objective) -> None:
         """Takes note of an epoch. A resumed trainer repeats its checkpoint's, which is not new."""
@@ -120,7 +133,13 @@ class Flight:
             barren=self.barren,
             alone=self.waited.alone or (self.shared and out_of_memory),
             trained_s=self.waited.trained_s + max(0.0, event.at - self.meter.started_at),
+            longest_s=self.waited.longest_s,
         )
+
+    @property
+    def for_cost(self) -> bool:
+        """Whether a ceiling was what stopped it."""
+        return self.ending is not None and self.ending.reason.startswith(COST_BUDGET)
 
     @property
     def may_count(self) -> bool:

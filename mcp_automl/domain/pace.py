@@ -6,6 +6,9 @@ prediction limit for the next value of a normal sample (Hahn & Meeker, *Statisti
 
     exp(mean + t(0.9, n - 1) * sd * sqrt(1 + 1/n))
 
+A launch is refused for what was measured here alone: other studies may have trained other data or
+networks, and nothing would ever show that they had.
+
 It is wide while little is known, though never more than half as much again as the longest epoch
 known. Of the epochs known, those most like the one asked for are taken:
 the trial's own; those of this study with its batch size; those of this study; then the same of
@@ -96,14 +99,20 @@ class Pace:
             self._asked[kind] = None if known is None else upper(known)
         return self._asked[kind]
 
-    def shortest_epoch_s(self) -> float | None:
-        """How long an epoch will take at most, of the trials whose epochs are shortest."""
+    def least_s(self, batch_size: Value | None, device: str) -> float:
+        """How long it takes such a trial, going by this study alone, to come to its first epoch."""
+        if not any(epoch.device == device for epoch in self.here):
+            return self.at_least_s
+        return self.start_s + (self.epoch_s(batch_size, device) or 0.0)
+
+    def shortest_s(self) -> float:
+        """The same of the trials whose epochs are shortest, whatever their device."""
         if None not in self._asked:
-            known = self.here or self.earlier
-            kinds = {(epoch.batch_size, epoch.device) for epoch in known}
-            limits = [upper(_seconds(known, batch_size, device)) for batch_size, device in kinds]
+            kinds = {(epoch.batch_size, epoch.device) for epoch in self.here}
+            limits = [upper(_seconds(self.here, *kind)) for kind in kinds]
             self._asked[None] = min(limits, default=None)
-        return self._asked[None]
+        shortest = self._asked[None]
+        return self.at_least_s if shortest is None else shortest
 
     def _alike(
         self, batch_size: Value | None, device: str, own: Sequence[float]

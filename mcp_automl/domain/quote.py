@@ -117,6 +117,8 @@ def _verdict(usd: Range | None, rest_usd: float | None) -> Verdict:
         return Verdict.NO_BUDGET
     if usd is None:
         return Verdict.UNKNOWN
+    if usd.high == 0:
+        return Verdict.SUFFICES
     if usd.high <= rest_usd:
         return Verdict.SUFFICES
     return Verdict.PERHAPS if usd.expected <= rest_usd else Verdict.TOO_SMALL
@@ -127,4 +129,4 @@ def _paid_trials(usd: Range | None, rest_usd: float | None, trials: int) -> int 
         return None
     assert usd is not None
     assert rest_usd is not None
-    return math.floor(max(0.0, rest_usd) / (usd.expected / trials))
+    return max(0, math.floor(rest_usd / (usd.expected / trials)))

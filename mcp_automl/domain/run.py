@@ -33,7 +33,6 @@ lifts the orchestrator's leaving, and a run that leaves never finishes its study
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from mcp_automl.domain.budget import Meter
 from mcp_automl.domain.events import (
     Command,
     Decline,
@@ -65,6 +64,7 @@ from mcp_automl.domain.study import (
 )
 
 LEAVING = "the orchestrator is leaving"
+LOWERED = "the study's total was lowered to {}"
 
 
 @dataclass(slots=True)
@@ -166,8 +166,12 @@ class StudyRun:
     def _suggested(self, event: Suggested) -> list[Command]:
         offer = self._offers.pop(event.slot)
         waited = self._waiting.pop(event.trial, Waiting())
-        meter = Meter(started_at=event.at, usd_per_hour=offer.usd_per_hour)
-        obstacle = self._obstacle(waited, offer) or self._spending.refusal(
+        obstacle = self._obstacle(waited, offer)
+        if not obstacle and (exhausted := self._spending.exhausted(event.params, waited, offer)):
+            self._counted += 1
+            pruned = Record(event.trial, TrialState.PRUNED, waited.value, 0.0, exhausted)
+            return [pruned, Decline(event.slot)]
+        obstacle = obstacle or self._spending.refusal(
             event.params, offer, self._flights, event.at, shares=self._shares
         )
         if obstacle:
@@ -175,7 +179,7 @@ class StudyRun:
             reason = f"not launched: {obstacle}"
             back = Record(event.trial, TrialState.WAITING, None, 0.0, reason)
             return [back, Decline(event.slot)]
-        self._flights[event.trial] = Flight(event.params, meter, offer.shared, waited, offer.device)
+        self._flights[event.trial] = Flight.begun(event, offer, waited)
         return [Launch(event.trial, event.params, event.slot, waited.trained_s)]
 
     def _obstacle(self, waited: Waiting, offer: SlotOffered) -> str:
@@ -186,7 +190,7 @@ class StudyRun:
             return LEAVING
         may_count = sum(flight.may_count for flight in self._flights.values())
         if self._counted + may_count >= self.config.n_trials:
-            return self._lowered
+            return LOWERED.format(self.config.n_trials)
         return "it needs a device for itself" if waited.alone and offer.shared else ""
 
     def _measured(self, event: Measured) -> list[Command]:
@@ -204,10 +208,6 @@ class StudyRun:
         commands = [] if verdict is None else [self._stop(event.trial, verdict)]
         commands += self._stop_starved()
         return [*commands, GoOn(event.trial)] if flight.ending is None else commands
-
-    @property
-    def _lowered(self) -> str:
-        return f"the study's total was lowered to {self.config.n_trials}"
 
     def _going(self) -> list[int]:
         """Trials in flight that were not told to stop."""
@@ -282,7 +282,7 @@ class StudyRun:
         counting = sum(flight.should_count for flight in self._flights.values())
         surplus = max(0, self._counted + counting - self.config.n_trials)
         newest_first = sorted(self._going(), reverse=True)
-        ending = Ending(TrialState.WAITING, self._lowered)
+        ending = Ending(TrialState.WAITING, LOWERED.format(self.config.n_trials))
         return [self._stop(n, ending) for n in newest_first[:surplus]]
 
     def _finish_if_done(self) -> list[Command]:

@@ -3,12 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mcp_automl.domain.budget import ENDING_SECONDS, Budget, Claim, Meter, Reservations, dollars
+from mcp_automl.domain.budget import (
+    COST_BUDGET,
+    ENDING_SECONDS,
+    Budget,
+    Claim,
+    Meter,
+    Reservations,
+    dollars,
+)
 from mcp_automl.domain.events import Measured, SlotOffered
 from mcp_automl.domain.flight import Ending, Flight
 from mcp_automl.domain.pace import EpochTime, Pace, batch_size_of
 from mcp_automl.domain.space import Params
-from mcp_automl.domain.study import History, Objective, StudyConfig, TrialState
+from mcp_automl.domain.study import History, Objective, StudyConfig, TrialState, Waiting
 
 Flights = Mapping[int, Flight]
 
@@ -23,7 +31,7 @@ class Spending:
     Args:
         spent_usd: by attempts that have ended, of all the study's life.
         pace: how long its epochs take.
-        usd_per_hour: the lowest price of a slot seen so far; None while none was.
+        usd_per_hour: the lowest price of a slot offered so far; None while none was.
     """
 
     budget: Budget
@@ -40,7 +48,6 @@ class Spending:
 
     def measured(self, event: Measured, flight: Flight) -> None:
         """Learns from an epoch, of which `flight` has taken note."""
-        self._refusal = ""
         if not flight.epoch_seconds:
             return
         epoch = EpochTime(
@@ -56,7 +63,8 @@ class Spending:
     def ended(self, flight: Flight, at: float) -> float:
         """Closes an attempt's account; what it has cost."""
         self._refusal = ""
-        if flight.value is None:
+        # Whatever else ended it says nothing of how long an epoch takes.
+        if flight.value is None and flight.for_cost:
             self.pace.waited(at - flight.meter.started_at)
         cost = flight.meter.cost(at)
         self.spent_usd += cost
@@ -86,24 +94,44 @@ class Spending:
         )
         return list((starved | capped).items())
 
+    def exhausted(self, params: Params, waited: Waiting, offer: SlotOffered) -> str:
+        """Why a suggested trial's own ceiling pays for no epoch more; empty if it does."""
+        least = self.pace.least_s(batch_size_of(params), offer.device)
+        meter = Meter(started_at=0.0, usd_per_hour=offer.usd_per_hour)
+        return self._too_small(meter, least, waited.spent_usd)
+
     def refusal(
         self, params: Params, offer: SlotOffered, flights: Flights, at: float, *, shares: int
     ) -> str:
         """Why the rest does not pay for a suggested trial in that slot; empty if it does."""
-        epoch_s = self.pace.epoch_s(batch_size_of(params), offer.device)
-        least = self.pace.at_least_s if epoch_s is None else self.pace.start_s + epoch_s
+        least = self.pace.least_s(batch_size_of(params), offer.device)
         meter = Meter(started_at=at, usd_per_hour=offer.usd_per_hour)
         self._refusal = self._shortage(meter, least, flights, at, shares)
         return self._refusal
 
     def shortage(self, flights: Flights, at: float, *, shares: int) -> str:
         """Why the rest pays for no further trial, whichever were suggested; empty if it may."""
-        if self._refusal or self.budget.ceiling_usd is None:
-            return self._refusal
         meter = Meter(started_at=at, usd_per_hour=self.usd_per_hour or 0.0)
-        epoch_s = self.pace.shortest_epoch_s()
-        least = self.pace.at_least_s if epoch_s is None else epoch_s
-        return self._shortage(meter, least, flights, at, shares)
+        least = self.pace.shortest_s()
+        return (
+            self._refusal
+            or self._too_small(meter, least, 0.0)
+            or self._shortage(meter, least, flights, at, shares)
+        )
+
+    def _too_small(self, meter: Meter, least_s: float, earlier_usd: float) -> str:
+        cap = self.budget.per_trial_usd
+        if cap is None or cap - earlier_usd > meter.price(least_s + ENDING_SECONDS):
+            return ""
+        earlier = f", {dollars(earlier_usd)} of it spent," if earlier_usd > 0 else ""
+        return (
+            f"{COST_BUDGET}: the {dollars(cap)} for one trial{earlier} does not pay for an epoch "
+            f"({self._price(meter, least_s)})"
+        )
+
+    def _price(self, meter: Meter, least_s: float) -> str:
+        ending = dollars(meter.price(ENDING_SECONDS))
+        return f"about {dollars(meter.price(least_s))}, and {ending} set aside to end it"
 
     def _shortage(
         self, meter: Meter, least_s: float, flights: Flights, at: float, shares: int
@@ -115,9 +143,8 @@ class Spending:
         if reservations.free_usd > meter.price(least_s + ENDING_SECONDS):
             return ""
         return (
-            f"cost budget: {self._sums(flights, reservations, at)}; the rest does not pay for "
-            f"an epoch of another trial (about {dollars(meter.price(least_s))}, and "
-            f"{dollars(meter.price(ENDING_SECONDS))} set aside to end it)"
+            f"{COST_BUDGET}: {self._sums(flights, reservations, at)}; the rest does not pay for "
+            f"an epoch of the next trial ({self._price(meter, least_s)})"
         )
 
     def _reserve(
@@ -164,13 +191,14 @@ class Spending:
         return sorted(flights, key=promise)
 
     def _starved(self, flights: Flights, reservations: Reservations, at: float) -> Ending:
-        return Ending(TrialState.PRUNED, f"cost budget: {self._sums(flights, reservations, at)}")
+        return Ending(TrialState.PRUNED, f"{COST_BUDGET}: {self._sums(flights, reservations, at)}")
 
     def _capped(self, claim: Claim, at: float) -> Ending:
         assert self.budget.per_trial_usd is not None
         spent = claim.earlier_usd + claim.meter.cost(at)
         cap = dollars(self.budget.per_trial_usd)
-        reason = f"cost budget: {dollars(spent)} of the {cap} for one trial spent"
+        sums = f"{dollars(spent)} of the {cap} for one trial spent"
+        reason = f"{COST_BUDGET}: {sums}, the rest is set aside to end it"
         return Ending(TrialState.PRUNED, reason, final=True)
 
     def _sums(self, flights: Flights, reservations: Reservations, at: float) -> str:
@@ -191,7 +219,7 @@ def budget_of(config: StudyConfig) -> Budget:
 
 def spending_of(config: StudyConfig, history: History) -> Spending:
     """A study's money as its history leaves it."""
-    in_vain = [w.trained_s for w in history.waiting.values() if w.value is None]
+    in_vain = [w.longest_s for w in history.waiting.values() if w.value is None]
     pace = Pace(
         earlier=history.earlier_epochs,
         here=list(history.epochs),
@@ -202,5 +230,4 @@ def spending_of(config: StudyConfig, history: History) -> Spending:
         objective=config.objective,
         spent_usd=history.spent_usd,
         pace=pace,
-        usd_per_hour=history.usd_per_hour,
     )

@@ -228,6 +228,8 @@ class Waiting:
     """Whether it ran out of memory on a shared device and shall have one for itself."""
     trained_s: float = 0.0
     """How long its attempts have trained."""
+    longest_s: float = 0.0
+    """How long the longest of those has trained that somebody stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,8 +242,6 @@ class History:
     """Interrupted trials by number; the lowest is asked for first."""
     spent_usd: float = 0.0
     """All attempts so far."""
-    usd_per_hour: float | None = None
-    """What its latest attempt's slot costs."""
     epochs: tuple[EpochTime, ...] = ()
     """How long its latest epochs took, newest last."""
     earlier_epochs: tuple[EpochTime, ...] = ()

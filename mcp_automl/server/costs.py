@@ -91,8 +91,9 @@ class CostTools:
     ) -> Annotated[CallToolResult, CostsModel]:
         """Tells what was spent over all studies: by study, model, day or owner, with the total.
 
-        Use it when the user asks what tuning has cost, or on what. Every attempt counts, when it
-        began; what runs counts up to now. For one study's budget call get_automl_study_status.
+        Use it when the user asks what tuning has cost, or on what. Every training counts on the day
+        it began, failed ones too; what still runs counts with what it has cost so far. For one
+        study's budget call get_automl_study_status.
         """
         return reply(
             "get_cost_report",

@@ -7,10 +7,9 @@ from mcp_automl.server.words import dollars
 
 def completed(answer: StudyStatus) -> str:
     """How many trials came to an end, and what became of the others."""
-    theirs = "its" if answer.interrupted == 1 else "their"
     missing = {
         "pruned for cost": answer.pruned_for_cost,
-        f"interrupted before {theirs} first epoch": answer.interrupted,
+        "interrupted": answer.interrupted,
         "never started": answer.never_started,
     }
     words = [f"{number} {word}" for word, number in missing.items() if number]
@@ -37,8 +36,9 @@ def warning(answer: StudyStatus) -> list[str]:
     spent = f"Warning: {allowance.share:.0%} of the budget is spent"
     if allowance.trials is None:
         return [f"{spent} before the first trial was finished"]
+    number = min(allowance.trials, answer.study.config.n_trials - answer.done)
     trials = {0: "no further trial", 1: "about 1 more trial"}
-    paid = trials.get(allowance.trials, f"about {allowance.trials} more trials")
+    paid = trials.get(number, f"about {number} more trials")
     return [f"{spent}; the rest pays for {paid}"]
 
 

@@ -61,12 +61,20 @@ def dry_run(answer: Quoted) -> str:
             f"Estimate: {_basis(answer)}",
             f"Budget: {_budget(answer)}",
             *_per_trial(answer),
-            "Next: the same call without dry_run starts it",
+            _next(answer),
         ]
     )
 
 
+def _next(answer: Quoted) -> str:
+    if answer.quote.trials:
+        return "Next: the same call without dry_run starts it"
+    return "Next: name a larger n_trials; the study has as many trials as it was asked for"
+
+
 def _expected(it: Quote) -> list[str]:
+    if not it.trials:
+        return []
     cost = [] if it.usd is None else [f"Expected cost: {_spread(it.usd, dollars)}"]
     time = [] if it.seconds is None else [f"Expected time: {_spread(it.seconds, duration)}"]
     return cost + time

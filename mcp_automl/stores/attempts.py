@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mcp_automl.domain.budget import COST_BUDGET
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import AttemptStart, ProcessRef
 from mcp_automl.domain.prices import charge
@@ -17,7 +18,7 @@ from mcp_automl.stores import trials
 LOST = "lost"
 """The outcome of an attempt whose orchestrator vanished before it was closed."""
 
-FOR_COST = "reason LIKE 'cost budget%'"
+FOR_COST = f"reason LIKE '{COST_BUDGET}%'"
 """What tells a PRUNED trial that the budget ended from one that the pruner did."""
 
 LATEST = 20
@@ -84,13 +85,15 @@ def close(
 
     A job that never came to have an attempt, because its launch failed, gets one here that is
     closed already. Without an outcome the trial was not even launched: that leaves no trace, but if
-    it is given up, this is decided about its latest attempt.
+    it is given up, this is decided about its latest attempt, or about one that took no time.
     """
     word = None if outcome is None else outcome.value
     if _close_open(connection, study_id, record, word, at):
         return True
-    if outcome is None:
-        return record.state.is_finished and _judge_latest(connection, study_id, record)
+    if outcome is None and not record.state.is_finished:
+        return False
+    if outcome is None and _judge_latest(connection, study_id, record):
+        return True
     connection.execute(
         """
         INSERT INTO automl_attempts (study_id, trial, slot, device, shared, usd_per_hour, pid,
@@ -240,16 +243,6 @@ def interrupted(connection: sqlite3.Connection, study_id: int) -> int:
     return int(connection.execute(query, {"study": study_id}).fetchone()[0])
 
 
-def latest_price(connection: sqlite3.Connection, study_id: int) -> float | None:
-    """Dollars per hour of the slot that the study's latest attempt held."""
-    query = """
-        SELECT usd_per_hour FROM automl_attempts WHERE study_id = ? AND slot <> ''
-        ORDER BY id DESC LIMIT 1
-    """
-    row = connection.execute(query, (study_id,)).fetchone()
-    return None if row is None else float(row[0])
-
-
 def waiting(connection: sqlite3.Connection, study: Study, trial: int) -> Waiting | None:
     """How an interrupted trial stands; None for one that was never attempted."""
     query = """
@@ -266,8 +259,15 @@ def waiting(connection: sqlite3.Connection, study: Study, trial: int) -> Waiting
         spent_usd=cost(connection, study.id, trial),
         barren=_barren(rows),
         alone=any(r["shared"] and r["outcome"] == Outcome.OUT_OF_MEMORY.value for r in rows),
-        trained_s=sum(max(0.0, r["ended_at"] - r["started_at"]) for r in rows if r["ended_at"]),
+        trained_s=sum(_seconds(row) for row in rows),
+        longest_s=max(
+            (_seconds(row) for row in rows if row["outcome"] == Outcome.STOPPED.value), default=0.0
+        ),
     )
+
+
+def _seconds(row: sqlite3.Row) -> float:
+    return max(0.0, row["ended_at"] - row["started_at"]) if row["ended_at"] else 0.0
 
 
 def _barren(newest_first: list[sqlite3.Row]) -> int:

@@ -181,7 +181,6 @@ def _history(connection: sqlite3.Connection, study: Study) -> History:
         counted=sum(n for state, n in counts.items() if state.counts),
         waiting=_waiting(connection, study, optuna_study),
         spent_usd=attempts.cost(connection, study.id),
-        usd_per_hour=attempts.latest_price(connection, study.id),
         epochs=paces.of_study(connection, study),
         earlier_epochs=paces.of_earlier(
             connection, study, studies.with_trainer(connection, study.config.model)

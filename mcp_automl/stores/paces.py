@@ -3,6 +3,7 @@
 import sqlite3
 
 from mcp_automl.domain.pace import KEPT, EpochTime
+from mcp_automl.domain.space import Value
 from mcp_automl.domain.study import Study
 from mcp_automl.stores import codec, trials
 
@@ -30,7 +31,8 @@ def of_study(connection: sqlite3.Connection, study: Study) -> tuple[EpochTime, .
     if optuna_study is None:
         return ()
     ids = {"study": study.id, "optuna_study": optuna_study}
-    return tuple(_epoch_time(row) for row in connection.execute(_LATEST, ids))
+    fixed = study.config.constants.get("batch_size")
+    return tuple(_epoch_time(row, fixed) for row in connection.execute(_LATEST, ids))
 
 
 def of_earlier(
@@ -48,7 +50,7 @@ def of_earlier(
     return epochs[-KEPT:]
 
 
-def _epoch_time(row: sqlite3.Row) -> EpochTime:
+def _epoch_time(row: sqlite3.Row, fixed: Value | None) -> EpochTime:
     stored, distribution = row["param_value"], row["distribution_json"]
-    batch_size = None if distribution is None else codec.load_param(stored, distribution)
+    batch_size = fixed if distribution is None else codec.load_param(stored, distribution)
     return EpochTime(seconds=row["seconds"], batch_size=batch_size, device=row["device"] or "")

@@ -32,7 +32,8 @@ def recover(ledger: Ledger, engine: Engine, kill: Callable[[ProcessRef], object]
     for attempt in ledger.open_attempts():
         kill(attempt.process)
         # The worker ended itself soon after its orchestrator's last sign of life, if not just now.
-        until = min(ledger.clock(), attempt.alive_at + ORPHAN_SECONDS)
+        # A clock that was set back forgets no money.
+        until = max(attempt.alive_at, min(ledger.clock(), attempt.alive_at + ORPHAN_SECONDS))
         ledger.lost(attempt, until, LOST_REASON)
     for study, numbers in ledger.unsettled():
         for number in numbers:

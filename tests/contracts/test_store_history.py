@@ -7,7 +7,7 @@ import pytest
 
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.study import TrialState
-from tests.stores_for_tests import HOURLY, NOW, SIGN, Pair, fake_pair, real_pair, start
+from tests.stores_for_tests import NOW, SIGN, Pair, fake_pair, real_pair, start
 
 pytestmark = pytest.mark.anyio
 
@@ -76,12 +76,17 @@ async def test_history_knows_what_an_interrupted_trial_reached_and_has_cost(pair
     assert waiting.spent_usd == pytest.approx(0.02)
 
 
-async def test_history_knows_the_price_of_the_latest_slot(pair: Pair) -> None:
+async def test_history_knows_the_longest_attempt_that_was_stopped(pair: Pair) -> None:
     study = await pair.started()
-    assert (await pair.store.open(study)).usd_per_hour is None
-    await pair.completed(study, 0.5)
+    interrupted = Record(0, TrialState.WAITING, None, 0.0, "interrupted")
+    for seconds, outcome in ((7, Outcome.STOPPED), (5, Outcome.STOPPED), (90, Outcome.STALLED)):
+        trial = (await pair.store.ask(study)).trial
+        begun = NOW if seconds == 7 else NOW + (7 if seconds == 5 else 12)
+        await pair.store.open_attempt(study, start(trial, at=begun))
+        pair.pass_time(seconds)
+        await pair.store.record(study, interrupted, outcome)
 
-    assert (await pair.store.open(study)).usd_per_hour == HOURLY
+    assert (await pair.store.open(study)).waiting[0].longest_s == pytest.approx(7)
 
 
 async def test_history_knows_how_long_epochs_took_here_and_in_other_studies(pair: Pair) -> None:
@@ -208,3 +213,20 @@ async def test_recovering_twice_changes_nothing_more(pair: Pair) -> None:
     await pair.store.recover()
 
     assert (pair.registry.progress(study), await pair.entries()) == before
+
+
+@pytest.mark.parametrize("epochs", [(), (1, 2)])
+async def test_a_trial_can_end_unlaunched_with_what_it_had_reached(
+    pair: Pair, epochs: tuple[int, ...]
+) -> None:
+    study = await pair.started()
+    if epochs:
+        await pair.interrupted(study, Outcome.KILLED, *epochs)
+    trial = (await pair.store.ask(study)).trial
+    record = Record(trial, TrialState.PRUNED, 0.5 if epochs else None, 0.0, "cost budget: spent")
+    await pair.store.record(study, record, None)
+
+    ended = pair.registry.trial(study, trial)
+    assert (ended.state, ended.reason) == (TrialState.PRUNED, "cost budget: spent")
+    assert ended.value == record.value
+    assert (await pair.store.open(study)).counted == 1
