@@ -57,8 +57,16 @@ def test_without_a_forecast_each_slots_trial_holds_an_equal_share() -> None:
     one = budget.reserve(0.0, [a_claim(0, rest_s=UNKNOWN)], 1.0, shares=3)
     assert one.free_usd == 40.0
     three = [a_claim(n, rest_s=UNKNOWN) for n in range(3)]
-    assert budget.reserve(0.0, three, 12.9, shares=3).starved == ()
-    assert budget.reserve(0.0, three, 13.0, shares=3).starved == (0, 1, 2)
+    assert budget.reserve(0.0, three, 11.0, shares=3).starved == ()
+
+
+def test_when_the_shares_run_out_the_newest_trial_gives_way_to_the_others() -> None:
+    three = [a_claim(n, rest_s=UNKNOWN) for n in range(3)]
+    budget = Budget(ceiling_usd=60.0)
+
+    # A quarter of what each has cost is what it is expected to need at least: 2.8 each of 5.4.
+    assert budget.reserve(0.0, three, 11.2, shares=3).starved == (2,)
+    assert budget.reserve(0.0, three, 12.9, shares=3).starved == (1, 2)
 
 
 def test_a_share_that_is_used_up_goes_on_while_nobody_else_holds_the_rest() -> None:

@@ -75,12 +75,12 @@ def test_the_shortest_epoch_is_that_of_the_quickest_kind_of_trial() -> None:
 
 def test_what_a_trial_takes_at_least_is_learned_from_this_study_on_its_device_alone() -> None:
     pace = Pace(earlier=tuple(epochs(900.0)), at_least_s=3.0)
-    assert pace.shortest_s() == pace.least_s(64, "cpu") == 3.0
+    assert pace.shortest_s() == pace.least_s(64, "cpu") == 6.0
 
     pace.measured(*epochs(20.0))
     pace.started(2.0)
     assert pace.least_s(64, "cpu") == 20.0 * LONGEST_FACTOR + 2.0
-    assert pace.least_s(64, "cuda:0") == 3.0
+    assert pace.least_s(64, "cuda:0") == 6.0
 
 
 def test_only_the_latest_epochs_and_starts_count() -> None:

@@ -160,34 +160,36 @@ def test_a_study_whose_budget_is_spent_launches_nothing_when_it_is_asked_for_aga
     assert (decline, type(finish)) == (Decline("slot-0"), Finish)
 
 
-def test_each_slots_trial_holds_an_equal_share_until_the_first_epoch_is_measured() -> None:
+def test_until_the_first_epoch_is_measured_trials_share_and_then_the_newest_gives_way() -> None:
     run = a_run(budget=60.0, n_trials=9)
     for trial in range(3):
         launch(run, trial, epochs=4)
 
-    assert run.handle(Ticked(12.9)) == []
-    assert stopped(run.handle(Ticked(13.0))) == [0, 1, 2]
+    assert run.handle(Ticked(11.0)) == []
+    assert stopped(run.handle(Ticked(11.2))) == [2]
+    run.handle(ended(2, Outcome.STOPPED, at=12.0))
+    assert run.handle(Ticked(14.0)) == []
 
 
 def test_a_budget_below_one_epoch_ends_the_study_after_one_trial_for_each_slot() -> None:
-    run = a_run(budget=60.0, n_trials=9)
+    run = a_run(budget=40.0, n_trials=9)
     for trial in range(3):
         launch(run, trial, epochs=4)
-    run.handle(Ticked(13.0))
-    ends = [run.handle(ended(trial, Outcome.STOPPED, at=13.5)) for trial in range(3)]
+    said = [run.handle(Ticked(at / 4)) for at in range(100)]
+    ends = [run.handle(ended(trial, Outcome.STOPPED, at=9.0)) for trial in range(3)]
 
+    assert sorted(trial for commands in said for trial in stopped(commands)) == [0, 1, 2]
     assert [states(commands) for commands in ends] == [{n: TrialState.WAITING} for n in range(3)]
-    reason = f"cost budget: $40.5000 of $60.0000 spent; {not_paid('$13.5000')}"
+    reason = f"cost budget: $27.0000 of $40.0000 spent; {not_paid('$18.0000')}"
     assert ends[-1][-1] == Finish(StudyState.COMPLETE, reason)
 
 
 def test_a_trial_that_trained_in_vain_before_tells_how_long_an_epoch_takes_at_least() -> None:
     waiting = {0: Waiting(trained_s=60.0, longest_s=30.0)}
 
-    assert a_run(budget=68.0, spent=30.0, waiting=waiting).handle(an_offer(0)) == [
-        Suggest("slot-0")
-    ]
-    assert len(a_run(budget=67.0, spent=30.0, waiting=waiting).handle(an_offer(0))) == 2
+    enough = a_run(budget=98.0, spent=30.0, waiting=waiting).handle(an_offer(0))
+    assert enough == [Suggest("slot-0")]
+    assert len(a_run(budget=97.0, spent=30.0, waiting=waiting).handle(an_offer(0))) == 2
 
 
 def test_a_job_whose_end_is_told_late_costs_until_its_process_was_gone() -> None:
@@ -289,7 +291,7 @@ def test_a_trials_own_ceiling_prunes_it_even_before_its_first_epoch() -> None:
     # No trial could come to its first epoch for that.
     assert finish == Finish(
         StudyState.COMPLETE,
-        "cost budget: the $10.0000 for one trial does not pay for an epoch (about $3.5000, and "
+        "cost budget: the $10.0000 for one trial does not pay for an epoch (about $7.0000, and "
         "$7.0000 set aside to end it)",
     )
 
@@ -300,7 +302,7 @@ def test_a_waiting_trial_whose_own_ceiling_pays_for_no_epoch_more_is_pruned_unla
     run.handle(an_offer(0))
     reason = (
         "cost budget: the $10.0000 for one trial, $3.5000 of it spent, does not pay for an epoch "
-        "(about $0.0000, and $7.0000 set aside to end it)"
+        "(besides $7.0000 set aside to end it)"
     )
 
     assert run.handle(a_suggestion(0)) == [
@@ -356,3 +358,12 @@ def test_an_attempt_that_stalled_does_not_tell_how_long_an_epoch_takes() -> None
     run.handle(ended(0, Outcome.STALLED, at=900.0, reason="sent nothing"))
 
     assert run.wants_slot
+
+
+def test_when_no_money_is_left_a_waiting_trial_is_pruned_with_what_it_had_reached() -> None:
+    waiting = {1: Waiting(epoch=3, value=0.9), 2: Waiting()}
+    run = a_run(budget=100.0, spent=95.0, n_trials=9, waiting=waiting)
+
+    [_, record, finish] = run.handle(an_offer(0))
+    assert isinstance(finish, Finish)
+    assert record == Record(1, TrialState.PRUNED, 0.9, 0.0, finish.reason)

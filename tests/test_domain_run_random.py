@@ -85,7 +85,7 @@ class World:
     def open(self) -> None:
         """Takes the study up from what is stored, as an orchestrator does."""
         assert not self.jobs
-        waiting = {trial: Waiting() for trial in self.waiting}
+        waiting = {trial: Waiting(epoch=1, value=0.5) for trial in self.waiting}
         self.run = a_run(
             n_trials=self.asked_for,
             budget=self.ceiling,
@@ -141,6 +141,11 @@ class World:
         assert (record.reason == "") == (record.state is TrialState.COMPLETE)
         assert record.state.counts == (record.value is not None and math.isfinite(record.value))
         self.records[record.trial] += 1
+        if record.trial in self.waiting:
+            # Interrupted, and then no money was left for it.
+            assert record.state is TrialState.PRUNED
+            self.waiting.discard(record.trial)
+            self.not_launched += 1
         self.states[record.trial] = record.state
         self.charged += record.cost_usd
         if record.state is TrialState.WAITING:

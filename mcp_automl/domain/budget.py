@@ -7,7 +7,8 @@ still has to train. A trial for which nothing is left has come to the end of its
 stopped; since the least promising is served last, it is stopped first, and the best can finish.
 What nobody claims is free and pays for further trials.
 
-While no epoch has been measured there is no forecast: then each slot's trial holds an equal share.
+While no epoch has been measured there is no forecast: then each slot's trial holds an equal share,
+and when the shares run out, the newest trial gives way first.
 """
 
 import math
@@ -24,6 +25,9 @@ STOP_SECONDS = 2.0
 
 ORPHAN_SECONDS = 5.0
 """How long a worker may outlive its orchestrator's last sign of life; charged, never forgotten."""
+
+OVERDUE_SHARE = 0.25
+"""By how much an epoch that has taken longer than was expected is expected to go on."""
 
 ENDING_SECONDS = STOP_SECONDS + ORPHAN_SECONDS
 """What a running job may yet be charged for: to be stopped, or orphaned in the middle of that."""
@@ -114,7 +118,7 @@ class Budget:
 
     def _wanted(self, claim: Claim, at: float, share: float) -> float:
         if claim.rest_s is None:
-            wanted = share - claim.meter.set_aside(at)
+            wanted = max(share - claim.meter.set_aside(at), OVERDUE_SHARE * claim.meter.cost(at))
         else:
             wanted = claim.meter.price(claim.rest_s)
         return max(0.0, min(wanted, self.left_for_trial(claim, at)))

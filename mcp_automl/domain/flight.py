@@ -183,6 +183,12 @@ class Flight:
         return ending
 
 
+def cut_short(waiting: Mapping[int, Waiting], reason: str) -> list[Record]:
+    """PRUNED for interrupted trials that no money is left for: each keeps what it had reached."""
+    reached = {n: w.value for n, w in sorted(waiting.items()) if w.value is not None}
+    return [Record(n, TrialState.PRUNED, value, 0.0, reason) for n, value in reached.items()]
+
+
 def given_up(waiting: Mapping[int, Waiting]) -> list[Record]:
     """FAIL for trials that are not worth another attempt, as nobody lived to judge their last one.
 

@@ -29,6 +29,9 @@ STUDENT_T = (3.078, 1.886, 1.638, 1.533, 1.476, 1.440, 1.415, 1.397, 1.383, 1.37
 LONGEST_FACTOR = 1.5
 """How much longer than the longest epoch known the next one may be."""
 
+IN_VAIN_FACTOR = 2.0
+"""How much longer than it was waited for in vain an epoch may well take."""
+
 KEPT = 200
 """How many of the latest epochs count."""
 
@@ -102,7 +105,7 @@ class Pace:
     def least_s(self, batch_size: Value | None, device: str) -> float:
         """How long it takes such a trial, going by this study alone, to come to its first epoch."""
         if not any(epoch.device == device for epoch in self.here):
-            return self.at_least_s
+            return IN_VAIN_FACTOR * self.at_least_s
         return self.start_s + (self.epoch_s(batch_size, device) or 0.0)
 
     def shortest_s(self) -> float:
@@ -112,7 +115,7 @@ class Pace:
             limits = [upper(_seconds(self.here, *kind)) for kind in kinds]
             self._asked[None] = min(limits, default=None)
         shortest = self._asked[None]
-        return self.at_least_s if shortest is None else shortest
+        return IN_VAIN_FACTOR * self.at_least_s if shortest is None else shortest
 
     def _alike(
         self, batch_size: Value | None, device: str, own: Sequence[float]

@@ -52,7 +52,7 @@ from mcp_automl.domain.events import (
     TrialEnded,
 )
 from mcp_automl.domain.failures import common_failure, second_chance
-from mcp_automl.domain.flight import Ending, Flight, given_up
+from mcp_automl.domain.flight import Ending, Flight, cut_short, given_up
 from mcp_automl.domain.spending import Spending, budget_of, spending_of
 from mcp_automl.domain.study import (
     STOPPED_BY_USER,
@@ -273,7 +273,6 @@ class StudyRun:
     def _retargeted(self, event: Retargeted) -> list[Command]:
         self.config = event.config
         self._spending.changed(budget_of(self.config))
-        # Whoever asks for the study while it is still closing wants it to go on.
         self._closing = None
         self._failures = second_chance(self._failures, self.max_parallel)
         return [*self._stop_surplus(), *self._stop_starved()]
@@ -288,13 +287,14 @@ class StudyRun:
     def _finish_if_done(self) -> list[Command]:
         if not self.idle or self._leaving or self.finished:
             return []
+        shortage = self._shortage
         if self._counted >= self.config.n_trials:
             done = Finish(StudyState.COMPLETE, f"all {self.config.n_trials} trials are done")
         elif self._closing is not None:
             done = self._closing
-        elif shortage := self._shortage:
+        elif shortage:
             done = Finish(StudyState.COMPLETE, shortage)
         else:
             return []
         self.finished = True
-        return [done]
+        return [*(cut_short(self._waiting, shortage) if done.reason == shortage else ()), done]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from mcp_automl.domain.budget import (
     COST_BUDGET,
     ENDING_SECONDS,
+    OVERDUE_SHARE,
     Budget,
     Claim,
     Meter,
@@ -19,9 +20,6 @@ from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import History, Objective, StudyConfig, TrialState, Waiting
 
 Flights = Mapping[int, Flight]
-
-OVERDUE_SHARE = 0.25
-"""How much of an epoch's time a trial claims whose epoch has taken longer than was expected."""
 
 
 @dataclass(slots=True)
@@ -130,8 +128,10 @@ class Spending:
         )
 
     def _price(self, meter: Meter, least_s: float) -> str:
-        ending = dollars(meter.price(ENDING_SECONDS))
-        return f"about {dollars(meter.price(least_s))}, and {ending} set aside to end it"
+        ending = f"{dollars(meter.price(ENDING_SECONDS))} set aside to end it"
+        if least_s == 0:
+            return f"besides {ending}"
+        return f"about {dollars(meter.price(least_s))}, and {ending}"
 
     def _shortage(
         self, meter: Meter, least_s: float, flights: Flights, at: float, shares: int
