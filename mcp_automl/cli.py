@@ -69,8 +69,8 @@ def demo(
 @app.command()
 def tune(
     model: Annotated[str, typer.Argument(help="What to tune, such as mnist.")],
-    n_trials: Annotated[int | None, typer.Option(help="Trials in total [new study: 20].")] = None,
-    epochs_max: Annotated[int | None, typer.Option(help="Most epochs a trial trains [5].")] = None,
+    n_trials: Annotated[int | None, typer.Option(help="Trials in total (new study: 20).")] = None,
+    epochs_max: Annotated[int | None, typer.Option(help="Most epochs a trial trains (5).")] = None,
     budget: Annotated[float | None, typer.Option(help="Most dollars the study may spend.")] = None,
     max_cost_per_trial: Annotated[
         float | None, typer.Option(help="Most dollars each trial may cost.")
@@ -131,7 +131,7 @@ def studies() -> None:
 @app.command()
 def costs(
     by: Annotated[str, typer.Option(help="study, model, day or owner.")] = "study",
-    since: Annotated[str | None, typer.Option(help="A date, or 7d for a week [ever].")] = None,
+    since: Annotated[str | None, typer.Option(help="A date, or 7d for a week (ever).")] = None,
 ) -> None:
     """Say what was spent, over all studies of the workspace."""
     from mcp_automl.composition import build_service

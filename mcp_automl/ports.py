@@ -112,11 +112,10 @@ class Accounts(Protocol):
     def spent(self, group_by: GroupBy, since: float | None) -> Sequence[Spent]:
         """Sums over the jobs that began then or later, any number of sums for a key."""
 
-    def finished(self, model: str, study: Study | None) -> Sequence[TrialCost]:
+    def finished(self, config: StudyConfig) -> Sequence[TrialCost]:
         """The latest trials with that trainer that came to their end or the pruner's.
 
-        Args:
-            study: which one's trials are `own`; None for none's.
+        Those of the study of that name are its own.
         """
 
     def pruned(self, study: Study) -> Sequence[PrunedTrial]:

@@ -45,7 +45,7 @@ class Quotes:
             done=done,
             spent_usd=spent,
             quote=quote(
-                self._accounts.finished(config.model, existing),
+                self._accounts.finished(config),
                 trials=max(0, config.n_trials - done),
                 epochs_max=config.epochs_max,
                 parallel=self._parallel,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 
+from mcp_automl.domain.budget import COST_BUDGET, dollars
 from mcp_automl.domain.errors import InvalidRequest, NameTaken, NothingToShow, StudyNotFound
 from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.request import StudyRequest
@@ -79,6 +80,14 @@ def refuse_other_space(study: Study, search_space: object, trainers: Trainers) -
         )
 
 
+def budget_is_spent(study: Study, spent_usd: float) -> str:
+    budget = study.config.cost_budget_usd or 0.0
+    return (
+        f"{dollars(spent_usd)} of the budget of {dollars(budget)} is spent: nothing more will be "
+        "launched; name a larger cost_budget_usd to go on"
+    )
+
+
 def no_such_study(name: str, names: list[str]) -> StudyNotFound:
     shown = ", ".join(repr(known) for known in names[:10]) or "there are none yet"
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
@@ -93,6 +102,10 @@ def nothing_to_show(study: Study) -> NothingToShow:
     advice = (
         f'call get_automl_study_status(study_name="{name}") and look again later'
         if study.state.should_run
-        else f'call start_automl_study(study_name="{name}") to go on with it'
+        else f'call start_automl_study(study_name="{name}"{_more_money(study)}) to go on with it'
     )
     return NothingToShow(f"study {name!r} has no finished trial with a value yet; {advice}")
+
+
+def _more_money(study: Study) -> str:
+    return ", cost_budget_usd=MORE" if study.reason.startswith(COST_BUDGET) else ""

@@ -40,6 +40,7 @@ from mcp_automl.liveness import Liveness
 from mcp_automl.ports import Accounts, StudyRegistry, Trainers
 from mcp_automl.quotes import Quotes
 from mcp_automl.refusals import (
+    budget_is_spent,
     no_such_study,
     refuse_foreign,
 )
@@ -136,8 +137,13 @@ class Service:
             expected_data=study.data or self._latest_data(study.config.model),
             max_parallel=self._settings.max_parallel_trials,
             devices=self._devices(),
-            notes=self._liveness.ensure(study, asked_now=True),
+            notes=(*self._budget_spent(study), *self._liveness.ensure(study, asked_now=True)),
         )
+
+    def _budget_spent(self, study: Study) -> tuple[str, ...]:
+        budget = study.config.cost_budget_usd
+        spent = self._registry.progress(study).cost_usd
+        return () if budget is None or spent < budget else (budget_is_spent(study, spent),)
 
     def _latest_data(self, model: str) -> str:
         earlier = (s.data for s in self._registry.studies() if s.config.model == model)

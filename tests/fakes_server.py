@@ -136,7 +136,7 @@ class FakeAccounts:
         self.asked.append((group_by, since))
         return self.parts
 
-    def finished(self, model: str, study: Study | None) -> Sequence[TrialCost]:
+    def finished(self, config: StudyConfig) -> Sequence[TrialCost]:
         return self.trials
 
     def pruned(self, study: Study) -> Sequence[PrunedTrial]:

@@ -16,7 +16,7 @@ from mcp_automl.domain.costs import GroupBy, Spent
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.savings import PrunedTrial
 from mcp_automl.domain.space import Float, SearchSpace
-from mcp_automl.domain.study import Study, TrialState
+from mcp_automl.domain.study import Study, StudyConfig, TrialState
 from mcp_automl.stores.accounts import SqliteAccounts
 from mcp_automl.stores.schema import connect
 from mcp_automl.trackers.runs import MlflowRuns
@@ -321,13 +321,15 @@ async def test_finished_trials_tell_what_one_costs_with_all_its_attempts(
     await pair.interrupted(study, Outcome.KILLED)
     await ended(pair, study, TrialState.COMPLETE, "", seconds=6, cost=0.03)
 
-    def finished(asked: Study | None) -> list[tuple[float, int, bool]]:
-        costs = SqliteAccounts(path).finished("mnist", asked)
-        return [(round(cost.usd, 9), cost.epochs_max, cost.own) for cost in costs]
+    def finished(asked: StudyConfig) -> list[tuple[float, int, bool, bool]]:
+        costs = SqliteAccounts(path).finished(asked)
+        return [(round(cost.usd, 9), cost.epochs_max, cost.own, cost.alike) for cost in costs]
 
-    mine = await to_thread.run_sync(lambda: finished(study))
-    assert mine == [(0.04, 5, True), (0.01, 2, False), (0.02, 2, False)]
-    assert not any(own for _, _, own in await to_thread.run_sync(lambda: finished(None)))
+    mine = await to_thread.run_sync(lambda: finished(study.config))
+    assert mine == [(0.04, 5, True, True), (0.01, 2, False, True), (0.02, 2, False, True)]
+    other_space = replace(study.config, name="new", constants={"weight_decay": 0.1})
+    theirs = await to_thread.run_sync(lambda: finished(other_space))
+    assert not any(own or alike for _, _, own, alike in theirs)
 
 
 async def test_epochs_that_are_fixed_for_all_trials_are_planned_too(pair: Pair, path: Path) -> None:

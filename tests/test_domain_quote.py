@@ -4,11 +4,15 @@ import math
 
 import pytest
 
-from mcp_automl.domain.quote import Quote, TrialCost, Verdict, quote
+from mcp_automl.domain.quote import Basis, Quote, TrialCost, Verdict, quote
 
 
-def costs(*usd: float, own: bool = False, epochs_max: int = 5) -> list[TrialCost]:
-    return [TrialCost(usd=u, seconds=u * 100, epochs_max=epochs_max, own=own) for u in usd]
+def costs(
+    *usd: float, own: bool = False, alike: bool = True, epochs_max: int = 5
+) -> list[TrialCost]:
+    return [
+        TrialCost(usd=u, seconds=u * 100, epochs_max=epochs_max, own=own, alike=alike) for u in usd
+    ]
 
 
 def a_quote(
@@ -21,6 +25,7 @@ def test_where_nothing_is_known_nothing_is_guessed() -> None:
     it = a_quote([], rest=1.0)
 
     assert (it.usd, it.seconds, it.measured) == (None, None, 0)
+    assert it.basis is Basis.NOTHING
     assert it.verdict is Verdict.UNKNOWN
 
 
@@ -34,8 +39,7 @@ def test_more_trials_are_expected_to_cost_what_the_earlier_ones_did() -> None:
     assert it.usd.low == pytest.approx(20.0 - 2 * math.sqrt(10 + 100 / 3))
     assert it.seconds is not None
     assert it.seconds.expected == pytest.approx(20.0 * 100 / 3)
-    assert it.measured == 3
-    assert not it.own
+    assert (it.measured, it.basis) == (3, Basis.ALIKE)
 
 
 def test_a_range_never_promises_money_back() -> None:
@@ -64,7 +68,7 @@ def test_trials_of_the_study_itself_say_more_than_those_of_others() -> None:
 
     assert a_quote([*costs(1.0, 1.0, own=True), *others]).measured == 5
     mine = a_quote([*costs(1.0, 1.0, 1.0, own=True), *others])
-    assert (mine.measured, mine.own) == (3, True)
+    assert (mine.measured, mine.basis) == (3, Basis.OWN)
     assert mine.usd is not None
     assert mine.usd.expected == pytest.approx(10.0)
 
@@ -94,3 +98,12 @@ def test_no_trials_cost_nothing_whatever_is_left_of_the_budget(rest: float) -> N
     assert it.verdict is Verdict.SUFFICES
     assert it.seconds is not None
     assert it.seconds.expected == 0.0
+
+
+def test_trials_of_other_search_spaces_are_a_guess_that_says_nothing_of_a_budget() -> None:
+    narrow = costs(0.01, 0.01, 0.01, alike=False)
+    guess = a_quote(narrow, rest=100.0)
+    assert (guess.basis, guess.verdict, guess.measured) == (Basis.OTHER, Verdict.UNKNOWN, 3)
+
+    known = a_quote([*costs(1.0), *narrow], rest=100.0)
+    assert (known.basis, known.verdict, known.measured) == (Basis.ALIKE, Verdict.SUFFICES, 1)

@@ -68,7 +68,7 @@ async def test_earlier_trials_tell_what_a_study_will_cost_and_take(asked: Asked)
     assert told[7:] == [
         "Expected cost: $1.20 ($1.20 to $1.20)",
         "Expected time: 4 min 0 s (4 min 0 s to 4 min 0 s)",
-        "Estimate: measured from 4 finished trials of mnist in this workspace",
+        "Estimate: measured from 4 finished trials of studies of the same search space",
         "Budget: $2.00 suffices",
         "No trial may cost more than $0.20",
         "Next: the same call without dry_run starts it",
@@ -86,6 +86,19 @@ async def test_a_budget_that_is_too_small_says_how_far_it_goes(asked: Asked) -> 
         cost_budget_usd=3.5
     )
     assert "Budget: none; cost_budget_usd would be a hard ceiling" in await asked.says()
+
+
+async def test_trials_of_other_search_spaces_make_a_guess_that_is_called_one(asked: Asked) -> None:
+    asked.accounts.trials = [
+        TrialCost(usd=0.01, seconds=6.0, epochs_max=5, own=False, alike=False) for _ in range(3)
+    ]
+    told = await asked.says(cost_budget_usd=1)
+
+    assert (
+        "Estimate: a guess from 3 finished trials of studies of other search spaces: it may be "
+        "many times more, or less"
+    ) in told
+    assert "Budget: $1.00 holds, whatever the trials cost: what would cross it is stopped" in told
 
 
 async def test_a_study_that_exists_is_quoted_for_what_is_left_of_it(asked: Asked) -> None:

@@ -311,3 +311,23 @@ def test_the_list_has_the_newest_study_first_with_its_best_and_cost(office: Offi
     assert (new.study.config.name, new.best) == ("new", None)
     assert old.best is not None
     assert (old.best.value, old.cost_usd) == (0.7, 1.0)
+
+
+def test_whoever_asks_for_a_study_whose_budget_is_spent_is_told_what_it_takes(
+    office: Office,
+) -> None:
+    trials = [replace(trial, cost_usd=0.4) for trial in done(0.5, 0.6)]
+    ended = a_study(config=a_config("s", budget=0.75), reason="cost budget: spent")
+    office.registry.add(ended, trials)
+
+    (note, *_) = start(office.service, "s").notes
+    assert note.startswith("$0.8000 of the budget of $0.7500 is spent: nothing more will be")
+    assert not any("budget" in note for note in start(office.service, "s", cost_budget_usd=2).notes)
+
+
+def test_a_study_that_its_budget_ended_without_a_value_is_not_asked_for_again_as_it_is(
+    office: Office,
+) -> None:
+    office.registry.add(a_study(config=a_config("s", budget=0.1), reason="cost budget: spent"))
+    with pytest.raises(NothingToShow, match=r'study_name="s", cost_budget_usd=MORE\) to go on'):
+        office.service.best("s")

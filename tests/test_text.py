@@ -154,6 +154,7 @@ def test_a_study_under_a_budget_tells_what_was_pruned_for_cost_and_what_it_cost(
         "  epochs: 3\n"
     )
     assert "Budget: $0.50" in told and "Reason: cost budget: $0.4800" in told
+    assert 'start_automl_study(study_name="mnist-budget", cost_budget_usd=...)' in told
 
 
 def test_trials_that_a_budget_left_out_are_counted_by_what_became_of_them() -> None:

@@ -31,6 +31,17 @@ class TrialCost:
     """The most epochs that trials of its study could train."""
     own: bool
     """Whether it is a trial of the very study that is asked about."""
+    alike: bool = True
+    """Whether its study searched the same space with the same constants."""
+
+
+class Basis(Enum):
+    """Which trials an estimate is made from."""
+
+    OWN = "this study"
+    ALIKE = "studies of the same search space"
+    OTHER = "studies of other search spaces"
+    NOTHING = "nothing"
 
 
 class Verdict(Enum):
@@ -62,8 +73,7 @@ class Quote:
     trials: int
     measured: int
     """From how many finished trials this was estimated; 0 where nothing is known."""
-    own: bool
-    """Whether these are trials of the study itself."""
+    basis: Basis
     usd: Range | None
     """None where nothing is known."""
     seconds: Range | None
@@ -87,20 +97,29 @@ def quote(
         costs: finished trials with the same trainer, the study's own among them.
         rest_usd: what is left of the budget; None without one.
     """
-    own = [cost for cost in costs if cost.own]
-    is_own = len(own) >= ENOUGH
-    sample = own if is_own else costs
+    basis, sample = _sample(costs)
     usd = _total([c.usd * epochs_max / c.epochs_max for c in sample], trials)
     seconds = _total([c.seconds * epochs_max / c.epochs_max for c in sample], trials)
     return Quote(
         trials=trials,
         measured=len(sample),
-        own=is_own,
+        basis=basis,
         usd=usd,
         seconds=None if seconds is None else seconds.divided(max(1, min(parallel, trials))),
-        verdict=_verdict(usd, rest_usd),
-        paid_trials=_paid_trials(usd, rest_usd, trials),
+        verdict=_verdict(basis, usd, rest_usd),
+        paid_trials=_paid_trials(basis, usd, rest_usd, trials),
     )
+
+
+def _sample(costs: Sequence[TrialCost]) -> tuple[Basis, Sequence[TrialCost]]:
+    """The trials that say most: wide networks cost many times what narrow ones do."""
+    own = [cost for cost in costs if cost.own]
+    if len(own) >= ENOUGH:
+        return Basis.OWN, own
+    alike = [cost for cost in costs if cost.alike]
+    if alike:
+        return Basis.ALIKE, alike
+    return (Basis.OTHER if costs else Basis.NOTHING), costs
 
 
 def _total(sample: Sequence[float], n: int) -> Range | None:
@@ -112,20 +131,22 @@ def _total(sample: Sequence[float], n: int) -> Range | None:
     return Range(expected=n * mean, low=max(0.0, n * mean - margin), high=n * mean + margin)
 
 
-def _verdict(usd: Range | None, rest_usd: float | None) -> Verdict:
+def _verdict(basis: Basis, usd: Range | None, rest_usd: float | None) -> Verdict:
     if rest_usd is None:
         return Verdict.NO_BUDGET
-    if usd is None:
-        return Verdict.UNKNOWN
-    if usd.high == 0:
+    if usd is not None and usd.high == 0:
         return Verdict.SUFFICES
+    if usd is None or basis is Basis.OTHER:
+        return Verdict.UNKNOWN
     if usd.high <= rest_usd:
         return Verdict.SUFFICES
     return Verdict.PERHAPS if usd.expected <= rest_usd else Verdict.TOO_SMALL
 
 
-def _paid_trials(usd: Range | None, rest_usd: float | None, trials: int) -> int | None:
-    if _verdict(usd, rest_usd) is not Verdict.TOO_SMALL:
+def _paid_trials(
+    basis: Basis, usd: Range | None, rest_usd: float | None, trials: int
+) -> int | None:
+    if _verdict(basis, usd, rest_usd) is not Verdict.TOO_SMALL:
         return None
     assert usd is not None
     assert rest_usd is not None

@@ -85,11 +85,11 @@ class Spending:
             if self.budget.left_for_trial(claim, at) <= 0
         }
         reservations = self._reserve(flights, claims, at, shares)
-        starved = (
-            dict.fromkeys(reservations.starved, self._starved(flights, reservations, at))
-            if reservations.starved
-            else {}
-        )
+        starved = {}
+        if reservations.starved:
+            others = len(reservations.starved) < len(claims)
+            ending = self._starved(flights, reservations, at, others=others)
+            starved = dict.fromkeys(reservations.starved, ending)
         return list((starved | capped).items())
 
     def exhausted(self, params: Params, waited: Waiting, offer: SlotOffered) -> str:
@@ -190,8 +190,12 @@ class Spending:
 
         return sorted(flights, key=promise)
 
-    def _starved(self, flights: Flights, reservations: Reservations, at: float) -> Ending:
-        return Ending(TrialState.PRUNED, f"{COST_BUDGET}: {self._sums(flights, reservations, at)}")
+    def _starved(
+        self, flights: Flights, reservations: Reservations, at: float, *, others: bool
+    ) -> Ending:
+        promise = " for trials that promise more" if others else ""
+        reason = f"{COST_BUDGET}: {self._sums(flights, reservations, at)}{promise}"
+        return Ending(TrialState.PRUNED, reason)
 
     def _capped(self, claim: Claim, at: float) -> Ending:
         assert self.budget.per_trial_usd is not None

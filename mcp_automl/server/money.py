@@ -1,8 +1,9 @@
 """What a study has spent, may spend and has saved, in words."""
 
 from mcp_automl.answers import StudyStatus
+from mcp_automl.domain.budget import COST_BUDGET
 from mcp_automl.domain.study import Study
-from mcp_automl.server.words import dollars
+from mcp_automl.server.words import dollars, quoted
 
 
 def completed(answer: StudyStatus) -> str:
@@ -55,3 +56,11 @@ def of_budget(study: Study) -> str:
     """The ceiling, behind a sum."""
     budget = study.config.cost_budget_usd
     return "" if budget is None else f" of {dollars(budget)}"
+
+
+def more(study: Study) -> list[str]:
+    """How a study goes on that its budget has ended."""
+    if not study.reason.startswith(COST_BUDGET):
+        return []
+    name = quoted(study.config.name)
+    return [f"With more money: start_automl_study(study_name={name}, cost_budget_usd=...)"]

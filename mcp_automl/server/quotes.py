@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pydantic import Field
 
 from mcp_automl.answers import Quoted
-from mcp_automl.domain.quote import Quote, Range, Verdict
+from mcp_automl.domain.quote import Basis, Quote, Range, Verdict
 from mcp_automl.server import spaces
 from mcp_automl.server.shapes import Model, rounded
 from mcp_automl.server.words import dollars, duration, plain
@@ -26,6 +26,7 @@ class RangeModel(Model):
 class QuoteModel(Model):
     trials: int = Field(description="Still to run")
     measured: int = Field(description="Finished trials that the estimate is made from")
+    basis: str = Field(description="Whose trials these are")
     cost_usd: RangeModel | None
     seconds: RangeModel | None
     spent_usd: float | None
@@ -38,6 +39,7 @@ class QuoteModel(Model):
         return cls(
             trials=it.trials,
             measured=it.measured,
+            basis=it.basis.value,
             cost_usd=None if it.usd is None else RangeModel.of(it.usd),
             seconds=None if it.seconds is None else RangeModel.of(it.seconds),
             spent_usd=rounded(answer.spent_usd),
@@ -89,8 +91,9 @@ def _basis(answer: Quoted) -> str:
     if not it.measured:
         return "no measurement yet: the first trial will tell"
     trials = "1 finished trial" if it.measured == 1 else f"{it.measured} finished trials"
-    of = "this study" if it.own else f"{plain(answer.config.model)} in this workspace"
-    return f"measured from {trials} of {of}"
+    if it.basis is Basis.OTHER:
+        return f"a guess from {trials} of {it.basis.value}: it may be many times more, or less"
+    return f"measured from {trials} of {it.basis.value}"
 
 
 def _budget(answer: Quoted) -> str:

@@ -104,6 +104,7 @@ def _complete(answer: StudyStatus) -> str:
         [f"Reason: {plain(study.reason)}"] if study.reason else [],
         _mlflow(study),
         _notes(answer.notes),
+        money.more(study),
         [f"Next: {compare_call(study)} or {best_call(study)}"] if answer.best else [],
     )
 

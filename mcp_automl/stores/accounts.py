@@ -14,7 +14,7 @@ from mcp_automl.domain.costs import GroupBy, Spent
 from mcp_automl.domain.prices import SECONDS_PER_HOUR
 from mcp_automl.domain.quote import TrialCost
 from mcp_automl.domain.savings import PrunedTrial
-from mcp_automl.domain.study import Study
+from mcp_automl.domain.study import Study, StudyConfig
 from mcp_automl.stores import attempts, codec, studies, trials
 from mcp_automl.stores.database import Database
 
@@ -48,12 +48,12 @@ class SqliteAccounts:
                 *_running(connection, _KEYS[group_by], since or 0.0),
             ]
 
-    def finished(self, model: str, study: Study | None) -> Sequence[TrialCost]:
+    def finished(self, config: StudyConfig) -> Sequence[TrialCost]:
         with self._database.read() as connection:
-            latest = studies.with_trainer(connection, model)[:LATEST_STUDIES]
-            own = [] if study is None else [study]
-            others = [other for other in latest if study is None or other.id != study.id]
-            costs = (cost for other in own + others for cost in _finished(connection, other, study))
+            known = studies.with_trainer(connection, config.model)
+            # The study itself first, then those that searched the same, each newest first.
+            known.sort(key=lambda it: (not _is_own(it, config), not _is_alike(it, config)))
+            costs = (c for it in known[:LATEST_STUDIES] for c in _finished(connection, it, config))
             return list(islice(costs, LATEST_TRIALS))
 
     def pruned(self, study: Study) -> Sequence[PrunedTrial]:
@@ -80,8 +80,24 @@ def _running(connection: sqlite3.Connection, key: str, since: float) -> Iterator
         yield Spent(key=row["key"], cost_usd=cost_usd, slot_s=slot_s, jobs=1, running=1)
 
 
+def _is_own(study: Study, config: StudyConfig) -> bool:
+    return study.config.name.lower() == config.name.lower()
+
+
+def _is_alike(study: Study, config: StudyConfig) -> bool:
+    return _searched(study.config) == _searched(config)
+
+
+def _searched(config: StudyConfig) -> tuple[object, ...]:
+    """What decides what an epoch costs; how many there are is reckoned with apart."""
+    space, constants = dict(config.space.parameters), dict(config.constants)
+    space.pop("epochs", None)
+    constants.pop("epochs", None)
+    return space, config.space.when, constants
+
+
 def _finished(
-    connection: sqlite3.Connection, study: Study, asked: Study | None
+    connection: sqlite3.Connection, study: Study, asked: StudyConfig
 ) -> Iterator[TrialCost]:
     query = f"""
         SELECT a.cost_usd, a.held_s
@@ -99,7 +115,8 @@ def _finished(
             usd=cost_usd,
             seconds=held_s,
             epochs_max=study.config.epochs_max,
-            own=asked is not None and study.id == asked.id,
+            own=_is_own(study, asked),
+            alike=_is_alike(study, asked),
         )
 
 
