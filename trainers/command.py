@@ -15,35 +15,24 @@ trainer repeats the last one and tells the command its epoch; a command that can
 again, and what it measures a second time is left out.
 """
 
-import contextlib
 import json
 import math
 import os
 import re
-import selectors
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
 
 from trainers.checkpoints import checkpoint_folder, replace_atomically
 from trainers.contract import Context, Interrupted, Measurement, Value
+from trainers.following import Follower, log
 
-CLOSE_SECONDS = 0.5
-"""How long a command that is to stop may take from SIGTERM to SIGKILL."""
-
-MAX_LINE = 1 << 18
-"""Bytes of one line; of a longer one each part counts as a line."""
-
-CHUNK = 1 << 16
-PIPE_READS = 16
 SHOWN = 80
 """Characters of the command in a reason."""
 
@@ -89,7 +78,7 @@ class Command:
             yield last
         reached = 0 if last is None else last.epoch
         process = self._start(config, context, reached)
-        follower = _Follower(process)
+        follower = Follower(process)
         try:
             for measurement in self._measurements(follower):
                 if measurement.epoch > reached:
@@ -113,12 +102,12 @@ class Command:
             env={**os.environ, **_environment(config, context, reached)},
         )
 
-    def _measurements(self, follower: "_Follower") -> Iterator[Measurement]:
+    def _measurements(self, follower: "Follower") -> Iterator[Measurement]:
         began, epoch = time.monotonic(), 0
         for line in follower.lines():
             metrics = self._metrics(line)
             if metrics is None:
-                _log(line)
+                log(line)
                 continue
             epoch = _epoch(metrics.pop("epoch", epoch + 1))
             now = time.monotonic()
@@ -194,109 +183,6 @@ def _environment(config: Params, context: Context, reached: int) -> Mapping[str,
 
 
 # --- what it says -------------------------------------------------------------------------------
-
-
-class _Follower:
-    """Reads what a process says until it exits, and ends it if it has not when closed."""
-
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
-        assert process.stdout is not None and process.stderr is not None
-        self.last_error = ""
-        """The last line on stderr that is not blank."""
-        self._process = process
-        self._stdout: IO[bytes] = process.stdout
-        self._stderr: IO[bytes] = process.stderr
-        # Neither pipe ends while a child of the process holds it: its own end is told by this one.
-        self._exited, exits = os.pipe()
-        self._waiter = threading.Thread(target=_wait, args=(process, exits), daemon=True)
-        self._waiter.start()
-
-    def lines(self) -> Iterator[bytes]:
-        """Lines of its stdout as they come."""
-        out, err = _Lines(), _Lines()
-        with selectors.DefaultSelector() as selector:
-            for stream, lines in ((self._stdout, out), (self._stderr, err)):
-                os.set_blocking(stream.fileno(), False)
-                selector.register(stream, selectors.EVENT_READ, lines)
-            selector.register(self._exited, selectors.EVENT_READ)
-            has_exited = False
-            while not has_exited:
-                ready = [key for key, _ in selector.select()]
-                has_exited = any(key.fileobj == self._exited for key in ready)
-                if not has_exited:
-                    for key in ready:
-                        if not key.data.read(key.fd):
-                            selector.unregister(key.fileobj)
-                else:
-                    # What it has said is in the pipes by now, and after it nothing counts.
-                    out.drain(self._stdout.fileno())
-                    err.drain(self._stderr.fileno())
-                self._hear(err.taken())
-                yield from out.taken()
-
-    def close(self) -> None:
-        """Ends the process if it has not ended."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.terminate()
-            self._process.wait(CLOSE_SECONDS)
-        self._process.kill()
-        self._waiter.join()
-        os.close(self._exited)
-        self._stdout.close()
-        self._stderr.close()
-
-    def _hear(self, lines: Iterator[bytes]) -> None:
-        for line in lines:
-            _log(line)
-            # A progress bar overwrites itself.
-            said = [part.strip() for part in line.decode(errors="replace").split("\r")]
-            self.last_error = next(filter(None, reversed(said)), self.last_error)
-
-
-class _Lines:
-    """Cuts what comes from a pipe that does not block into lines."""
-
-    def __init__(self) -> None:
-        self._lines: list[bytes] = []
-        self._rest = b""
-
-    def read(self, pipe: int) -> bool:
-        """Reads what there is at most once; whether more may come."""
-        try:
-            data = os.read(pipe, CHUNK)
-        except BlockingIOError:
-            return False
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        self._lines += lines
-        if len(self._rest) > MAX_LINE or not data:
-            self._lines += [self._rest] if self._rest else []
-            self._rest = b""
-        return bool(data)
-
-    def drain(self, pipe: int) -> None:
-        """Reads all there is; what has no end of line is a line, too."""
-        # No more than a pipe holds: what the process has left behind may write for ever.
-        for _ in range(PIPE_READS):
-            if not self.read(pipe):
-                break
-        self._lines += [self._rest] if self._rest else []
-        self._rest = b""
-
-    def taken(self) -> Iterator[bytes]:
-        """Lines that nobody has taken yet."""
-        lines, self._lines = self._lines, []
-        return iter(lines)
-
-
-def _wait(process: "subprocess.Popen[bytes]", exits: int) -> None:
-    process.wait()
-    os.close(exits)
-
-
-def _log(line: bytes) -> None:
-    # A worker's stderr is the job's log. A full disk shall not end a training.
-    with contextlib.suppress(OSError):
-        os.write(2, line + b"\n")
 
 
 def _is_number(value: object) -> bool:
