@@ -160,6 +160,8 @@ class BestParams:
 
     study: Study
     trial: Trial
+    runs_alone: bool = True
+    """Whether its trainer can be run from a terminal by its name."""
 
     @property
     def params(self) -> Params:

@@ -1,6 +1,7 @@
 """Which trainers there are, told by their specs alone: nothing they train with is imported."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 from mcp_automl.domain.declared import Declared, DeclaredTrainer
@@ -13,29 +14,58 @@ from trainers import contract
 from trainers.specs import BUILT_IN
 
 
-class Catalog:
-    """Trainers by name."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """A trainer of the operator's; its name alone is known before anybody asks for more."""
 
-    def __init__(self, specs: Iterable[contract.TrainerSpec] = BUILT_IN) -> None:
+    read: Callable[[], contract.TrainerSpec]
+    """Its spec; raises TrainerUnavailable where something is wrong with it."""
+    module: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    """As in `TrainerRef`."""
+
+
+def _none() -> Mapping[str, Own]:
+    return {}
+
+
+class Catalog:
+    """Trainers by name.
+
+    Args:
+        specs: those that are built in.
+        own: the operator's, asked for each time: they may be changed while this lives.
+    """
+
+    def __init__(
+        self,
+        specs: Iterable[contract.TrainerSpec] = BUILT_IN,
+        own: Callable[[], Mapping[str, Own]] = _none,
+    ) -> None:
         self._specs: Mapping[str, contract.TrainerSpec] = {spec.name: spec for spec in specs}
+        self._own = own
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(self._specs)
+        return (*self._specs, *self._own())
 
     def spec(self, model: str) -> contract.TrainerSpec:
         """The spec of that trainer.
 
         Raises:
             InvalidRequest: there is no such trainer; the message names those there are.
+            TrainerUnavailable: it is the operator's own, and something is wrong with it.
         """
-        if model not in self._specs:
-            known = ", ".join(repr(name) for name in self.names)
+        if model in self._specs:
+            return self._specs[model]
+        own = self._own()
+        if model not in own:
+            known = ", ".join(repr(name) for name in (*self._specs, *own))
             raise InvalidRequest(f"there is no model {model!r}; model_type can be {known}")
-        return self._specs[model]
+        return own[model].read()
 
     def check_installed(self, model: str) -> None:
-        """Makes sure the packages that the trainer imports are there.
+        """Makes sure the trainer can be used, and the packages that it imports are there.
 
         Raises:
             TrainerUnavailable: they are not; the message is the command that installs them.
@@ -45,6 +75,10 @@ class Catalog:
         if trouble:
             raise TrainerUnavailable(trouble)
 
+    def runs_alone(self, model: str) -> bool:
+        """Whether `python -m trainers.<model>` trains it: not so with what is the operator's."""
+        return model in self._specs
+
     def preload(self) -> list[str]:
         """Modules that a worker's parent process should import, of trainers that are installed."""
         ready = (spec for spec in self._specs.values() if not _missing(spec))
@@ -53,9 +87,11 @@ class Catalog:
     def reference(self, model: str) -> TrainerRef:
         """Where that trainer's code is."""
         spec = self.spec(model)
+        own = self._own().get(model)
         return TrainerRef(
-            name=spec.name,
-            module=spec.module,
+            name=model,
+            module=spec.module if own is None else own.module,
+            options={} if own is None else own.options,
             gpu_memory_gb=spec.gpu_memory_gb,
             trial_stall_timeout_s=spec.trial_stall_timeout_s,
             trial_timeout_s=spec.trial_timeout_s,
@@ -97,8 +133,10 @@ class Catalog:
 
         Raises:
             InvalidRequest: there is no such trainer, or that cannot be searched.
+            TrainerUnavailable: something is wrong with it.
         """
-        return search(search_space, self.declaration(model).parameters, epochs_max)
+        declared = [_declared(parameter) for parameter in self.spec(model).parameters]
+        return search(search_space, declared, epochs_max)
 
     def objectives(self, model: str) -> tuple[Objective, ...]:
         return tuple(
@@ -107,12 +145,17 @@ class Catalog:
         )
 
     def declaration(self, model: str) -> DeclaredTrainer:
-        """What that trainer says of itself.
+        """What that trainer says of itself; one that cannot speak says why.
 
         Raises:
             InvalidRequest: there is no such trainer.
         """
-        spec = self.spec(model)
+        try:
+            spec = self.spec(model)
+        except TrainerUnavailable as error:
+            return DeclaredTrainer(
+                name=model, description="", objectives=(), parameters=(), trouble=str(error)
+            )
         return DeclaredTrainer(
             name=spec.name,
             description=spec.description,

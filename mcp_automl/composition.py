@@ -6,6 +6,7 @@ Imports are inside the functions: a server must not load what only an orchestrat
 from typing import TYPE_CHECKING
 
 from mcp_automl.catalog import Catalog
+from mcp_automl.roster import own_trainers
 from mcp_automl.service import Service
 from mcp_automl.settings import Settings
 
@@ -24,7 +25,7 @@ def build_service(settings: Settings | None = None) -> Service:
     settings = settings or Settings()
     return Service(
         registry=SqliteRegistry(settings.database),
-        trainers=Catalog(),
+        trainers=Catalog(own=own_trainers),
         launcher=Launcher(settings),
         settings=settings,
         accounts=SqliteAccounts(settings.database),
@@ -80,7 +81,7 @@ def run_orchestrator(
     registry = SqliteRegistry(settings.database)
     hold_workspace(
         settings,
-        live=lambda: _live(settings, catalog or Catalog()),
+        live=lambda: _live(settings, catalog or Catalog(own=own_trainers)),
         work_waits=lambda: any(study.state.should_run for study in registry.studies()),
         announce=lambda: _announce(settings),
         wait=wait,

@@ -17,6 +17,7 @@ from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.tracking import without_passwords
 from mcp_automl.launcher import Launcher
 from mcp_automl.liveness import SILENCE_SECONDS
+from mcp_automl.roster import own_trainers
 from mcp_automl.settings import Settings, config_file
 from mcp_automl.stores.registry import SqliteRegistry
 
@@ -38,7 +39,12 @@ Finding = tuple[str, Mark, str]
 
 def report(settings: Settings) -> tuple[bool, Table]:
     """Whether studies can run here, and everything that was found."""
-    findings = [*_software(), *trainers(Catalog()), *_machine(settings), *_workspace(settings)]
+    findings = [
+        *_software(),
+        *trainers(Catalog(own=own_trainers)),
+        *_machine(settings),
+        *_workspace(settings),
+    ]
     table = Table(title=f"mcp-automl {__version__}", show_header=False, title_justify="left")
     for what, mark, found in findings:
         # As it is: an extra's name in brackets is no markup.

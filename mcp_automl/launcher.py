@@ -98,11 +98,17 @@ def start_detached(settings: Settings, *options: str) -> None:
             stdout=output,
             stderr=output,
             cwd=settings.workspace,
-            env={**os.environ, **settings.as_environment()},
+            env={**os.environ, **settings.as_environment(), **_configuration()},
             start_new_session=True,
             close_fds=True,
         )
     detaching.wait(timeout=START_SECONDS)
+
+
+def _configuration() -> dict[str, str]:
+    # As an absolute path: the orchestrator's working directory is another one.
+    named = os.environ.get("MCP_AUTOML_CONFIG")
+    return {"MCP_AUTOML_CONFIG": os.path.abspath(named)} if named else {}
 
 
 def last_line(path: Path, limit: int = 500) -> str:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import anyio
+from anyio import to_thread
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from mcp_automl.clocks import Clocks
-from mcp_automl.domain.errors import InvalidRequest, NameTaken, TrainerUnavailable
+from mcp_automl.domain.errors import InvalidRequest, InvalidSettings, NameTaken, TrainerUnavailable
 from mcp_automl.domain.events import (
     Command,
     Decline,
@@ -128,7 +129,7 @@ class StudyPerformer:
         with self._send, self._receive, self._to_store, self._stored:
             try:
                 history = await self._get_ready()
-            except (InvalidRequest, NameTaken, TrainerUnavailable) as error:
+            except (InvalidRequest, InvalidSettings, NameTaken, TrainerUnavailable) as error:
                 logger.warning("study %s: %s", self.study.config.name, error)
                 await self.store.finish(self.study, StudyState.FAILED, str(error))
                 return
@@ -202,7 +203,8 @@ class StudyPerformer:
         if not history.wanted:
             await self.store.finish(self.study, StudyState.STOPPED, STOPPED_BY_USER)
             return None
-        self._trainer = self.trainer_of(self.study.config.model)
+        # In a thread: an operator's own trainer may have to be asked what it is.
+        self._trainer = await to_thread.run_sync(self.trainer_of, self.study.config.model)
         # Before any trial's money runs: a job must start at once, and be stopped at once.
         await self.executor.warm_up()
         # What a kill has left: nothing runs yet, so a trial waits, has ended, or was not attempted.

@@ -130,6 +130,8 @@ class Trainers(Protocol):
 
     def check_installed(self, model: str) -> None: ...
 
+    def runs_alone(self, model: str) -> bool: ...
+
     def config(
         self, name: str, model: str, *, n_trials: int, epochs_max: int | None,
         seed: int, owner: str, search_space: object,

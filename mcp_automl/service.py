@@ -223,7 +223,8 @@ class Service:
             StudyNotFound: there is no study of that name.
             NothingToShow: no trial has finished.
         """
-        return self._results.best_params(self._seen(name))
+        best = self._results.best_params(self._seen(name))
+        return replace(best, runs_alone=self.trainers.runs_alone(best.study.config.model))
 
     def cost_report(self, group_by: str | None = None, since: str | None = None) -> CostReport:
         """What all studies have cost; see `Costs.report`, also for what it raises."""

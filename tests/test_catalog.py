@@ -19,7 +19,7 @@ NEEDS_MORE = TrainerSpec(
 )
 
 
-def config(catalog: Catalog, model: str, epochs_max: int = 3) -> StudyConfig:
+def config(catalog: Catalog, model: str, epochs_max: int | None = 3) -> StudyConfig:
     return catalog.config("s", model, n_trials=4, epochs_max=epochs_max, seed=0, owner="me")
 
 
@@ -54,5 +54,5 @@ def test_a_trainer_whose_packages_are_missing_says_which_command_installs_them()
 
 
 def test_an_objective_keeps_its_direction() -> None:
-    (objective,) = config(Catalog([NEEDS_MORE]), "needy").objectives
+    (objective,) = config(Catalog([NEEDS_MORE]), "needy", epochs_max=None).objectives
     assert (objective.name, objective.maximize) == ("loss", False)

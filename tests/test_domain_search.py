@@ -125,9 +125,12 @@ def test_epochs_depend_on_nothing() -> None:
 
 
 def test_a_trainer_without_epochs_has_none() -> None:
-    found = search(None, (LR,), 7)
+    found = search(None, (LR,), None)
 
-    assert (dict(found.space.parameters), found.epochs_max) == ({"lr": LR_SEARCHED}, 7)
+    assert (dict(found.space.parameters), found.epochs_max) == ({"lr": LR_SEARCHED}, 1)
+    assert search(None, (LR,), found.epochs_max) == found
+    with pytest.raises(InvalidRequest, match="no parameter epochs; leave epochs_max out"):
+        search(None, (LR,), 7)
 
 
 def test_epochs_max_is_checked_before_anything_else() -> None:

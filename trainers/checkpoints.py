@@ -7,6 +7,7 @@ sorting by name is sorting by epoch. Two are kept, because the newest may turn o
 import logging
 import os
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -33,6 +34,11 @@ def checkpoint_path(workdir: Path, epoch: int) -> Path:
 def checkpoints(workdir: Path) -> list[Path]:
     """Returns all finished checkpoints, newest first; none if the folder does not exist."""
     return sorted(workdir.glob(PATTERN), reverse=True)
+
+
+def checkpoint_folder(workdir: Path) -> Path:
+    """Where a command that trains may keep what it needs to go on."""
+    return workdir / "checkpoints"
 
 
 def latest_checkpoint(workdir: Path) -> Path | None:
@@ -70,6 +76,8 @@ def discard(workdir: Path) -> None:
     """
     for path in workdir.glob(f"{PATTERN}*"):
         path.unlink(missing_ok=True)
+    if checkpoint_folder(workdir).exists():
+        shutil.rmtree(checkpoint_folder(workdir))
 
 
 def replace_atomically(path: Path, write: Callable[[Path], object]) -> None:

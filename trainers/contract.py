@@ -28,6 +28,10 @@ Value: TypeAlias = float | int | str | bool | None
 """What one parameter can be set to."""
 
 
+class Interrupted(Exception):
+    """Raised by a trainer whose training was ended from outside, and may be tried again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
     """What is known after one finished epoch."""

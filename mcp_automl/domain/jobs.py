@@ -1,5 +1,6 @@
 """Jobs as values: what one needs, where it runs, what it says, and what is kept of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -53,6 +54,9 @@ class TrainerRef:
 
     name: str
     module: str
+    """To be imported, such as `trainers.mnist`, or a file that ends in `.py`."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """What the module's `bind` makes a trainer of; empty for a module that is one itself."""
     gpu_memory_gb: float = 1.0
     trial_stall_timeout_s: float | None = None
     """As in `Limits`, for this trainer; None for what holds for all."""

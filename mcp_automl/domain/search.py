@@ -21,6 +21,9 @@ from mcp_automl.domain.space_values import shown
 from mcp_automl.domain.study import check_epochs_max
 
 DEFAULT_EPOCHS_MAX = 5
+NO_EPOCHS = 1
+"""What stands for it where a trainer does not say how many there are."""
+
 EPOCHS = "epochs"
 
 MAX_INPUT = 20_000
@@ -55,7 +58,8 @@ def search(asked: object, declared: Sequence[Declared], epochs_max: int | None) 
         for name, d in known.items()
         if name in wishes or d.in_default_space
     }
-    top = _epochs_max(wishes.get(EPOCHS), chosen.get(EPOCHS), epochs_max)
+    usual = _usual_epochs_max(known, epochs_max)
+    top = _epochs_max(wishes.get(EPOCHS), chosen.get(EPOCHS), epochs_max, usual)
     conditions = effective(known, wishes, chosen)
     always = {n: p for n, p in chosen.items() if n in wishes and not conditions[n]}
     constants = {name: p.choices[0] for name, p in always.items() if _has_one_value(p)}
@@ -145,9 +149,17 @@ def _with_usual_epochs(declared: Declared, epochs_max: int | None) -> Declared:
     return replace(declared, searched=replace(declared.searched, high=high))
 
 
-def _epochs_max(wish: object, epochs: Parameter | None, epochs_max: int | None) -> int:
+def _usual_epochs_max(known: Mapping[str, Declared], epochs_max: int | None) -> int:
+    """What holds where nobody says more."""
+    if EPOCHS in known:
+        return DEFAULT_EPOCHS_MAX if epochs_max is None else epochs_max
+    if epochs_max not in (None, NO_EPOCHS):
+        raise InvalidRequest("this model has no parameter epochs; leave epochs_max out")
+    return NO_EPOCHS
+
+
+def _epochs_max(wish: object, epochs: Parameter | None, epochs_max: int | None, usual: int) -> int:
     """The most epochs that a trial may train."""
-    usual = DEFAULT_EPOCHS_MAX if epochs_max is None else epochs_max
     if wish is None or epochs is None:
         return usual
     if condition_of(wish) is not None:

@@ -133,6 +133,11 @@ class StudyConfig:
         """The objective that decides while there is one only."""
         return self.objectives[0]
 
+    @property
+    def has_epochs(self) -> bool:
+        """Whether it is known beforehand how many epochs a trial trains."""
+        return "epochs" in self.space.parameters or "epochs" in self.constants
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:

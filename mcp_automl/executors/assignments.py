@@ -2,6 +2,7 @@
 
 from mcp_automl.domain.errors import TrainerUnavailable
 from mcp_automl.domain.jobs import Job, Prepared, Slot, TrainerRef
+from mcp_automl.worker.code import Code
 from mcp_automl.worker.training import Assignment
 from mcp_automl.worker.wire import LastWord, Message, Ready
 
@@ -9,7 +10,7 @@ from mcp_automl.worker.wire import LastWord, Message, Ready
 def assignment(job: Job, slot: Slot) -> Assignment:
     """The job in that slot, in the worker's words."""
     return Assignment(
-        module=job.trainer.module,
+        trainer=code(job.trainer),
         params=dict(job.params),
         workdir=job.workdir,
         data_dir=job.data_dir,
@@ -17,6 +18,11 @@ def assignment(job: Job, slot: Slot) -> Assignment:
         threads=slot.threads,
         seed=job.seed,
     )
+
+
+def code(trainer: TrainerRef) -> Code:
+    """Where the trainer is, in the worker's words."""
+    return Code(module=trainer.module, options=dict(trainer.options))
 
 
 def prepared(trainer: TrainerRef, message: Message | None) -> Prepared:

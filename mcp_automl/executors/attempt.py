@@ -51,8 +51,9 @@ class LocalAttempt:
         # Whoever has said its last word, or has hung up, is about to exit; it is given the grace.
         self._child.end_soon()
         await self._child.gone.wait()
-        ended = self._ended(message) or silence(
-            self._child.exit_code, memory_ran_out=await self._child.memory_ran_out()
+        memory_ran_out = await self._child.memory_ran_out()
+        ended = self._ended(message, bool(memory_ran_out)) or silence(
+            self._child.exit_code, memory_ran_out=memory_ran_out
         )
         yield replace(ended, at=self._child.gone_at)
 
@@ -99,7 +100,7 @@ class LocalAttempt:
             self._vigil.did_something()
             self._child.reply(go_on=not self._stopping)
 
-    def _ended(self, last: LastWord | None) -> Ended | None:
+    def _ended(self, last: LastWord | None, memory_ran_out: bool) -> Ended | None:
         """How the job ended; None if only its exit code can tell."""
         if last is not None and last.ending is Ending.COMPLETED:
             return Ended(outcome=Outcome.COMPLETED)
@@ -109,6 +110,8 @@ class LocalAttempt:
             reason = last.reason if last is not None else "it did not stop by itself in time"
             return Ended(outcome=Outcome.STOPPED, reason=reason)
         if last is not None:
+            if last.ending is Ending.KILLED and memory_ran_out:
+                return Ended(outcome=Outcome.OUT_OF_MEMORY, reason=last.reason)
             return Ended(outcome=Outcome(last.ending.value), reason=last.reason)
         if self._nonsense:
             return Ended(outcome=Outcome.KILLED, reason=self._nonsense)

@@ -31,7 +31,7 @@ from mcp_automl.domain.jobs import (
 from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Measurement
-from mcp_automl.executors.assignments import assignment, prepared
+from mcp_automl.executors.assignments import assignment, code, prepared
 from mcp_automl.executors.devices import Device
 from mcp_automl.executors.leftovers import discard_checkpoints
 from mcp_automl.executors.slots import SlotTable
@@ -103,7 +103,7 @@ class InlineExecutor:
             TrainerUnavailable: the trainer cannot be imported, or its data cannot be had.
         """
         message = await to_thread.run_sync(
-            training.prepare, trainer.module, data_dir, dict(constants)
+            training.prepare, code(trainer), data_dir, dict(constants)
         )
         return prepared(trainer, message)
 

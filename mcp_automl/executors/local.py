@@ -29,7 +29,7 @@ from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.vigil import Vigil
 from mcp_automl.executors import devices as found
-from mcp_automl.executors.assignments import assignment, prepared
+from mcp_automl.executors.assignments import assignment, code, prepared
 from mcp_automl.executors.attempt import LocalAttempt
 from mcp_automl.executors.child import Child, Context, Started, start_process
 from mcp_automl.executors.devices import Device, DeviceLost, Nvml
@@ -142,7 +142,7 @@ class LocalExecutor:
         Raises:
             TrainerUnavailable: the trainer cannot be imported, or its data cannot be had.
         """
-        async with self._child(worker.prepare, trainer.module, data_dir, dict(constants)) as child:
+        async with self._child(worker.prepare, code(trainer), data_dir, dict(constants)) as child:
             message = await _answer(child)
         return prepared(trainer, message)
 

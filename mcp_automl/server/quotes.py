@@ -6,6 +6,7 @@ from pydantic import Field
 
 from mcp_automl.answers import Quoted
 from mcp_automl.domain.quote import Basis, Quote, Range, Verdict
+from mcp_automl.domain.study import StudyConfig
 from mcp_automl.server import spaces
 from mcp_automl.server.shapes import Model, rounded
 from mcp_automl.server.words import dollars, duration, plain
@@ -56,7 +57,7 @@ def dry_run(answer: Quoted) -> str:
     return "\n".join(
         [
             f"[Info] Dry run: {plain(config.name)} ({goes_on}); nothing was started or stored",
-            f"Model: {plain(config.model)}, up to {config.epochs_max} epochs a trial",
+            f"Model: {plain(config.model)}{_epochs(config)}",
             f"Trials to run: {answer.quote.trials}, {where}",
             *spaces.lines(config),
             *_expected(answer.quote),
@@ -72,6 +73,10 @@ def _next(answer: Quoted) -> str:
     if answer.quote.trials:
         return "Next: the same call without dry_run starts it"
     return "Next: name a larger n_trials; the study has as many trials as it was asked for"
+
+
+def _epochs(config: StudyConfig) -> str:
+    return f", up to {config.epochs_max} epochs a trial" if config.has_epochs else ""
 
 
 def _expected(it: Quote) -> list[str]:

@@ -25,7 +25,8 @@ def best(answer: BestParams) -> str:
         return "\n".join(lines)
     lines += ["Use with trigger_training_job():", *_listed(params), ""]
     lines += ["Full command:", _whole(command(answer)), ""]
-    lines += [f"The same training now, from a terminal: {_whole(terminal(answer))}"]
+    if again := terminal(answer):
+        lines += [f"The same training now, from a terminal: {_whole(again)}"]
     lines += ["(trigger_training_job() is not among this version's tools yet.)"]
     lines += [_origin(study, answer.trial)]
     if study.state.should_run:
@@ -44,9 +45,9 @@ def command(answer: BestParams) -> str:
 
 
 def terminal(answer: BestParams) -> str:
-    """The shell command that repeats the trial's training; empty for a study that is not ours."""
+    """The shell command that repeats the trial's training; empty where there is none of ours."""
     study = answer.study
-    if is_foreign(study):
+    if is_foreign(study) or not answer.runs_alone:
         return ""
     # Without the data set and the seed it would be another training.
     values = {**_in_order(answer), **study.arguments, "seed": study.config.seed}

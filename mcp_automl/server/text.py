@@ -38,7 +38,8 @@ def started(answer: Started) -> str:
     else:
         head = [f"[OK] AutoML Study Resumed: {name}"]
         total = f"Trials: {answer.done} of {config.n_trials} done, {parallel}"
-    settings = [f"Up to {config.epochs_max} epochs a trial"] if not answer.created else []
+    says_epochs = config.has_epochs and not answer.created
+    settings = [f"Up to {config.epochs_max} epochs a trial"] if says_epochs else []
     return _lines(
         head,
         [f"Model: {plain(config.model)} {_expected(answer)}", total, *settings],

@@ -63,6 +63,8 @@ def listing(service: "Service") -> str:
 
 def page(trainer: DeclaredTrainer) -> str:
     """One trainer, with all its parameters."""
+    if not trainer.parameters:
+        return f"# {plain(trainer.name)}\n\nIt cannot be used here: {plain(trainer.trouble, 400)}"
     searched = [p for p in trainer.parameters if p.in_default_space]
     others = [p for p in trainer.parameters if not p.in_default_space]
     return "\n".join(
@@ -95,6 +97,8 @@ def page(trainer: DeclaredTrainer) -> str:
 
 
 def _line(trainer: DeclaredTrainer) -> str:
+    if not trainer.parameters:
+        return f"- `{plain(trainer.name)}`: it cannot be used here: {plain(trainer.trouble, 400)}"
     words = f"- `{plain(trainer.name)}`: {plain(trainer.description, 400)}"
     cannot = f" It cannot be used here: {plain(trainer.trouble, 400)}" if trainer.trouble else ""
     where = f"Parameters: automl://trainers/{plain(trainer.name)}"

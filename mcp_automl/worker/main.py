@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from mcp_automl.worker import training
+from mcp_automl.worker.code import Code
 from mcp_automl.worker.life import lead_group_that_dies_with, start_heartbeat
 from mcp_automl.worker.log import redirect, shorten
 from mcp_automl.worker.training import Assignment
@@ -48,7 +49,7 @@ def run(order: Order, connection: socket.socket, life: Connection) -> NoReturn:
 
 
 def prepare(
-    module: str,
+    trainer: Code,
     data_dir: Path,
     constants: Mapping[str, Value],
     connection: socket.socket,
@@ -59,7 +60,7 @@ def prepare(
     wire = _open(connection)
     # Trainers may print, and this process's stdout may be somebody's protocol.
     os.dup2(2, 1)
-    _say_and_exit(wire, training.prepare(module, data_dir, constants))
+    _say_and_exit(wire, training.prepare(trainer, data_dir, constants))
 
 
 def idle(connection: socket.socket, life: Connection) -> NoReturn:

@@ -4,7 +4,6 @@ Nothing here knows of processes: `worker.main` runs it in one of its own, `execu
 thread.
 """
 
-import importlib
 import inspect
 import logging
 import sys
@@ -14,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from mcp_automl.worker.code import Code, configuration, load
 from mcp_automl.worker.wire import Ending, LastWord, Measured, Message, Ready
 from trainers.checkpoints import latest_checkpoint
-from trainers.contract import Context, Measurement, Prepared, Value
+from trainers.contract import Context, Interrupted, Measurement, Prepared, Value
 
 MAX_REASON = 500
 """Characters of an exception's last line."""
@@ -35,8 +35,7 @@ logger = logging.getLogger(__name__)
 class Assignment:
     """What to train, with what, and where."""
 
-    module: str
-    """The trainer's module: `trainers.mnist`."""
+    trainer: Code
     params: Mapping[str, Value]
     """Everything its `Config` gets."""
     workdir: Path
@@ -56,18 +55,18 @@ def run_to_the_end(assignment: Assignment, ask: Callable[[Measured], bool]) -> L
         return _train(assignment, ask)
     # The boundary to code of others: whatever it raises, SystemExit included, is its last word.
     except BaseException as error:  # noqa: ASYNC103 (nothing here is async)
-        logger.exception("%s failed", assignment.module)
+        logger.exception("%s failed", assignment.trainer.module)
         return last_word(error)
 
 
-def prepare(module: str, data_dir: Path, constants: Mapping[str, Value]) -> Message:
+def prepare(code: Code, data_dir: Path, constants: Mapping[str, Value]) -> Message:
     """Lets a trainer fetch its data; one that has nothing to prepare is ready. Never raises.
 
     Args:
         constants: what the study has fixed; the trainer hears of what its `prepare` asks for.
     """
     try:
-        trainer = importlib.import_module(module)
+        trainer = load(code)
         data_dir.mkdir(parents=True, exist_ok=True)
         if not hasattr(trainer, "prepare"):
             return Ready(prepared=Prepared(arguments={}, description=""))
@@ -75,12 +74,14 @@ def prepare(module: str, data_dir: Path, constants: Mapping[str, Value]) -> Mess
         fixed = {name: constants[name] for name in wanted}
         return Ready(prepared=trainer.prepare(data_dir, **fixed))
     except BaseException as error:  # noqa: ASYNC103 (nothing here is async)
-        logger.exception("%s could not be prepared", module)
+        logger.exception("%s could not be prepared", code.module)
         return last_word(error)
 
 
 def last_word(error: BaseException) -> LastWord:
     """What is said of a training that ended by an exception."""
+    if isinstance(error, Interrupted):
+        return LastWord(ending=Ending.KILLED, reason=one_line(str(error)))
     ending = Ending.OUT_OF_MEMORY if is_out_of_memory(error) else Ending.RAISED
     return LastWord(ending=ending, reason=last_line(error))
 
@@ -96,15 +97,20 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def last_line(error: BaseException) -> str:
     """An exception's type and message as one printable line of bounded length."""
-    text = " ".join("".join(traceback.format_exception_only(error)).split())
-    printable = "".join(letter for letter in text if letter.isprintable())
+    return one_line("".join(traceback.format_exception_only(error)))
+
+
+def one_line(text: str) -> str:
+    """A text as one printable line of bounded length."""
+    line = " ".join(text.split())
+    printable = "".join(letter for letter in line if letter.isprintable())
     return printable if len(printable) <= MAX_REASON else printable[: MAX_REASON - 1] + "…"
 
 
 def _train(assignment: Assignment, ask: Callable[[Measured], bool]) -> LastWord:
-    trainer = importlib.import_module(assignment.module)
+    trainer = load(assignment.trainer)
     assignment.workdir.mkdir(parents=True, exist_ok=True)
-    measurements = trainer.train(trainer.Config(**assignment.params), _context(assignment))
+    measurements = trainer.train(configuration(trainer, assignment.params), _context(assignment))
     for measurement in measurements:
         if not ask(Measured(measurement=_checked(measurement), gpu_memory_gb=_gpu_memory_gb())):
             _close(measurements)

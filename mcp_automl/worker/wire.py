@@ -37,6 +37,8 @@ class Ending(Enum):
     STOPPED = "stopped"
     RAISED = "raised"
     OUT_OF_MEMORY = "out of memory"
+    KILLED = "killed"
+    """From outside: by itself it would have gone on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,224 @@
+"""Commands as trainers, in real processes: what they are given, say, and leave behind."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anyio import fail_after
+
+from mcp_automl.domain.events import Outcome
+from mcp_automl.domain.jobs import Ended, Job, Limits, TrainerRef, Word
+from mcp_automl.domain.study import Measurement
+from mcp_automl.executors.local import LocalExecutor
+from tests.jobs_for_tests import (
+    fake_job,
+    followed,
+    going,
+    hide_main_module,
+    launched,
+    pids_in,
+    survivors,
+)
+
+ARGUMENTS = ["--lr", "0.5", "--name", "a b", "--deep", "true"]
+
+
+@pytest.fixture
+def executor() -> LocalExecutor:
+    hide_main_module()
+    return LocalExecutor(grace=0.5)
+
+
+def command_job(folder: Path, script: str, **params: Any) -> Job:
+    """A job of a Python script as a command; its imports are what it needs to be short."""
+    file = folder / "script.py"
+    file.write_text(f"import json, os, subprocess, sys, time\n{script}")
+    options = {
+        "command": [sys.executable, "-S", str(file)],
+        "folder": str(folder),
+        "objective": "val_loss",
+    }
+    trainer = TrainerRef(name="own", module="trainers.command", options=options)
+    return fake_job(folder, trainer=trainer, **params)
+
+
+async def said(executor: LocalExecutor, job: Job) -> list[Word]:
+    """All that a job says if it is always told to go on."""
+    with fail_after(20):
+        async with executor, launched(executor, job) as attempt:
+            return await followed(attempt)
+
+
+def epochs(words: list[Word]) -> list[tuple[int, float]]:
+    return [(w.epoch, w.metrics["val_loss"]) for w in words if isinstance(w, Measurement)]
+
+
+async def test_a_command_is_given_its_parameters_in_three_ways_and_the_rest_goes_to_the_log(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    job = command_job(
+        tmp_path,
+        """
+print("beginning", [1, 2])
+print('{"not": "closed"')
+print(json.dumps({"train_loss": 1.0}))
+sys.stderr.write("a warning\\n")
+params = json.load(open(os.environ["MCP_AUTOML_PARAMS_FILE"]))
+given = {k: v for k, v in os.environ.items() if k.startswith("MCP_AUTOML")}
+json.dump([sys.argv[1:], params, given, os.getcwd()], open("note", "w"))
+print(json.dumps({"epoch": 1, "val_loss": 0.5, "seen": 7, "name": "x", "ok": True}))
+print(json.dumps({"epoch": 2, "val_loss": 0.25}), end="")
+""",
+        lr=0.5,
+        name="a b",
+        deep=True,
+        left_out=None,
+    )
+    words = await said(executor, job)
+
+    assert words[-1] == Ended(outcome=Outcome.COMPLETED)
+    assert epochs(words) == [(1, 0.5), (2, 0.25)]
+    assert isinstance(words[0], Measurement) and set(words[0].metrics) == {"val_loss", "seen"}
+    arguments, params, given, folder = json.loads((tmp_path / "note").read_text())
+    assert arguments == ARGUMENTS
+    assert params == {"lr": 0.5, "name": "a b", "deep": True, "left_out": None}
+    assert (given["MCP_AUTOML_PARAM_LR"], given["MCP_AUTOML_PARAM_DEEP"]) == ("0.5", "true")
+    assert given["MCP_AUTOML_DEVICE"] == "cpu" and given["MCP_AUTOML_RESUME_EPOCH"] == "0"
+    assert Path(folder) == tmp_path
+    log = job.log.read_text()
+    assert all(text in log for text in ("beginning [1, 2]", '"train_loss"', "a warning"))
+
+
+async def test_a_command_that_fails_is_a_failure_with_its_exit_code_and_last_line(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    *measured, ended = await said(
+        executor,
+        command_job(
+            tmp_path,
+            """
+print(json.dumps({"val_loss": 1.0}), flush=True)
+raise ValueError("the lamp is \\x1b[31mout" + "!" * 900)
+""",
+        ),
+    )
+
+    assert epochs(measured) == [(1, 1.0)]
+    assert isinstance(ended, Ended) and ended.outcome is Outcome.RAISED
+    assert "ended with exit code 1: ValueError: the lamp is" in ended.reason
+    assert len(ended.reason) <= 500 and ended.reason.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("os.write(1, bytes(range(256)) * 4000)", "printed no measurement; a line such as"),
+        ("print(json.dumps({'epoch': 0, 'val_loss': 1.0}))", "epochs are whole numbers from 1"),
+        ("sys.exit(3)", "ended with exit code 3: no word on stderr"),
+    ],
+)
+async def test_a_command_that_says_nothing_sensible_fails_with_what_would_be(
+    executor: LocalExecutor, tmp_path: Path, script: str, reason: str
+) -> None:
+    (ended,) = await said(executor, command_job(tmp_path, script))
+
+    assert isinstance(ended, Ended) and ended.outcome is Outcome.RAISED
+    assert reason in ended.reason
+
+
+async def test_a_command_may_say_that_its_objective_is_no_number(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    script = """
+print('{"val_loss": NaN}')
+print('{"val_loss": null}')
+print('{"val_loss": 1' + "0" * 400 + "}")
+"""
+    words = await said(executor, command_job(tmp_path, script))
+
+    assert [str(value) for _, value in epochs(words)] == ["nan", "nan", "inf"]
+
+
+async def test_a_command_without_memory_is_told_from_one_that_is_wrong(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    script = "sys.exit('torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB')"
+    (ended,) = await said(executor, command_job(tmp_path, script))
+
+    assert isinstance(ended, Ended) and ended.outcome is Outcome.OUT_OF_MEMORY
+
+
+async def test_a_command_that_is_killed_from_outside_may_be_tried_again(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    *_, ended = await said(executor, command_job(tmp_path, "os.kill(os.getpid(), 9)"))
+
+    assert isinstance(ended, Ended) and ended.outcome in (Outcome.KILLED, Outcome.OUT_OF_MEMORY)
+    assert "was ended by signal 9 (SIGKILL)" in ended.reason
+
+
+FAMILY = """
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+pids = {"command": os.getpid(), "child": child.pid}
+print(json.dumps({"epoch": 1, "val_loss": 1.0, **pids}), flush=True)
+"""
+
+
+async def test_a_command_that_has_ended_waits_for_nobody_it_leaves_behind(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    words = await said(executor, command_job(tmp_path, FAMILY))
+
+    assert isinstance(words[0], Measurement) and words[-1] == Ended(outcome=Outcome.COMPLETED)
+    del words[0].metrics["val_loss"]  # type: ignore[attr-defined]
+    assert await survivors(pids_in(words[0])) == []
+
+
+@pytest.mark.parametrize("way", ["stopped", "left"])
+async def test_a_command_dies_with_its_job_and_all_it_has_started(
+    executor: LocalExecutor, tmp_path: Path, way: str
+) -> None:
+    job = command_job(tmp_path, f"{FAMILY}\ntime.sleep(1000)")
+    with fail_after(20):
+        async with executor:
+            async with going(executor, job) as (attempt, words, first):
+                if way == "stopped":
+                    await attempt.stop()
+                    ended = await anext(words)
+                    assert isinstance(ended, Ended) and ended.outcome is Outcome.STOPPED
+            del first.metrics["val_loss"]  # type: ignore[attr-defined]
+            assert await survivors(pids_in(first)) == []
+
+
+async def test_a_command_that_hangs_has_stalled(tmp_path: Path) -> None:
+    hide_main_module()
+    executor = LocalExecutor(grace=0.3, limits=Limits(stall_s=1.0))
+    *_, ended = await said(executor, command_job(tmp_path, f"{FAMILY}\ntime.sleep(1000)"))
+
+    assert isinstance(ended, Ended) and ended.outcome is Outcome.STALLED
+
+
+async def test_a_command_that_begins_again_adds_nothing_until_it_is_as_far_as_it_was(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    script = """
+print(json.dumps({"epoch": 1, "val_loss": 0.1}))
+print(json.dumps({"epoch": 2, "val_loss": 0.2}))
+again = os.path.exists("again")
+open("again", "w").write(os.environ["MCP_AUTOML_RESUME_EPOCH"])
+time.sleep(0 if again else 1000)
+print(json.dumps({"epoch": 3, "val_loss": 0.3}))
+"""
+    job = command_job(tmp_path, script)
+    with fail_after(20):
+        async with executor:
+            async with going(executor, job) as (attempt, words, _):
+                await anext(words)
+                await attempt.stop()
+            async with launched(executor, job) as attempt:
+                resumed = await followed(attempt)
+
+    assert epochs(resumed) == [(2, 0.2), (3, 0.3)]
+    assert (tmp_path / "again").read_text() == "2"
