@@ -9,6 +9,7 @@ from mcp_automl.domain.quote import Quote
 from mcp_automl.domain.savings import Savings
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Measurement, Study, StudyConfig, Trial, TrialState, counted
+from mcp_automl.domain.tracking import TrackedRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,10 +157,14 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BestParams:
-    """A study's best trial, for training again."""
+    """A study's best trial, for training again, and where what it has made is."""
 
     study: Study
     trial: Trial
+    model_file: Path | None = None
+    """None if it is not kept, or not on this machine."""
+    run: TrackedRun | None = None
+    """Where it is tracked; None for a study that is not ours."""
 
     @property
     def params(self) -> Params:

@@ -129,7 +129,7 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
             executor=executor,
             tracker=MlflowTracker(
                 settings.tracking_uri,
-                origin=_origin(settings),
+                origin=settings.tracking_origin,
                 process_lock=settings.workspace / "tracking.lock",
             ),
             changes=SqliteChanges(settings.database, watch=INTENTIONS),
@@ -138,16 +138,10 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
             clocks=Clocks(monotonic=time.monotonic, wall=time.time),
             sign=_sign(settings),
             max_parallel=settings.max_parallel_trials,
+            keep_models=settings.keep_models,
             idle_seconds=settings.idle_seconds,
         )
         return await orchestrator.run()
-
-
-def _origin(settings: Settings) -> str:
-    """Tells this workspace's studies from equally named ones of others on one MLflow server."""
-    import socket
-
-    return "" if settings.has_own_tracking_store else f"{socket.gethostname()}:{settings.workspace}"
 
 
 def _sign(settings: Settings) -> "OrchestratorSign":

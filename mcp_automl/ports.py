@@ -177,6 +177,9 @@ class StudyStore(Protocol):
     async def prepared(self, study: Study, *, data: str, arguments: Params) -> Study:
         """Stores the data set that all trials of the study train on."""
 
+    async def finished(self, study: Study) -> Sequence[Trial]:
+        """The study's COMPLETE and PRUNED trials, without their parameters, cost and reason."""
+
     async def ask(self, study: Study) -> Suggestion:
         """The next trial: the lowest WAITING one, else a new one from the sampler."""
 
@@ -264,6 +267,9 @@ class Executor(Protocol):
         Args:
             workdirs: gone through once and in a thread, so that they may be read from the disk.
         """
+
+    async def clear(self, workdirs: Iterable[Path]) -> None:
+        """As `discard`, of all that is in these folders, except what their jobs have printed."""
 
     async def prepare(self, trainer: TrainerRef, data_dir: Path, constants: Params) -> Prepared:
         """Lets the trainer fetch its data and say which data set a study shall use.

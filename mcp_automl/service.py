@@ -78,7 +78,7 @@ class Service:
         )
         folders = Folders(studies=settings.studies_dir, data=settings.data_path)
         self._logs = JobLogs(registry, folders)
-        self._results = Results(registry)
+        self._results = Results(registry, folders, settings.tracking_origin)
         self._settings = settings
         self._costs = Costs(accounts, now)
         self._quotes = Quotes(registry, accounts, settings.max_parallel_trials, devices)

@@ -81,6 +81,7 @@ class FakeExecutor:
     launched: list[Job] = field(default_factory=list)
     discarded: list[Iterable[Path]] = field(default_factory=list)
     """The folders of each call, not gone through."""
+    cleared: list[Iterable[Path]] = field(default_factory=list)
     in_flight: int = 0
     most_in_flight: int = 0
     full: anyio.Event = field(default_factory=anyio.Event)
@@ -119,6 +120,9 @@ class FakeExecutor:
 
     async def discard(self, workdirs: Iterable[Path]) -> None:
         self.discarded.append(workdirs)
+
+    async def clear(self, workdirs: Iterable[Path]) -> None:
+        self.cleared.append(workdirs)
 
     async def prepare(self, trainer: TrainerRef, data_dir: Path, constants: Params) -> Prepared:
         if isinstance(self.data, TrainerUnavailable):

@@ -257,10 +257,26 @@ def test_the_status_tells_what_pruning_saved_epoch_by_epoch(finished: Finished) 
     assert ("Pruning saved about $" in finished.status) == bool(missing)
 
 
-def test_the_best_trials_model_file_loads(finished: Finished) -> None:
+def test_the_best_trials_model_file_loads_and_only_the_three_best_have_one(
+    finished: Finished,
+) -> None:
     number = finished.best["trial"]["number"]
-    folder = finished.workspace.home / "studies" / "1" / "trials" / str(number)
-    assert load_file(folder / "model.safetensors")
+    trials = finished.workspace.home / "studies" / "1" / "trials"
+    assert finished.best["model_file"] == str(trials / str(number) / "model.safetensors")
+    assert load_file(finished.best["model_file"])
+    complete = [t for t in _trials(finished) if t.state is optuna.trial.TrialState.COMPLETE]
+    ranked = sorted(complete, key=lambda t: (-(t.value or 0.0), t.number))
+    kept = {int(file.parent.name) for file in trials.glob("*/*.safetensors")}
+    assert kept == {trial.number for trial in ranked[:3]} and len(kept) == 3
+    assert len(list(trials.glob("*/log.txt"))) == TRIALS
+
+
+def test_the_best_trials_run_is_found_as_it_is_said(finished: Finished) -> None:
+    client = MlflowClient(f"sqlite:///{finished.workspace.home / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name(finished.best["mlflow_experiment"])
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id], finished.best["mlflow_search"])
+    assert run.data.tags["trial_number"] == str(finished.best["trial"]["number"])
 
 
 def test_the_printed_terminal_command_repeats_the_best_trial_exactly(
