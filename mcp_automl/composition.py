@@ -19,6 +19,7 @@ def build_service(settings: Settings | None = None) -> Service:
 
     from mcp_automl.launcher import Launcher
     from mcp_automl.stores.accounts import SqliteAccounts
+    from mcp_automl.stores.archive import SqliteArchive
     from mcp_automl.stores.registry import SqliteRegistry
 
     settings = settings or Settings()
@@ -28,6 +29,7 @@ def build_service(settings: Settings | None = None) -> Service:
         launcher=Launcher(settings),
         settings=settings,
         accounts=SqliteAccounts(settings.database),
+        archive=SqliteArchive(settings.database),
         devices=describe_devices,
         gpus=lambda: [device.name for device in find_devices() if device.is_gpu],
         owner=os_user(),

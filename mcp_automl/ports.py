@@ -30,6 +30,7 @@ from mcp_automl.domain.jobs import (
 from mcp_automl.domain.outlook import Progress
 from mcp_automl.domain.quote import TrialCost
 from mcp_automl.domain.savings import PrunedTrial
+from mcp_automl.domain.script import Needs
 from mcp_automl.domain.search import Search
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import (
@@ -142,6 +143,8 @@ class Trainers(Protocol):
     def names(self) -> Sequence[str]: ...
 
     def declaration(self, model: str) -> DeclaredTrainer: ...
+
+    def needs(self, model: str) -> Needs: ...
 
 
 # --- the database, seen from the orchestrator --------------------------------------------------

@@ -153,6 +153,11 @@ class Settings(BaseSettings):
         return self.workspace / "studies"
 
     @property
+    def exports_dir(self) -> Path:
+        """Where studies are written to."""
+        return self.workspace / "exports"
+
+    @property
     def data_path(self) -> Path:
         chosen = self.data_dir.expanduser().absolute() if self.data_dir else None
         return chosen or self.workspace / "data"

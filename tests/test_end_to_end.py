@@ -1,5 +1,6 @@
 """The main job with nothing faked: a client, servers, an orchestrator, workers, real trainings."""
 
+import csv
 import json
 import math
 import os
@@ -293,6 +294,32 @@ def test_the_printed_terminal_command_repeats_the_best_trial_exactly(
     )
     assert rerun.stdout == ""
     assert f"val_accuracy {finished.best['trial']['value']:.4f}" in rerun.stderr
+
+
+async def test_the_exported_script_repeats_the_best_trial_exactly(
+    finished: Finished, tmp_path: Path
+) -> None:
+    result = await finished.workspace.call("export_automl_study", study_name=NAME)
+    path = structure_of(result)["path"]
+    data = finished.workspace.home / "data"
+    with anyio.fail_after(STUDY_SECONDS):
+        rerun = await anyio.run_process(
+            [sys.executable, path, "--data-dir", str(data), "--workdir", str(tmp_path)]
+        )
+    assert rerun.stdout == b""
+    assert f"val_accuracy {finished.best['trial']['value']:.4f}" in rerun.stderr.decode()
+    again, kept = tmp_path / "model.safetensors", Path(finished.best["model_file"])
+    assert again.read_bytes() == kept.read_bytes()
+
+
+def test_the_command_line_writes_all_trials_to_a_table(finished: Finished) -> None:
+    command = [sys.executable, "-m", "mcp_automl", "export", NAME, "--format", "csv"]
+    environment = finished.workspace.environment
+    said = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert said.stdout.startswith(f"[OK] AutoML Study Exported: {NAME}\n{TRIALS} trials: ")
+    with open(finished.workspace.home / "exports" / f"{NAME}.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["value"]) for row in rows] == [trial.value for trial in _trials(finished)]
 
 
 def test_the_orchestrator_leaves_when_idle_and_takes_every_process_with_it(

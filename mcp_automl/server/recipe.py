@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping
 
 from mcp_automl.answers import BestParams
+from mcp_automl.domain import script
 from mcp_automl.domain.space import Value
 from mcp_automl.domain.study import Study, Trial
 from mcp_automl.domain.tracking import TrackedRun
@@ -49,8 +50,7 @@ def terminal(answer: BestParams) -> str:
     study = answer.study
     if is_foreign(study):
         return ""
-    # Without the data set and the seed it would be another training.
-    values = {**_in_order(answer), **study.arguments, "seed": study.config.seed}
+    values = script.arguments(study, _in_order(answer))
     flags = (f"--{k.replace('_', '-')} {shlex.quote(str(v))}" for k, v in values.items())
     return f"python -m trainers.{study.config.model} {' '.join(flags)}"
 
