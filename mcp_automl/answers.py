@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
+from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.outlook import Allowance, allowance
 from mcp_automl.domain.quote import Quote
 from mcp_automl.domain.savings import Savings
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Measurement, Study, StudyConfig, Trial, TrialState, counted
+from mcp_automl.domain.tracking import TrackedRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,13 +159,49 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BestParams:
-    """A study's best trial, for training again."""
+    """A study's best trial, for training again, and where what it has made is."""
 
     study: Study
     trial: Trial
     runs_alone: bool = True
     """Whether its trainer can be run from a terminal by its name."""
+    model_file: Path | None = None
+    """None if it is not kept, or not on this machine."""
+    run: TrackedRun | None = None
+    """Where it is tracked; None for a study that is not ours."""
 
     @property
     def params(self) -> Params:
         return self.trial.params
+
+
+class ExportFormat(Enum):
+    """What a study can be written as."""
+
+    SCRIPT = "script"
+    CSV = "csv"
+    JSON = "json"
+
+    @classmethod
+    def of(cls, word: str | None) -> "ExportFormat":
+        """The format of that name; a script where none is named. Raises InvalidRequest."""
+        if word is None:
+            return cls.SCRIPT
+        try:
+            return cls(word)
+        except ValueError as error:
+            known = ", ".join(repr(member.value) for member in cls)
+            raise InvalidRequest(f"format must be one of {known}, not {word[:80]!r}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """A file that a study was written to."""
+
+    study: Study
+    format: ExportFormat
+    path: Path
+    trials: int
+    """How many trials are in it; a script has one."""
+    size: int
+    """Bytes."""

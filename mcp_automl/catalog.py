@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib import metadata
 from importlib.util import find_spec
 
 from mcp_automl.domain.declared import Declared, DeclaredTrainer
 from mcp_automl.domain.errors import InvalidRequest, TrainerUnavailable
 from mcp_automl.domain.jobs import TrainerRef
+from mcp_automl.domain.script import Needs
 from mcp_automl.domain.search import Search, search
 from mcp_automl.domain.space import Categorical, Float, Int, Parameter
 from mcp_automl.domain.study import Objective, StudyConfig
@@ -97,6 +99,16 @@ class Catalog:
             trial_timeout_s=spec.trial_timeout_s,
         )
 
+    def needs(self, model: str) -> Needs:
+        """What running that trainer alone takes, in the versions that are installed here.
+
+        Raises:
+            InvalidRequest: there is no such trainer.
+        """
+        spec = self.spec(model)
+        pins = [_pin("mcp-automl", spec.extra), *(_pin(name) for name in _distributions(spec))]
+        return Needs(module=spec.module, pins=[pin for pin in pins if pin])
+
     def config(
         self,
         name: str,
@@ -163,6 +175,29 @@ class Catalog:
             parameters=tuple(_declared(parameter) for parameter in spec.parameters),
             trouble=_trouble(spec),
         )
+
+
+def _distributions(spec: contract.TrainerSpec) -> list[str]:
+    """What is installed for that trainer, by the names that package indexes know."""
+    from packaging.requirements import Requirement
+
+    try:
+        declared = [Requirement(it) for it in metadata.requires("mcp-automl") or ()]
+    except metadata.PackageNotFoundError:
+        # Run from a checkout: what is imported is called like what is installed, nearly always.
+        return list(spec.requires)
+    of_extra = {"extra": spec.extra or ""}
+    markers = [(it.name, it.marker) for it in declared if "extra" in str(it.marker)]
+    return [name for name, marker in markers if marker is not None and marker.evaluate(of_extra)]
+
+
+def _pin(name: str, extra: str | None = None) -> str | None:
+    try:
+        # What follows a plus names a build, such as `cpu`, that no common index has.
+        version = metadata.version(name).partition("+")[0]
+    except metadata.PackageNotFoundError:
+        return None
+    return f"{name}{f'[{extra}]' if extra else ''}=={version}"
 
 
 def _missing(spec: contract.TrainerSpec) -> list[str]:

@@ -142,6 +142,18 @@ def costs(
 
 
 @app.command()
+def export(
+    name: Annotated[str, typer.Argument(help="The study's name.")],
+    format: Annotated[str, typer.Option(help="script, csv or json.")] = "script",
+) -> None:
+    """Write a study's best trial as a script, or all its trials as a table, to a file."""
+    from mcp_automl.composition import build_service
+    from mcp_automl.server.archive import exported
+
+    _print(exported(build_service().export_study(name, format)))
+
+
+@app.command()
 def doctor() -> None:
     """Say what is installed, which devices there are, and how the workspace is."""
     from mcp_automl.doctor import report

@@ -20,6 +20,7 @@ def build_service(settings: Settings | None = None) -> Service:
 
     from mcp_automl.launcher import Launcher
     from mcp_automl.stores.accounts import SqliteAccounts
+    from mcp_automl.stores.archive import SqliteArchive
     from mcp_automl.stores.registry import SqliteRegistry
 
     settings = settings or Settings()
@@ -29,6 +30,7 @@ def build_service(settings: Settings | None = None) -> Service:
         launcher=Launcher(settings),
         settings=settings,
         accounts=SqliteAccounts(settings.database),
+        archive=SqliteArchive(settings.database),
         devices=describe_devices,
         gpus=lambda: [device.name for device in find_devices() if device.is_gpu],
         owner=os_user(),
@@ -130,7 +132,7 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
             executor=executor,
             tracker=MlflowTracker(
                 settings.tracking_uri,
-                origin=_origin(settings),
+                origin=settings.tracking_origin,
                 process_lock=settings.workspace / "tracking.lock",
             ),
             changes=SqliteChanges(settings.database, watch=INTENTIONS),
@@ -139,16 +141,10 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
             clocks=Clocks(monotonic=time.monotonic, wall=time.time),
             sign=_sign(settings),
             max_parallel=settings.max_parallel_trials,
+            keep_models=settings.keep_models,
             idle_seconds=settings.idle_seconds,
         )
         return await orchestrator.run()
-
-
-def _origin(settings: Settings) -> str:
-    """Tells this workspace's studies from equally named ones of others on one MLflow server."""
-    import socket
-
-    return "" if settings.has_own_tracking_store else f"{socket.gethostname()}:{settings.workspace}"
 
 
 def _sign(settings: Settings) -> "OrchestratorSign":

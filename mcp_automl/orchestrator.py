@@ -49,6 +49,7 @@ class Orchestrator:
 
     Args:
         trainer_of: where the code of a study's trainer is.
+        keep_models: of how many of a study's best trials the models are kept.
         idle_seconds: how long to wait for more work before `run` returns.
     """
 
@@ -61,6 +62,7 @@ class Orchestrator:
     clocks: Clocks
     sign: OrchestratorSign
     max_parallel: int
+    keep_models: int
     idle_seconds: float
     _performers: dict[int, StudyPerformer] = field(default_factory=dict, init=False)
     _order: list[int] = field(default_factory=list, init=False)
@@ -132,6 +134,7 @@ class Orchestrator:
             study=study,
             trainer_of=self.trainer_of,
             max_parallel=self.max_parallel,
+            keep_models=self.keep_models,
             store=self.store,
             executor=self.executor,
             folders=self.folders,

@@ -41,6 +41,7 @@ from mcp_automl.domain.jobs import Need, Slot, TrainerRef
 from mcp_automl.domain.run import StudyRun
 from mcp_automl.domain.study import STOPPED_BY_USER, History, Study, StudyState
 from mcp_automl.folders import Folders
+from mcp_automl.models import Models
 from mcp_automl.ports import Executor, StudyStore
 from mcp_automl.trainings import Trainings
 
@@ -61,12 +62,14 @@ class StudyPerformer:
         study: as it was read when it was taken up.
         trainer_of: where the code of its trainer is; may refuse.
         max_parallel: how many of its trials may be in flight at once.
+        keep_models: of how many of its best trials the models are kept.
         moved: called after every event that changed anything: a slot may have come free.
     """
 
     study: Study
     trainer_of: Callable[[str], TrainerRef]
     max_parallel: int
+    keep_models: int
     store: StudyStore
     executor: Executor
     folders: Folders
@@ -76,6 +79,7 @@ class StudyPerformer:
     """Whether a slot is on its way to the run, which does not know of it yet."""
     _run: StudyRun | None = field(default=None, init=False)
     _trainer: TrainerRef | None = field(default=None, init=False)
+    _models: Models = field(init=False)
     _preparing: anyio.CancelScope = field(default_factory=anyio.CancelScope, init=False)
     _send: MemoryObjectSendStream[Event | Study] = field(init=False)
     _receive: MemoryObjectReceiveStream[Event | Study] = field(init=False)
@@ -88,6 +92,13 @@ class StudyPerformer:
     def __post_init__(self) -> None:
         self._send, self._receive = anyio.create_memory_object_stream[Event | Study](math.inf)
         self._to_store, self._stored = anyio.create_memory_object_stream[Stored](math.inf)
+        self._models = Models(
+            study=self.study,
+            most=self.keep_models,
+            store=self.store,
+            executor=self.executor,
+            folders=self.folders,
+        )
 
     @property
     def need(self) -> Need | None:
@@ -209,6 +220,7 @@ class StudyPerformer:
         await self.executor.warm_up()
         # What a kill has left: nothing runs yet, so a trial waits, has ended, or was not attempted.
         await self.executor.discard(self.folders.finished(self.study, history.waiting))
+        await self._models.take_up(history.waiting)
         with self._preparing:
             if not self.study.data:
                 await self._prepare(self._trainer)
@@ -267,3 +279,4 @@ class StudyPerformer:
         if record.state.is_finished:
             # After it is stored: a trial that is not, would have to go on from them.
             await self.executor.discard([self.folders.trial(self.study, record.trial)])
+            await self._models.finished(record)

@@ -30,6 +30,7 @@ from mcp_automl.domain.jobs import (
 from mcp_automl.domain.outlook import Progress
 from mcp_automl.domain.quote import TrialCost
 from mcp_automl.domain.savings import PrunedTrial
+from mcp_automl.domain.script import Needs
 from mcp_automl.domain.search import Search
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import (
@@ -144,6 +145,8 @@ class Trainers(Protocol):
 
     def declaration(self, model: str) -> DeclaredTrainer: ...
 
+    def needs(self, model: str) -> Needs: ...
+
 
 # --- the database, seen from the orchestrator --------------------------------------------------
 
@@ -177,6 +180,9 @@ class StudyStore(Protocol):
 
     async def prepared(self, study: Study, *, data: str, arguments: Params) -> Study:
         """Stores the data set that all trials of the study train on."""
+
+    async def finished(self, study: Study) -> Sequence[Trial]:
+        """The study's COMPLETE and PRUNED trials, without their parameters, cost and reason."""
 
     async def ask(self, study: Study) -> Suggestion:
         """The next trial: the lowest WAITING one, else a new one from the sampler."""
@@ -265,6 +271,9 @@ class Executor(Protocol):
         Args:
             workdirs: gone through once and in a thread, so that they may be read from the disk.
         """
+
+    async def clear(self, workdirs: Iterable[Path]) -> None:
+        """As `discard`, of all that is in these folders, except what their jobs have printed."""
 
     async def prepare(self, trainer: TrainerRef, data_dir: Path, constants: Params) -> Prepared:
         """Lets the trainer fetch its data and say which data set a study shall use.

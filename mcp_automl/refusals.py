@@ -30,6 +30,14 @@ def refuse_foreign(study: Study) -> None:
         )
 
 
+def refuse_foreign_script(study: Study) -> None:
+    if study.id < 0:
+        raise InvalidRequest(
+            f"{study.config.name!r} is a study made by plain Optuna, with no trainer to run; "
+            "choose format 'csv' or 'json'"
+        )
+
+
 def refuse_other_search(study: Study, request: StudyRequest, trainers: Trainers) -> None:
     """Lets pass only what the study searches already."""
     refuse_foreign(study)

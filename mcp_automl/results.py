@@ -6,6 +6,8 @@ from mcp_automl.answers import BestParams, Comparison, StudySummary
 from mcp_automl.domain import leaderboard
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.study import COUNTED, Study, Trial
+from mcp_automl.domain.tracking import TrackedRun, experiment, run_key
+from mcp_automl.folders import Folders
 from mcp_automl.ports import StudyRegistry
 from mcp_automl.refusals import nothing_to_show
 
@@ -14,9 +16,15 @@ MAX_TOP_K = 50
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The results of one workspace's studies."""
+    """The results of one workspace's studies.
+
+    Args:
+        origin: under which its runs are tracked.
+    """
 
     registry: StudyRegistry
+    folders: Folders
+    origin: str
 
     def summary(self, study: Study) -> StudySummary:
         """A study's line in the list."""
@@ -50,7 +58,21 @@ class Results:
         trial = self.best(study)
         if trial is None:
             raise nothing_to_show(study)
-        return BestParams(study=study, trial=trial)
+        if study.id < 0:
+            return BestParams(study=study, trial=trial)
+        return BestParams(
+            study=study,
+            trial=trial,
+            model_file=self.folders.model(study, trial.number),
+            run=self._run(study, trial),
+        )
+
+    def _run(self, study: Study, trial: Trial) -> TrackedRun:
+        config = study.config
+        return TrackedRun(
+            experiment=experiment(config.model),
+            key=run_key(config.name, trial.number, origin=self.origin),
+        )
 
     def best(self, study: Study) -> Trial | None:
         """The study's best trial, complete."""

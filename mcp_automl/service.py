@@ -12,6 +12,7 @@ from dataclasses import replace
 from mcp_automl.answers import (
     BestParams,
     Comparison,
+    Exported,
     JobLog,
     Quoted,
     RunningTrial,
@@ -20,6 +21,7 @@ from mcp_automl.answers import (
     StudyStatus,
     StudySummary,
 )
+from mcp_automl.archive import Archive
 from mcp_automl.costs import Costs
 from mcp_automl.domain.costs import CostReport
 from mcp_automl.domain.errors import NameTaken
@@ -33,6 +35,7 @@ from mcp_automl.domain.study import (
     TrialState,
     counted,
 )
+from mcp_automl.exports import Exports
 from mcp_automl.folders import Folders
 from mcp_automl.joblogs import JobLogs
 from mcp_automl.launcher import Launcher
@@ -66,6 +69,7 @@ class Service:
         launcher: Launcher,
         settings: Settings,
         accounts: Accounts,
+        archive: Archive,
         devices: Callable[[], str],
         gpus: Callable[[], Collection[str]],
         owner: str,
@@ -79,7 +83,8 @@ class Service:
         )
         folders = Folders(studies=settings.studies_dir, data=settings.data_path)
         self._logs = JobLogs(registry, folders)
-        self._results = Results(registry)
+        self._results = Results(registry, folders, settings.tracking_origin)
+        self._exports = Exports(archive, self._results, trainers, settings.exports_dir, now)
         self._settings = settings
         self._costs = Costs(accounts, now)
         self._quotes = Quotes(registry, accounts, settings.max_parallel_trials, devices)
@@ -225,6 +230,18 @@ class Service:
         """
         best = self._results.best_params(self._seen(name))
         return replace(best, runs_alone=self.trainers.runs_alone(best.study.config.model))
+
+    def export_study(self, name: str, format: str | None = None) -> Exported:
+        """Writes the study to a file in the workspace; see `Exports.export`, also for errors.
+
+        Raises:
+            StudyNotFound: there is no study of that name.
+        """
+        return self._exports.export(self._seen(name), format)
+
+    def exported(self, file: str) -> str:
+        """What such a file holds; raises ExportNotFound."""
+        return self._exports.read(file)
 
     def cost_report(self, group_by: str | None = None, since: str | None = None) -> CostReport:
         """What all studies have cost; see `Costs.report`, also for what it raises."""

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from socket import gethostname
 from typing import Annotated
 
 import platformdirs
@@ -109,6 +110,8 @@ class Settings(BaseSettings):
     """How long a training may show no sign of work before it is ended and tried again."""
     trial_timeout_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """How long a trial may train before it is ended as failed; no limit when not set."""
+    keep_models: int = Field(default=3, ge=0, le=10_000)
+    """Of how many of a study's best trials the models are kept."""
     mlflow_tracking_uri: str | None = Field(
         default=None,
         validation_alias=AliasChoices("MLFLOW_TRACKING_URI", "mlflow_tracking_uri"),
@@ -150,6 +153,11 @@ class Settings(BaseSettings):
         return self.workspace / "studies"
 
     @property
+    def exports_dir(self) -> Path:
+        """Where studies are written to."""
+        return self.workspace / "exports"
+
+    @property
     def data_path(self) -> Path:
         chosen = self.data_dir.expanduser().absolute() if self.data_dir else None
         return chosen or self.workspace / "data"
@@ -162,6 +170,11 @@ class Settings(BaseSettings):
     def has_own_tracking_store(self) -> bool:
         """Whether no other workspace's runs can be where this one's are."""
         return self.tracking_uri == self._own_tracking_uri
+
+    @property
+    def tracking_origin(self) -> str:
+        """Tells this workspace's studies from equally named ones of others on one server."""
+        return "" if self.has_own_tracking_store else f"{gethostname()}:{self.workspace}"
 
     @property
     def _own_tracking_uri(self) -> str:
@@ -204,5 +217,6 @@ class Settings(BaseSettings):
             "MCP_AUTOML_IDLE_SECONDS": repr(self.idle_seconds),
             "MCP_AUTOML_TRIAL_STALL_TIMEOUT_S": repr(self.trial_stall_timeout_s),
             "MCP_AUTOML_TRIAL_TIMEOUT_S": "" if timeout is None else repr(timeout),
+            "MCP_AUTOML_KEEP_MODELS": str(self.keep_models),
             "MLFLOW_TRACKING_URI": self.tracking_uri,
         }

@@ -83,6 +83,7 @@ class FakeExecutor:
     """The constants of each study whose data was asked for."""
     discarded: list[Iterable[Path]] = field(default_factory=list)
     """The folders of each call, not gone through."""
+    cleared: list[Iterable[Path]] = field(default_factory=list)
     in_flight: int = 0
     most_in_flight: int = 0
     full: anyio.Event = field(default_factory=anyio.Event)
@@ -121,6 +122,9 @@ class FakeExecutor:
 
     async def discard(self, workdirs: Iterable[Path]) -> None:
         self.discarded.append(workdirs)
+
+    async def clear(self, workdirs: Iterable[Path]) -> None:
+        self.cleared.append(workdirs)
 
     async def prepare(self, trainer: TrainerRef, data_dir: Path, constants: Params) -> Prepared:
         self.prepared_for.append(dict(constants))

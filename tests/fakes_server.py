@@ -1,6 +1,6 @@
 """The use cases over a registry in memory, and answers to make texts from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,6 +143,19 @@ class FakeAccounts:
         return self.put
 
 
+class FakeArchive:
+    """An `Archive` of the studies in a registry."""
+
+    def __init__(self, registry: FakeRegistry) -> None:
+        self._registry = registry
+
+    def parameters(self, study: Study) -> Sequence[str]:
+        return list(study.config.space.parameters)
+
+    def trials(self, study: Study) -> Iterator[Trial]:
+        yield from self._registry.put.get(study.config.name.lower(), [])
+
+
 def a_service(registry: FakeRegistry, home: Path, accounts: FakeAccounts | None = None) -> Service:
     settings = Settings(home=home)
     return Service(
@@ -151,6 +164,7 @@ def a_service(registry: FakeRegistry, home: Path, accounts: FakeAccounts | None 
         launcher=Launcher(settings, start=lambda _: None),
         settings=settings,
         accounts=accounts or FakeAccounts(),
+        archive=FakeArchive(registry),
         devices=lambda: "cuda:0",
         gpus=lambda: ["G"],
         owner="tester",

@@ -17,6 +17,7 @@ from mcp_automl.domain.jobs import AttemptStart
 from mcp_automl.domain.outlook import Progress
 from mcp_automl.domain.space import Categorical, Params, Value
 from mcp_automl.domain.study import (
+    COUNTED,
     STOPPED_BY_USER,
     History,
     Measurement,
@@ -225,6 +226,9 @@ class FakeStore:
         known = self.database.all_studies[study.id]
         self.database.all_studies[study.id] = replace(known, data=data, arguments=dict(arguments))
         return self.database.all_studies[study.id]
+
+    async def finished(self, study: Study) -> Sequence[Trial]:
+        return FakeRegistry(self.database).trials(study, COUNTED)
 
     async def ask(self, study: Study) -> Suggestion:
         trials = self.database.all_trials[study.id]

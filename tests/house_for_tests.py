@@ -45,6 +45,7 @@ class House:
     tracker: FakeTracker = field(default_factory=FakeTracker)
     database: FakeDatabase = field(default_factory=FakeDatabase)
     max_parallel: int = 3
+    keep_models: int = 3
     idle_seconds: float = 0.0
     studies: Path = Path("studies")
 
@@ -63,6 +64,7 @@ class House:
             clocks=Clocks(monotonic=anyio.current_time, wall=anyio.current_time),
             sign=SIGN,
             max_parallel=self.max_parallel,
+            keep_models=self.keep_models,
             idle_seconds=self.idle_seconds,
         )
 

@@ -1,5 +1,6 @@
 """The main job with nothing faked: a client, servers, an orchestrator, workers, real trainings."""
 
+import csv
 import json
 import math
 import os
@@ -257,10 +258,26 @@ def test_the_status_tells_what_pruning_saved_epoch_by_epoch(finished: Finished) 
     assert ("Pruning saved about $" in finished.status) == bool(missing)
 
 
-def test_the_best_trials_model_file_loads(finished: Finished) -> None:
+def test_the_best_trials_model_file_loads_and_only_the_three_best_have_one(
+    finished: Finished,
+) -> None:
     number = finished.best["trial"]["number"]
-    folder = finished.workspace.home / "studies" / "1" / "trials" / str(number)
-    assert load_file(folder / "model.safetensors")
+    trials = finished.workspace.home / "studies" / "1" / "trials"
+    assert finished.best["model_file"] == str(trials / str(number) / "model.safetensors")
+    assert load_file(finished.best["model_file"])
+    complete = [t for t in _trials(finished) if t.state is optuna.trial.TrialState.COMPLETE]
+    ranked = sorted(complete, key=lambda t: (-(t.value or 0.0), t.number))
+    kept = {int(file.parent.name) for file in trials.glob("*/*.safetensors")}
+    assert kept == {trial.number for trial in ranked[:3]} and len(kept) == 3
+    assert len(list(trials.glob("*/log.txt"))) == TRIALS
+
+
+def test_the_best_trials_run_is_found_as_it_is_said(finished: Finished) -> None:
+    client = MlflowClient(f"sqlite:///{finished.workspace.home / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name(finished.best["mlflow_experiment"])
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id], finished.best["mlflow_search"])
+    assert run.data.tags["trial_number"] == str(finished.best["trial"]["number"])
 
 
 def test_the_printed_terminal_command_repeats_the_best_trial_exactly(
@@ -277,6 +294,32 @@ def test_the_printed_terminal_command_repeats_the_best_trial_exactly(
     )
     assert rerun.stdout == ""
     assert f"val_accuracy {finished.best['trial']['value']:.4f}" in rerun.stderr
+
+
+async def test_the_exported_script_repeats_the_best_trial_exactly(
+    finished: Finished, tmp_path: Path
+) -> None:
+    result = await finished.workspace.call("export_automl_study", study_name=NAME)
+    path = structure_of(result)["path"]
+    data = finished.workspace.home / "data"
+    with anyio.fail_after(STUDY_SECONDS):
+        rerun = await anyio.run_process(
+            [sys.executable, path, "--data-dir", str(data), "--workdir", str(tmp_path)]
+        )
+    assert rerun.stdout == b""
+    assert f"val_accuracy {finished.best['trial']['value']:.4f}" in rerun.stderr.decode()
+    again, kept = tmp_path / "model.safetensors", Path(finished.best["model_file"])
+    assert again.read_bytes() == kept.read_bytes()
+
+
+def test_the_command_line_writes_all_trials_to_a_table(finished: Finished) -> None:
+    command = [sys.executable, "-m", "mcp_automl", "export", NAME, "--format", "csv"]
+    environment = finished.workspace.environment
+    said = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert said.stdout.startswith(f"[OK] AutoML Study Exported: {NAME}\n{TRIALS} trials: ")
+    with open(finished.workspace.home / "exports" / f"{NAME}.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["value"]) for row in rows] == [trial.value for trial in _trials(finished)]
 
 
 def test_the_orchestrator_leaves_when_idle_and_takes_every_process_with_it(

@@ -48,9 +48,8 @@ def test_the_environment_of_the_example_is_made_of_settings(
 
 
 def test_every_command_that_is_named_exists() -> None:
-    named = set(
-        re.findall(r"`?mcp-automl (serve|orchestrate|demo|tune|studies|costs|doctor\w*)", README)
-    )
+    known = "serve|orchestrate|demo|tune|studies|stop|export|delete|costs|doctor"
+    named = set(re.findall(rf"`?mcp-automl ({known}\w*)", README))
     assert named <= commands()
     assert {"demo", "tune", "studies", "costs", "doctor"} <= named
 

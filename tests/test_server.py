@@ -12,10 +12,8 @@ from mcp import Client, MCPError
 from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult, TextContent
 
-from mcp_automl.domain.errors import WorkspaceUnusable
 from mcp_automl.domain.study import StudyState, TrialState
 from mcp_automl.server.app import build
-from mcp_automl.service import Service
 from tests.fakes_server import FakeRegistry, a_config, a_service, a_study, a_trial
 
 TOOLS = [
@@ -26,6 +24,7 @@ TOOLS = [
     "get_automl_best_params",
     "stop_automl_study",
     "get_cost_report",
+    "export_automl_study",
 ]
 DONE = "mnist-opt-20260104"
 
@@ -53,7 +52,7 @@ async def call(client: Client, tool: str, **arguments: Any) -> CallToolResult:
 
 
 def text_of(result: CallToolResult) -> str:
-    (content,) = result.content
+    content = result.content[0]
     assert isinstance(content, TextContent)
     return content.text
 
@@ -78,7 +77,8 @@ async def test_the_tools_come_in_a_stable_order_with_titles_and_hints(client: Cl
     assert [tool.name for tool in tools] == TOOLS
     assert all(tool.title and tool.description and tool.output_schema for tool in tools)
     hints = [tool.annotations for tool in tools]
-    assert [h.read_only_hint for h in hints if h] == [False, True, True, True, True, False, True]
+    read_only = [tool.name for tool, h in zip(tools, hints, strict=True) if h and h.read_only_hint]
+    assert read_only == [*TOOLS[1:5], "get_cost_report"]
     assert not any(h is None or h.destructive_hint or h.open_world_hint for h in hints)
 
 
@@ -119,6 +119,7 @@ async def test_every_answer_has_the_structure_that_its_tool_declares(
         "get_automl_best_params": {"study_name": DONE},
         "stop_automl_study": {"study_name": "new"},
         "get_cost_report": {"group_by": "day", "since": "7d"},
+        "export_automl_study": {"study_name": DONE},
     }
     for tool, arguments in calls.items():
         result = await call(client, tool, **arguments)
@@ -267,6 +268,13 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("start_automl_study", {"study_name": "n", "n_trials": [3]}, "n_trials must be a whole number"),
     ("get_cost_report", {"group_by": "week"}, "one of 'study', 'model', 'day', 'owner', not 'week"),
     ("get_cost_report", {"group_by": 7}, "group_by must be a text such as 'study', or left out"),
+    ("export_automl_study", {"study_name": "nobody"}, "no study named 'nobody'; studies: "),
+    (
+        "export_automl_study",
+        {"study_name": DONE, "format": "xls"},
+        "one of 'script', 'csv', 'json'",
+    ),
+    ("export_automl_study", {"study_name": "empty"}, "no finished trial"),
     ("get_cost_report", {"since": "yesterday"}, "such as 2026-11-24T08:30, or a number of days"),
     ("get_cost_report", {"since": "9000-01-01"}, "since must lie in the past"),
     (
@@ -323,6 +331,7 @@ async def test_studies_can_be_read_as_resources(client: Client, registry: FakeRe
     assert [t.uri_template for t in templates] == [
         "automl://studies/{name}",
         "automl://jobs/{job}/log",
+        "automl://exports/{file}",
         "automl://trainers/{name}",
     ]
     assert listed.mime_type == one.mime_type == "application/json"
@@ -336,54 +345,6 @@ async def test_a_resource_that_is_not_there_is_invalid_params(client: Client) ->
         await client.read_resource("automl://studies/nobody")
     assert refused.value.error.code == -32602
     assert "no study named 'nobody'" in refused.value.error.message
-
-
-@pytest.fixture
-def attempts() -> list[None]:
-    return []
-
-
-@pytest.fixture
-def fragile(attempts: list[None], tmp_path: Path) -> MCPServer[Any]:
-    """A server whose use cases cannot be made at the first attempt."""
-
-    def provide() -> Service:
-        attempts.append(None)
-        if len(attempts) == 1:
-            raise WorkspaceUnusable()
-        return a_service(FakeRegistry(), tmp_path)
-
-    return build(provide)
-
-
-async def test_a_workspace_that_cannot_be_used_is_said_and_tried_again(
-    fragile: MCPServer[Any], attempts: list[None]
-) -> None:
-    async with Client(fragile) as client:
-        assert attempts == [], "the use cases are made at the first call that wants them"
-        refused = await call(client, "list_automl_studies")
-        assert refused.is_error and "set MCP_AUTOML_HOME to a folder" in text_of(refused)
-        assert not (await call(client, "list_automl_studies")).is_error
-        assert not (await call(client, "list_automl_studies")).is_error
-        assert len(attempts) == 2
-
-
-@pytest.fixture
-def broken() -> MCPServer[Any]:
-    def provide() -> Service:
-        raise RuntimeError("a secret path")
-
-    return build(provide)
-
-
-async def test_a_crash_is_logged_whole_and_told_in_a_sentence(
-    broken: MCPServer[Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    async with Client(broken) as client:
-        result = await call(client, "list_automl_studies")
-    assert result.is_error
-    assert "secret" not in text_of(result) and "mcp-automl doctor" in text_of(result)
-    assert "RuntimeError: a secret path" in caplog.text
 
 
 async def test_wrong_settings_are_named(

@@ -18,7 +18,7 @@ from mcp_automl.domain.workspace import OrchestratorSign
 from mcp_automl.launcher import Launcher
 from mcp_automl.service import Service
 from mcp_automl.settings import Settings
-from tests.fakes_server import FakeAccounts, FakeRegistry, a_config, a_study
+from tests.fakes_server import FakeAccounts, FakeArchive, FakeRegistry, a_config, a_study
 
 NOW = 1_800_000_000.0
 
@@ -36,6 +36,7 @@ class Office:
             launcher=Launcher(self.settings, self.started.append),
             settings=self.settings,
             accounts=FakeAccounts(),
+            archive=FakeArchive(self.registry),
             devices=lambda: "cpu",
             gpus=list,
             owner="me",

@@ -1,6 +1,7 @@
 """Texts, word for word: users of the product know how they begin."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from mcp_automl.answers import BestParams, Comparison, RunningTrial, StudySummar
 from mcp_automl.domain.savings import Savings
 from mcp_automl.domain.space import Float, SearchSpace
 from mcp_automl.domain.study import Measurement, StudyState, Trial, TrialState
+from mcp_automl.domain.tracking import TrackedRun
 from mcp_automl.server import recipe, tables, text
 from mcp_automl.server.words import dollars, duration, plain, score
 from tests.fakes_server import (
@@ -283,7 +285,13 @@ def test_a_comparison_follows_the_studys_own_parameters_and_marks_pruned_trials(
 
 
 def test_the_best_parameters_begin_as_the_guide_shows_them_and_can_be_run_from_a_terminal() -> None:
-    assert recipe.best(BestParams(study=a_study(), trial=a_trial())) == (
+    answer = BestParams(
+        study=a_study(),
+        trial=a_trial(),
+        model_file=Path("/home/ada/studies/1/trials/2/model.safetensors"),
+        run=TrackedRun(experiment="mnist-training", key="mnist-opt-20260104/2"),
+    )
+    assert recipe.best(answer) == (
         "[Info] Best Hyperparameters for mnist-opt-20260104:\n"
         "\n"
         "Use with trigger_training_job():\n"
@@ -297,8 +305,16 @@ def test_the_best_parameters_begin_as_the_guide_shows_them_and_can_be_run_from_a
         "The same training now, from a terminal: python -m trainers.mnist --epochs 4 "
         "--lr 0.001547 --batch-size 128 --dataset mnist --seed 7\n"
         "(trigger_training_job() is not among this version's tools yet.)\n"
-        "Trial #2 reached val_accuracy 0.9847 on MNIST, 50000 train / 10000 validation"
+        "Trial #2 reached val_accuracy 0.9847 on MNIST, 50000 train / 10000 validation\n"
+        "Model file: /home/ada/studies/1/trials/2/model.safetensors\n"
+        "MLflow run: experiment mnist-training, "
+        'search tags.`automl.key` = "mnist-opt-20260104/2"'
     )
+
+
+def test_a_model_that_is_not_kept_is_not_named() -> None:
+    told = recipe.best(BestParams(study=a_study(), trial=a_trial()))
+    assert "Model file: none is kept here" in told
 
 
 def test_the_command_names_every_model_but_mnist() -> None:

@@ -20,7 +20,7 @@ from mcp_automl.server.app import AutomlServer, build, rouse
 from mcp_automl.server.provider import Once
 from mcp_automl.service import Service
 from mcp_automl.settings import Settings
-from tests.fakes_server import NOW, FakeAccounts, FakeRegistry, a_config, a_study
+from tests.fakes_server import NOW, FakeAccounts, FakeArchive, FakeRegistry, a_config, a_study
 
 Call = Callable[[Service], object]
 
@@ -59,6 +59,7 @@ class Asleep:
             launcher=Launcher(self.settings, start or self.started.append),
             settings=self.settings,
             accounts=FakeAccounts(),
+            archive=FakeArchive(self.registry),
             devices=lambda: "cpu",
             gpus=list,
             owner="me",

@@ -23,6 +23,10 @@ class JobNotFound(AutomlError, LookupError):
     """There is no such job; a job is named by its study, a dot and its trial's number."""
 
 
+class ExportNotFound(AutomlError, LookupError):
+    """There is no such export; call export_automl_study to write one."""
+
+
 class NothingToShow(AutomlError, LookupError):
     """The study has no finished trial yet; call get_automl_study_status and look again later."""
 

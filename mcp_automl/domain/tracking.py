@@ -36,6 +36,38 @@ class TrackingEntry:
     """What a trial or study ended as."""
 
 
+KEY = "automl.key"
+"""The tag by which a run is found again; no two runs share its value."""
+
+
+def experiment(model: str) -> str:
+    """The name of the experiment that holds all runs of a trainer."""
+    return f"{model}-training"
+
+
+def run_key(study: str, trial: int | None = None, *, origin: str = "") -> str:
+    """The value of `KEY` for a trial's run, or the study's own.
+
+    Args:
+        origin: tells apart equally named studies of several workspaces on one server.
+    """
+    place = f"{origin}/{study}" if origin else study
+    return place if trial is None else f"{place}/{trial}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedRun:
+    """Where a trial's run is found."""
+
+    experiment: str
+    key: str
+
+    @property
+    def search(self) -> str:
+        """What finds it, in MLflow's search field or `search_runs`."""
+        return f'tags.`{KEY}` = "{self.key}"'
+
+
 def without_passwords(text: str) -> str:
     """A text that may name addresses, without the users and passwords in them."""
     return re.sub(r"//[^/@\s]+@", "//", text)

@@ -33,7 +33,7 @@ from mcp_automl.executors.assignments import assignment, code, prepared
 from mcp_automl.executors.attempt import LocalAttempt
 from mcp_automl.executors.child import Child, Context, Started, start_process
 from mcp_automl.executors.devices import Device, DeviceLost, Nvml
-from mcp_automl.executors.leftovers import discard_checkpoints
+from mcp_automl.executors.leftovers import clear, discard_checkpoints
 from mcp_automl.executors.slots import Free, SlotTable
 from mcp_automl.ports import Attempt
 from mcp_automl.worker import main as worker
@@ -135,6 +135,10 @@ class LocalExecutor:
     async def discard(self, workdirs: Iterable[Path]) -> None:
         """Deletes what jobs in these folders kept to go on from; what they made stays."""
         await to_thread.run_sync(discard_checkpoints, workdirs)
+
+    async def clear(self, workdirs: Iterable[Path]) -> None:
+        """Deletes all that is in these folders, except what jobs have printed."""
+        await to_thread.run_sync(clear, workdirs)
 
     async def prepare(self, trainer: TrainerRef, data_dir: Path, constants: Params) -> Prepared:
         """Lets the trainer fetch its data and say which data set a study shall use.

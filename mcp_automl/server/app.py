@@ -25,6 +25,7 @@ from mcp.types import CallToolResult, InputRequiredResult
 from mcp.types import Tool as ListedTool
 
 from mcp_automl import __version__
+from mcp_automl.server.archive import ArchiveTools
 from mcp_automl.server.arguments import problem
 from mcp_automl.server.costs import CostTools
 from mcp_automl.server.failures import refused
@@ -88,7 +89,7 @@ def build(service: "Callable[[], Service]") -> AutomlServer:
     """The server over the use cases that `service` makes; called at the first call, once."""
     _log_to_stderr()
     once = Once(service)
-    server = AutomlServer([*Tools(once).all(), *CostTools(once).all()])
+    server = AutomlServer([*Tools(once).all(), *CostTools(once).all(), *ArchiveTools(once).all()])
     add_resources(server, once)
     add_trainer_resources(server, once)
     return server

@@ -260,6 +260,9 @@ class BestModel(Model):
     trial: TrialModel
     command: str = Field(description="The tool call that trains with these parameters")
     terminal: str = Field(description="The shell command that repeats the trial's training")
+    model_file: str | None = Field(description="Where the trial's model is; null if not kept")
+    mlflow_experiment: str | None
+    mlflow_search: str | None = Field(description="What finds the trial's run there")
 
     @classmethod
     def of(cls, answer: BestParams) -> "BestModel":
@@ -272,6 +275,9 @@ class BestModel(Model):
             trial=TrialModel.of(answer.trial),
             command=recipe.command(answer),
             terminal=recipe.terminal(answer),
+            model_file=None if answer.model_file is None else plain(str(answer.model_file), 4096),
+            mlflow_experiment=None if answer.run is None else plain(answer.run.experiment, 80),
+            mlflow_search=None if answer.run is None else plain(answer.run.search, 4096),
         )
 
 

@@ -4,8 +4,10 @@ import shlex
 from collections.abc import Mapping
 
 from mcp_automl.answers import BestParams
+from mcp_automl.domain import script
 from mcp_automl.domain.space import Value
 from mcp_automl.domain.study import Study, Trial
+from mcp_automl.domain.tracking import TrackedRun
 from mcp_automl.server.text import MAX_PARAMS, is_foreign, ordered, standing, status_call
 from mcp_automl.server.words import literal, plain, score
 
@@ -28,7 +30,7 @@ def best(answer: BestParams) -> str:
     if again := terminal(answer):
         lines += [f"The same training now, from a terminal: {_whole(again)}"]
     lines += ["(trigger_training_job() is not among this version's tools yet.)"]
-    lines += [_origin(study, answer.trial)]
+    lines += [_origin(study, answer.trial), *_kept(answer)]
     if study.state.should_run:
         lines.append(f"The study still runs and may find better; see {status_call(study)}")
     return "\n".join(lines)
@@ -49,10 +51,20 @@ def terminal(answer: BestParams) -> str:
     study = answer.study
     if is_foreign(study) or not answer.runs_alone:
         return ""
-    # Without the data set and the seed it would be another training.
-    values = {**_in_order(answer), **study.arguments, "seed": study.config.seed}
+    values = script.arguments(study, _in_order(answer))
     flags = (f"--{k.replace('_', '-')} {shlex.quote(str(v))}" for k, v in values.items())
     return f"python -m trainers.{study.config.model} {' '.join(flags)}"
+
+
+def _kept(answer: BestParams) -> list[str]:
+    """Where the model and its run are."""
+    file = plain(str(answer.model_file), 400) if answer.model_file else "none is kept here"
+    run = [] if answer.run is None else [_run(answer.run)]
+    return [f"Model file: {file}", *run]
+
+
+def _run(run: TrackedRun) -> str:
+    return f"MLflow run: experiment {plain(run.experiment)}, search {plain(run.search, 400)}"
 
 
 def _whole(command: str) -> str:

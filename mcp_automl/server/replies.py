@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, ResourceLink, TextContent, ToolAnnotations
 from pydantic import BaseModel
 
 from mcp_automl.server.failures import failed
@@ -15,20 +15,35 @@ A = TypeVar("A")
 
 
 def reply(
-    tool: str, ask: Callable[[], A], say: Callable[[A], str], shape: Callable[[A], BaseModel]
+    tool: str,
+    ask: Callable[[], A],
+    say: Callable[[A], str],
+    shape: Callable[[A], BaseModel],
+    link: Callable[[A], ResourceLink] | None = None,
 ) -> CallToolResult:
-    """Asks a use case, and gives its answer as a text that stands alone and as structure."""
+    """Asks a use case, and gives its answer as a text that stands alone and as structure.
+
+    Args:
+        link: to something larger that belongs to the answer.
+    """
     try:
         answer = ask()
+        links = [] if link is None else [link(answer)]
         return CallToolResult(
-            content=[TextContent(type="text", text=say(answer))],
+            content=[TextContent(type="text", text=say(answer)), *links],
             structured_content=shape(answer).model_dump(mode="json"),
         )
     except Exception as error:
         return failed(tool, error)
 
 
-def tool(function: Callable[..., CallToolResult], title: str, *, writes: bool = False) -> Tool:
+def tool(
+    function: Callable[..., CallToolResult],
+    title: str,
+    *,
+    writes: bool = False,
+    destroys: bool = False,
+) -> Tool:
     """The tool of that name, described by its docstring."""
     made = Tool.from_function(
         function,
@@ -36,7 +51,7 @@ def tool(function: Callable[..., CallToolResult], title: str, *, writes: bool = 
         description=inspect.getdoc(function),
         annotations=ToolAnnotations(
             read_only_hint=not writes,
-            destructive_hint=False,
+            destructive_hint=destroys,
             # A study asked for twice is the same study; nothing reaches beyond this machine.
             idempotent_hint=True,
             open_world_hint=False,

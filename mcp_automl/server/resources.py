@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
-from mcp_automl.domain.errors import AutomlError, JobNotFound, StudyNotFound
+from mcp_automl.domain.errors import AutomlError, ExportNotFound, JobNotFound, StudyNotFound
 from mcp_automl.server import text
 from mcp_automl.server.costs import CostsModel
 from mcp_automl.server.failures import sentence
@@ -68,11 +68,21 @@ def _add_others(server: "MCPServer[object]", service: "Callable[[], Service]") -
     def log(job: str) -> str:
         return _read(lambda: text.job_log(service().job_log(job)))
 
+    @server.resource(
+        "automl://exports/{file}",
+        name="export",
+        title="An exported study",
+        description="A file that export_automl_study has written.",
+        mime_type="text/plain",
+    )
+    def export(file: str) -> str:
+        return _read(lambda: service().exported(file))
+
 
 def _read(ask: Callable[[], str]) -> str:
     try:
         return ask()
-    except (StudyNotFound, JobNotFound) as error:
+    except (StudyNotFound, JobNotFound, ExportNotFound) as error:
         raise ResourceNotFoundError(sentence(error)) from error
     except AutomlError as error:
         raise ResourceError(sentence(error)) from error

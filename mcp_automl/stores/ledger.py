@@ -11,7 +11,16 @@ from dataclasses import dataclass, replace
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import AttemptStart
 from mcp_automl.domain.space import Params
-from mcp_automl.domain.study import History, Measurement, Study, StudyState, TrialState, Waiting
+from mcp_automl.domain.study import (
+    COUNTED,
+    History,
+    Measurement,
+    Study,
+    StudyState,
+    Trial,
+    TrialState,
+    Waiting,
+)
 from mcp_automl.domain.tracking import TrackingEntry
 from mcp_automl.domain.workspace import OrchestratorSign
 from mcp_automl.stores import attempts, codec, outbox, paces, signs, studies, trials
@@ -60,6 +69,10 @@ class Ledger:
             if studies.start(connection, study.id, self.clock()):
                 outbox.put(connection, outbox.study_started(study, self.clock()))
             return _history(connection, study)
+
+    def finished(self, study: Study) -> list[Trial]:
+        with self.database.read() as connection:
+            return trials.in_states(connection, study, COUNTED)
 
     def prepared(self, study: Study, data: str, arguments: Params) -> Study:
         with self.database.write() as connection:

@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import AttemptStart, ProcessRef
 from mcp_automl.domain.space import Params
-from mcp_automl.domain.study import History, Measurement, Study, StudyState, TrialState
+from mcp_automl.domain.study import History, Measurement, Study, StudyState, Trial, TrialState
 from mcp_automl.domain.tracking import TrackingEntry
 from mcp_automl.domain.workspace import OrchestratorSign
 from mcp_automl.ports import Suggestion
@@ -78,6 +78,9 @@ class OptunaStore:
 
     async def prepared(self, study: Study, *, data: str, arguments: Params) -> Study:
         return await self._in_thread(lambda: self._ledger.prepared(study, data, arguments))
+
+    async def finished(self, study: Study) -> Sequence[Trial]:
+        return await self._in_thread(lambda: self._ledger.finished(study))
 
     async def ask(self, study: Study) -> Suggestion:
         return await self._in_thread(lambda: self._engine.ask(study))

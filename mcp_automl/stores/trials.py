@@ -6,7 +6,7 @@ tables are Optuna 5's (its schema 12). Their times are UTC without saying so.
 
 import math
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from mcp_automl.domain.space import Value
@@ -60,6 +60,23 @@ def numbered(connection: sqlite3.Connection, study: Study, number: int) -> Trial
         raise LookupError(f"{study.config.name} has no trial #{number}")
     params = {**params_of(connection, row["trial_id"]), **study.config.constants}
     return _trial(connection, study, row, params=params)
+
+
+def each(connection: sqlite3.Connection, study: Study) -> Iterator[Trial]:
+    """All trials by number, as `numbered` gives one."""
+    optuna_study = optuna_id(connection, study)
+    query = f"{_SELECT} WHERE t.study_id = ? ORDER BY t.number"
+    for row in connection.execute(query, (optuna_study,)) if optuna_study else ():
+        params = {**params_of(connection, row["trial_id"]), **study.config.constants}
+        yield _trial(connection, study, row, params=params)
+
+
+def param_names(connection: sqlite3.Connection, optuna_study: int) -> set[str]:
+    query = """
+        SELECT DISTINCT p.param_name FROM trials t JOIN trial_params p ON p.trial_id = t.trial_id
+        WHERE t.study_id = ?
+    """
+    return {name for (name,) in connection.execute(query, (optuna_study,))}
 
 
 _SELECT = """

@@ -21,16 +21,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mcp_automl.domain.tracking import TrackingEntry
+from mcp_automl.domain.tracking import KEY, TrackingEntry, experiment, run_key
 from mcp_automl.trackers.batches import Batch, batches
 from mcp_automl.trackers.connection import connect, sqlite_path, unavailable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Run
-
-KEY = "automl.key"
-"""The tag by which a run is found again."""
 
 STATUSES = {
     "COMPLETE": "FINISHED",
@@ -100,8 +97,7 @@ class MlflowRuns:
     # --- finding and making ---
 
     def _key(self, study: str, trial: int | None) -> str:
-        place = f"{self._origin}/{study}" if self._origin else study
-        return place if trial is None else f"{place}/{trial}"
+        return run_key(study, trial, origin=self._origin)
 
     def _run(self, client: "MlflowClient", batch: Batch) -> str:
         key = self._key(batch.study, batch.trial)
@@ -131,15 +127,15 @@ class MlflowRuns:
             tags["trial_number"] = str(batch.trial)
             tags["mlflow.parentRunId"] = self._parent(client, batch)
             name = trial_run_name(batch.model, batch.trial, batch.at)
-        experiment = self._experiment(client, batch.model)
-        return client.create_run(experiment, milliseconds(batch.at), tags, name)
+        place = self._experiment(client, batch.model)
+        return client.create_run(place, milliseconds(batch.at), tags, name)
 
     def _parent(self, client: "MlflowClient", batch: Batch) -> str:
         study = Batch(study=batch.study, model=batch.model, trial=None, at=batch.at)
         return self._run(client, study)
 
     def _experiment(self, client: "MlflowClient", model: str) -> str:
-        name = f"{model}-training"
+        name = experiment(model)
         if name not in self._experiments:
             found = client.get_experiment_by_name(name)
             if found is None:

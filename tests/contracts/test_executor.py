@@ -340,6 +340,28 @@ async def test_what_is_discarded_are_checkpoints_and_nothing_else(
     assert sorted(path.name for path in folder.iterdir()) == ["log.txt", "model.safetensors"]
 
 
+async def test_what_is_cleared_is_all_but_what_was_printed(
+    executor: LocalExecutor | InlineExecutor, tmp_path: Path
+) -> None:
+    folder = tmp_path / "7"
+    for name in ("model.safetensors", "config.json", "log.txt"):
+        (folder / "saving").mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+        (folder / "saving" / name).touch()
+    checkpoint_path(folder, 1).touch()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").touch()
+    (folder / "link").symlink_to(outside)
+    with fail_after(10):
+        async with executor:
+            await executor.clear([tmp_path / "never started", folder])
+            await executor.clear([folder])
+
+    assert [path.name for path in folder.iterdir()] == ["log.txt"]
+    assert (outside / "precious").exists()
+
+
 async def test_checkpoints_that_cannot_be_deleted_are_left_and_said_in_the_log(
     executor: LocalExecutor | InlineExecutor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -35,6 +35,24 @@ async def test_history_counts_trials_and_money(pair: Pair) -> None:
     assert history.waiting == {}
 
 
+async def test_finished_trials_have_the_values_by_which_they_are_ranked(pair: Pair) -> None:
+    study = await pair.started()
+    await pair.completed(study, 0.5, 0.9)
+    await pair.failed(study, "ValueError: no")
+    pruned = (await pair.attempted(study)).trial
+    await pair.measure(study, pruned, {1: 0.7})
+    record = Record(pruned, TrialState.PRUNED, 0.7, 0.01, "worse than the median")
+    await pair.store.record(study, record, Outcome.STOPPED)
+    await pair.interrupted(study, Outcome.STOPPED, 1)
+
+    finished = await pair.store.finished(study)
+
+    assert [(t.number, t.state, t.value) for t in finished] == [
+        (0, TrialState.COMPLETE, 0.9),
+        (2, TrialState.PRUNED, 0.7),
+    ]
+
+
 async def test_history_has_the_failures_since_the_last_success(pair: Pair) -> None:
     study = await pair.started()
     for reason in ("old", None, "first", "second"):

@@ -1,0 +1,30 @@
+"""Whose models are kept: those of the best finished trials, by the leaderboard's rules."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from mcp_automl.domain.leaderboard import top
+from mcp_automl.domain.study import Objective, Trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """The best trials of a study so far; of all others no model is kept.
+
+    Only these are remembered: who is not among the best now will not be when more have finished.
+    """
+
+    objective: Objective
+    most: int
+    """How many models are kept; 0 for none at all."""
+    trials: tuple[Trial, ...] = ()
+    """Best first."""
+
+    def with_finished(self, trials: Iterable[Trial]) -> "Keeping":
+        """What is kept once these have finished too; FAILed ones are never kept."""
+        best = top((*self.trials, *trials), self.objective, self.most)
+        return replace(self, trials=tuple(best))
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        return frozenset(trial.number for trial in self.trials)

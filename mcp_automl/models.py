@@ -1,0 +1,47 @@
+"""The model files of one study: those of its best trials stay, the others are deleted.
+
+A file is deleted after its trial's end is stored and before the study's is. So a kill in between
+leaves files too many and never one too few, and whoever takes up the study deletes them.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from mcp_automl.domain.events import Record
+from mcp_automl.domain.keeping import Keeping
+from mcp_automl.domain.study import Study, Trial
+from mcp_automl.folders import Folders
+from mcp_automl.ports import Executor, StudyStore
+
+
+@dataclass(slots=True, kw_only=True)
+class Models:
+    """Keeps the models of a study's best trials.
+
+    Args:
+        most: how many models are kept.
+    """
+
+    study: Study
+    most: int
+    store: StudyStore
+    executor: Executor
+    folders: Folders
+    _keeping: Keeping = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._keeping = Keeping(objective=self.study.config.objective, most=self.most)
+
+    async def take_up(self, waiting: Collection[int]) -> None:
+        """Deletes what a kill, or a larger setting, has left; before any trial is launched."""
+        self._keeping = self._keeping.with_finished(await self.store.finished(self.study))
+        stay = {*waiting, *self._keeping.numbers}
+        await self.executor.clear(self.folders.finished(self.study, stay))
+
+    async def finished(self, record: Record) -> None:
+        """Deletes the models that are not among the best any more, this trial's perhaps."""
+        trial = Trial(number=record.trial, state=record.state, params={}, value=record.value)
+        candidates = {*self._keeping.numbers, record.trial}
+        self._keeping = self._keeping.with_finished([trial])
+        gone = candidates - self._keeping.numbers
+        await self.executor.clear([self.folders.trial(self.study, n) for n in gone])

@@ -1,0 +1,108 @@
+"""What leaves: a study written to a file, and one deleted, as tools with their texts."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult, ResourceLink
+from pydantic import Field
+
+from mcp_automl.answers import Exported, ExportFormat
+from mcp_automl.server.replies import reply, tool
+from mcp_automl.server.shapes import Model
+from mcp_automl.server.tools import StudyName
+from mcp_automl.server.words import plain
+
+if TYPE_CHECKING:
+    from mcp_automl.service import Service
+
+MIME = {
+    ExportFormat.SCRIPT: "text/x-python",
+    ExportFormat.CSV: "text/csv",
+    ExportFormat.JSON: "application/json",
+}
+
+Format = Annotated[
+    str | None,
+    Field(
+        description="script: trains with the best parameters; csv, json: all trials. "
+        "Default: script",
+        examples=["csv"],
+        json_schema_extra={"enum": [*(member.value for member in ExportFormat), None]},
+    ),
+]
+
+
+class ExportedModel(Model):
+    name: str
+    format: str
+    path: str = Field(description="The file")
+    uri: str = Field(description="The same as a resource")
+    trials: int
+    bytes: int
+
+    @classmethod
+    def of(cls, answer: Exported) -> "ExportedModel":
+        return cls(
+            name=plain(answer.study.config.name),
+            format=answer.format.value,
+            path=plain(str(answer.path), 4096),
+            uri=uri(answer),
+            trials=answer.trials,
+            bytes=answer.size,
+        )
+
+
+class ArchiveTools:
+    """The tools about whole studies over one workspace's use cases."""
+
+    def __init__(self, service: "Callable[[], Service]") -> None:
+        self._service = service
+
+    def all(self) -> list[Tool]:
+        """The tools in the order in which clients list them."""
+        return [tool(self.export_automl_study, "Export an AutoML study", writes=True)]
+
+    def export_automl_study(
+        self, study_name: StudyName, format: Format = None
+    ) -> Annotated[CallToolResult, ExportedModel]:
+        """Writes a study to a file in the workspace: a training script, or a table of all trials.
+
+        Use it when the user wants to train outside, or to analyse trials. It works while the study
+        runs, and replaces an earlier export. Returns the path, not the content.
+        """
+        return reply(
+            "export_automl_study",
+            lambda: self._service().export_study(study_name, format),
+            exported,
+            ExportedModel.of,
+            link,
+        )
+
+
+def exported(answer: Exported) -> str:
+    """Where the file is and what to do with it."""
+    config, path = answer.study.config, plain(str(answer.path), 400)
+    head = f"[OK] AutoML Study Exported: {plain(config.name)}"
+    if answer.format is ExportFormat.SCRIPT:
+        return "\n".join(
+            [head, f"Training script of the best trial: {path}", f"Run: python {path}"]
+        )
+    trials = "1 trial" if answer.trials == 1 else f"{answer.trials} trials"
+    running = ", those that run up to now" if answer.study.state.should_run else ""
+    return "\n".join([head, f"{trials}{running}: {path} ({answer.size} bytes)"])
+
+
+def uri(answer: Exported) -> str:
+    return f"automl://exports/{answer.path.name}"
+
+
+def link(answer: Exported) -> ResourceLink:
+    """The file as something a client can read."""
+    return ResourceLink(
+        type="resource_link",
+        name=answer.path.name,
+        uri=uri(answer),
+        mime_type=MIME[answer.format],
+        size=answer.size,
+    )

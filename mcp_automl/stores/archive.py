@@ -1,0 +1,45 @@
+"""Studies as wholes: read trial by trial, so that ten thousand need no more memory than one."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mcp_automl.domain.study import Study, Trial
+from mcp_automl.stores import attempts, trials
+from mcp_automl.stores.database import Database
+
+
+class SqliteArchive:
+    """An `Archive` over the study database; any number of processes may have one.
+
+    Every method may raise `WorkspaceUnusable` or `NewerDatabase`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path)
+
+    def parameters(self, study: Study) -> Sequence[str]:
+        config = study.config
+        with self._database.read() as connection:
+            optuna_study = trials.optuna_id(connection, study)
+            found = set() if optuna_study is None else trials.param_names(connection, optuna_study)
+        first = [name for name in (*config.space.parameters, *config.constants) if name in found]
+        fixed = [name for name in config.constants if name not in found]
+        return [*first, *sorted(found - set(first)), *fixed]
+
+    def trials(self, study: Study) -> Iterator[Trial]:
+        with self._database.read() as connection:
+            for trial in trials.each(connection, study):
+                yield _judged(connection, study, trial)
+
+
+def _judged(connection: sqlite3.Connection, study: Study, trial: Trial) -> Trial:
+    if study.id < 0:
+        return trial
+    decision = attempts.decision(connection, study.id, trial.number)
+    return replace(
+        trial,
+        cost_usd=attempts.cost(connection, study.id, trial.number),
+        reason="" if decision is None else decision.reason,
+    )
