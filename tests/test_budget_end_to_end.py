@@ -7,6 +7,8 @@ from pathlib import Path
 import anyio
 import pytest
 
+from mcp_automl.domain.budget import ENDING_SECONDS
+from mcp_automl.domain.prices import charge
 from tests.workspace_for_tests import STUDY_SECONDS, DoomedWorkspace, structure_of, text_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
@@ -38,10 +40,13 @@ async def test_a_real_budget_is_kept_through_a_kill_and_a_larger_one_goes_on_fro
     await workspace.call("start_automl_study", study_name="measured", n_trials=4, **small)
     await workspace.until_ended("measured")
     each = spent(workspace, "measured") / 4
-    asked = {"study_name": "budgeted", "n_trials": 40, "cost_budget_usd": 20 * each, **small}
+    # These trials take a second or two: what is set aside to end two of them counts.
+    ((usd_per_hour,),) = workspace.rows("SELECT MAX(usd_per_hour) FROM automl_attempts")
+    budget = 20 * each + 2 * charge(ENDING_SECONDS, usd_per_hour)
+    asked = {"study_name": "budgeted", "n_trials": 80, "cost_budget_usd": budget, **small}
 
     quote = structure_of(await workspace.call("start_automl_study", dry_run=True, **asked))["quote"]
-    assert quote["cost_usd"]["expected"] == pytest.approx(40 * each, rel=1e-3)
+    assert quote["cost_usd"]["expected"] == pytest.approx(80 * each, rel=1e-3)
     assert (quote["budget"], quote["measured"]) == ("too small", 4)
     assert workspace.rows("SELECT name FROM automl_studies") == [("measured",)]
 
@@ -54,7 +59,7 @@ async def test_a_real_budget_is_kept_through_a_kill_and_a_larger_one_goes_on_fro
     ended = await workspace.until_ended("budgeted")
 
     first_spent = spent(workspace, "budgeted")
-    assert 0 < first_spent <= 20 * each
+    assert 0 < first_spent <= budget
     status = structure_of(ended)
     assert status["study"]["reason"].startswith("cost budget: ")
     completed = (
@@ -62,9 +67,9 @@ async def test_a_real_budget_is_kept_through_a_kill_and_a_larger_one_goes_on_fro
     )
     assert re.search(completed, text_of(ended))
 
-    more = {**asked, "n_trials": status["done"] + 2, "cost_budget_usd": 100 * each}
+    more = {**asked, "n_trials": status["done"] + 2, "cost_budget_usd": 5 * budget}
     await workspace.call("start_automl_study", **more)
     goes_on = await workspace.until_ended("budgeted")
 
     assert structure_of(goes_on)["done"] == status["done"] + 2
-    assert first_spent < spent(workspace, "budgeted") <= 100 * each
+    assert first_spent < spent(workspace, "budgeted") <= 5 * budget
