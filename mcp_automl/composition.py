@@ -6,6 +6,7 @@ Imports are inside the functions: a server must not load what only an orchestrat
 from typing import TYPE_CHECKING
 
 from mcp_automl.catalog import Catalog
+from mcp_automl.declarations import Declarations
 from mcp_automl.roster import own_trainers
 from mcp_automl.service import Service
 from mcp_automl.settings import Settings
@@ -26,7 +27,7 @@ def build_service(settings: Settings | None = None) -> Service:
     settings = settings or Settings()
     return Service(
         registry=SqliteRegistry(settings.database),
-        trainers=Catalog(own=own_trainers),
+        trainers=build_catalog(settings),
         launcher=Launcher(settings),
         settings=settings,
         accounts=SqliteAccounts(settings.database),
@@ -35,6 +36,12 @@ def build_service(settings: Settings | None = None) -> Service:
         gpus=lambda: [device.name for device in find_devices() if device.is_gpu],
         owner=os_user(),
     )
+
+
+def build_catalog(settings: Settings) -> Catalog:
+    """The built-in trainers, and the operator's own."""
+    declarations = Declarations(settings.workspace / "declarations")
+    return Catalog(own=lambda: own_trainers(declarations))
 
 
 def os_user() -> str:
@@ -83,7 +90,7 @@ def run_orchestrator(
     registry = SqliteRegistry(settings.database)
     hold_workspace(
         settings,
-        live=lambda: _live(settings, catalog or Catalog(own=own_trainers)),
+        live=lambda: _live(settings, catalog or build_catalog(settings)),
         work_waits=lambda: any(study.state.should_run for study in registry.studies()),
         announce=lambda: _announce(settings),
         wait=wait,

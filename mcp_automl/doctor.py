@@ -11,13 +11,12 @@ from rich.text import Text
 
 from mcp_automl import __version__
 from mcp_automl.catalog import Catalog
-from mcp_automl.composition import describe_devices, find_devices
+from mcp_automl.composition import build_catalog, describe_devices, find_devices
 from mcp_automl.domain.errors import AutomlError, TrainerUnavailable
 from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.tracking import without_passwords
 from mcp_automl.launcher import Launcher
 from mcp_automl.liveness import SILENCE_SECONDS
-from mcp_automl.roster import own_trainers
 from mcp_automl.settings import Settings, config_file
 from mcp_automl.stores.registry import SqliteRegistry
 
@@ -41,7 +40,7 @@ def report(settings: Settings) -> tuple[bool, Table]:
     """Whether studies can run here, and everything that was found."""
     findings = [
         *_software(),
-        *trainers(Catalog(own=own_trainers)),
+        *trainers(build_catalog(settings)),
         *_machine(settings),
         *_workspace(settings),
     ]

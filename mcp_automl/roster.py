@@ -1,173 +1,61 @@
-"""The operator's own trainers: the tables `[trainers.NAME]` of `mcp_automl.toml`.
+"""The operator's own trainers: the tables `[trainers.NAME]` of `mcp_automl.toml`, and packages.
+
+A package that is installed beside this one offers trainers by the entry point group
+`mcp_automl.trainers`: a name, and the module that has `SPEC` and `train`.
 
 One table that is wrong takes nothing else along: its trainer is listed with what is wrong with it.
 The file is read anew each time, so that whoever writes a table need not restart anything.
 """
 
-import math
 import os
 import re
 import shutil
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import (
-    AliasChoices,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import ValidationError
 
 from mcp_automl.catalog import Catalog, Own
+from mcp_automl.declarations import Declarations
 from mcp_automl.domain.errors import InvalidSettings, TrainerUnavailable
 from mcp_automl.settings import config_file
+from mcp_automl.trainer_tables import CommandTable, FileTable, Limited
 from trainers import contract
 from trainers.specs import BUILT_IN
 
+GROUP = "mcp_automl.trainers"
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 BUILT_IN_NAMES = frozenset(spec.name for spec in BUILT_IN)
-PARAMETER = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 MAX_PROBLEMS = 3
 
-Scalar = bool | int | float | str
-Choices = Annotated[
-    tuple[Scalar, ...], BeforeValidator(lambda it: tuple(it) if isinstance(it, list) else it)
-]
-"""A list, kept as it is: 1 is no 1.0."""
 
-
-class Table(BaseModel):
-    """Part of the file; a word that means nothing here is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class ParameterTable(Table):
-    """A parameter, in the words of `trainers.contract.Parameter`; what is left out is guessed."""
-
-    kind: Literal["float", "int", "categorical", "text"] | None = Field(
-        default=None, validation_alias=AliasChoices("kind", "type")
-    )
-    default: Scalar | None = None
-    description: str = ""
-    low: float | int | None = None
-    high: float | int | None = None
-    log: bool = False
-    step: int = Field(default=1, ge=1)
-    choices: Choices = ()
-    in_default_space: bool = True
-    searchable: bool = True
-    search_low: float | int | None = None
-    search_high: float | int | None = None
-    search_choices: Choices = ()
-    when: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict)
-
-    def declared(self, name: str) -> contract.Parameter:
-        """The parameter of that name.
-
-        Raises:
-            ValueError: it contradicts itself.
-        """
-        kind = self.kind or self._kind()
-        if kind in ("float", "int"):
-            self._check_range(name)
-        return contract.Parameter(
-            name=name,
-            kind=kind,
-            default=self._default(name, kind) if self.default is None else self.default,
-            description=self.description,
-            low=self.low,
-            high=self.high,
-            log=self.log,
-            step=self.step,
-            choices=self.choices,
-            in_default_space=self.in_default_space and self.searchable and kind != "text",
-            searchable=self.searchable,
-            search_low=self.search_low,
-            search_high=self.search_high,
-            search_choices=self.search_choices,
-            when={k: tuple(v) if isinstance(v, list) else (v,) for k, v in self.when.items()},
-        )
-
-    def _kind(self) -> Literal["float", "int", "categorical", "text"]:
-        if self.choices:
-            return "categorical"
-        if self.low is None and self.high is None and isinstance(self.default, str):
-            return "text"
-        whole = all(isinstance(number, int) for number in (self.low, self.high))
-        return "int" if whole else "float"
-
-    def _check_range(self, name: str) -> None:
-        if self.low is None or self.high is None:
-            raise ValueError(f"{name} needs low and high, or choices")
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            raise ValueError(f"{name}: low must be less than high, and both finite")
-        if self.log and self.low <= 0:
-            raise ValueError(f"{name}: with log, low must be more than 0")
-
-    def _default(self, name: str, kind: str) -> Scalar:
-        if kind == "categorical":
-            if not self.choices:
-                raise ValueError(f"{name} needs choices")
-            return self.choices[0]
-        if kind == "text":
-            raise ValueError(f"{name} needs a default")
-        assert self.low is not None and self.high is not None
-        if name == "epochs":
-            return int(self.high)
-        middle = math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2
-        if kind == "float":
-            return middle
-        return int(self.low) + round((middle - self.low) / self.step) * self.step
-
-
-class TrainerTable(Table):
-    """A trainer, in the words of `trainers.contract.TrainerSpec`."""
-
-    command: list[str] = Field(min_length=1)
-    folder: str = ""
-    """Where the command runs; where this file is, if not said."""
-    description: str = ""
-    objective: str = Field(min_length=1)
-    direction: Literal["maximize", "minimize"]
-    parameters: dict[Annotated[str, Field(pattern=PARAMETER)], ParameterTable] = Field(min_length=1)
-    gpu_memory_gb: float = Field(default=1.0, ge=0)
-    trial_timeout_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    trial_stall_timeout_s: float | None = Field(default=None, ge=1, allow_inf_nan=False)
-
-    @model_validator(mode="after")
-    def _whole(self) -> "TrainerTable":
-        # A range or choices that cannot be searched are found out here, not by a study.
-        Catalog([self.spec("checked")]).declaration("checked")
-        return self
-
-    def spec(self, name: str) -> contract.TrainerSpec:
-        """All that is known of the trainer."""
-        objective = contract.Objective(name=self.objective, direction=self.direction)
-        return contract.TrainerSpec(
-            name=name,
-            module="trainers.command",
-            description=self.description or f"The command {self.command[0]}.",
-            objectives=(objective,),
-            parameters=tuple(p.declared(n) for n, p in self.parameters.items()),
-            gpu_memory_gb=self.gpu_memory_gb,
-            trial_timeout_s=self.trial_timeout_s,
-            trial_stall_timeout_s=self.trial_stall_timeout_s,
-        )
-
-
-def own_trainers() -> Mapping[str, Own]:
-    """All that the operator's file names, by name.
+def own_trainers(declarations: Declarations) -> Mapping[str, Own]:
+    """All that the operator's file names, and installed packages offer, by name.
 
     Raises:
         InvalidSettings: the file cannot be read.
     """
     file = config_file()
+    installed = {
+        _listed(name): _own(name, module, file, declarations)
+        for name, module in _installed(tuple(sys.path)).items()
+    }
+    named = {_listed(n): _own(n, table, file, declarations) for n, table in _tables(file).items()}
+    return {**installed, **named}
+
+
+@cache
+def _installed(path: tuple[str, ...]) -> Mapping[str, str]:
+    """Modules of installed packages by their trainers' names; reading them all takes a while."""
+    return {found.name: found.module for found in entry_points(group=GROUP)}
+
+
+def _tables(file: Path) -> Mapping[str, object]:
     try:
         loaded = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -177,7 +65,7 @@ def own_trainers() -> Mapping[str, Own]:
     tables = loaded.get("trainers", {})
     if not isinstance(tables, dict):
         raise InvalidSettings(f"{file}: trainers is no table; write [trainers.NAME]")
-    return {_listed(name): _own(name, table, file) for name, table in tables.items()}
+    return tables
 
 
 def _listed(name: str) -> str:
@@ -185,10 +73,17 @@ def _listed(name: str) -> str:
     return f"own {name}" if name.lower() in BUILT_IN_NAMES else name
 
 
-def _own(name: str, table: object, file: Path) -> Own:
+def _own(name: str, table: object, file: Path, declarations: Declarations) -> Own:
+    """The trainer that a table describes, or that is in a module."""
     try:
         _check_name(name)
-        return _of_command(name, TrainerTable.model_validate(table), file.absolute().parent)
+        if isinstance(table, str):
+            return _of_code(name, table, Limited(), declarations)
+        if isinstance(table, dict) and "file" in table:
+            limited = FileTable.model_validate(table)
+            code = file.absolute().parent / Path(limited.file).expanduser()
+            return _of_code(name, str(code), limited, declarations)
+        return _of_command(name, CommandTable.model_validate(table), file.absolute().parent)
     except ValidationError as error:
         problem = "; ".join(_problems(error))
     except ValueError as error:
@@ -220,12 +115,16 @@ def _broken(trouble: str) -> Own:
     return Own(read=refuse, module="")
 
 
-def _of_command(name: str, table: TrainerTable, beside: Path) -> Own:
+def _of_command(name: str, table: CommandTable, beside: Path) -> Own:
     folder = beside / Path(table.folder).expanduser()
+
+    spec = table.spec(name)
+    # A range or choices that cannot be searched are found out here, not by a study.
+    Catalog([spec]).declaration(name)
 
     def read() -> contract.TrainerSpec:
         _check_there(name, table.command[0], folder)
-        return table.spec(name)
+        return spec
 
     return Own(
         read=read,
@@ -236,6 +135,20 @@ def _of_command(name: str, table: TrainerTable, beside: Path) -> Own:
             "objective": table.objective,
         },
     )
+
+
+def _of_code(name: str, module: str, limited: Limited, declarations: Declarations) -> Own:
+    def read() -> contract.TrainerSpec:
+        try:
+            spec = limited.applied_to(replace(declarations.of(module), name=name))
+            Catalog([spec]).declaration(name)
+        except TrainerUnavailable as error:
+            raise TrainerUnavailable(f"trainer {name!r}: {error}") from error
+        except ValueError as error:
+            raise TrainerUnavailable(f"trainer {name!r}: {module}: {error}") from error
+        return spec
+
+    return Own(read=read, module=module)
 
 
 def _check_there(name: str, program: str, folder: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mcp_automl.catalog import Catalog
+from mcp_automl.declarations import Declarations
 from mcp_automl.doctor import Mark, trainers
 from mcp_automl.domain.errors import InvalidRequest, InvalidSettings, TrainerUnavailable
 from mcp_automl.domain.space import Categorical, Float, Int, Parameter
@@ -37,7 +38,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def catalog() -> Catalog:
-    return Catalog(own=own_trainers)
+    return Catalog(own=lambda: own_trainers(Declarations()))
 
 
 def searched(catalog: Catalog, model: str = "mine") -> dict[str, Parameter]:

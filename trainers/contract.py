@@ -3,7 +3,9 @@
 A trainer is a module with
 
 - `Config`, a frozen dataclass whose fields are the parameters its `TrainerSpec` declares,
-- `train(config, context) -> Iterator[Measurement]`, which yields once after each epoch, and
+- `train(config, context) -> Iterator[Measurement]`, which yields once after each epoch,
+- for a trainer of somebody's own `SPEC`, its `TrainerSpec`; it may then leave `Config` out and gets
+  a namespace of the declared parameters, and
 - optionally `prepare(data_dir) -> Prepared`, run once per study before its first trial, which
   fetches the data and says which data set every trial of that study shall use. It may take more
   arguments, named like parameters and with defaults: what a study fixes of these is passed to it.
@@ -143,8 +145,9 @@ class TrainerSpec:
     """All that can be known of a trainer without importing what it trains with."""
 
     name: str
-    module: str
-    """Where `Config`, `train` and perhaps `prepare` are, such as `trainers.mnist`."""
+    module: str = ""
+    """Where `Config`, `train` and perhaps `prepare` are, such as `trainers.mnist`; empty for a
+    spec that stands beside them."""
     description: str
     objectives: tuple[Objective, ...]
     """The first is the one that a study optimizes by default."""
