@@ -37,15 +37,18 @@ class Catalog:
     Args:
         specs: those that are built in.
         own: the operator's, asked for each time: they may be changed while this lives.
+        permitted: which texts may be asked for beside a trainer's defaults; see `Declared`.
     """
 
     def __init__(
         self,
         specs: Iterable[contract.TrainerSpec] = BUILT_IN,
         own: Callable[[], Mapping[str, Own]] = _none,
+        permitted: Callable[[str], str] | None = None,
     ) -> None:
         self._specs: Mapping[str, contract.TrainerSpec] = {spec.name: spec for spec in specs}
         self._own = own
+        self._permitted = permitted
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -103,9 +106,14 @@ class Catalog:
         """What running that trainer alone takes, in the versions that are installed here.
 
         Raises:
-            InvalidRequest: there is no such trainer.
+            InvalidRequest: there is no such trainer, or it is the operator's own.
         """
         spec = self.spec(model)
+        if not self.runs_alone(model):
+            raise InvalidRequest(
+                f"model {model!r} is a trainer of the operator's own, which no program of ours "
+                "can run; choose format 'csv' or 'json'"
+            )
         pins = [_pin("mcp-automl", spec.extra), *(_pin(name) for name in _distributions(spec))]
         return Needs(module=spec.module, pins=[pin for pin in pins if pin])
 
@@ -147,8 +155,7 @@ class Catalog:
             InvalidRequest: there is no such trainer, or that cannot be searched.
             TrainerUnavailable: something is wrong with it.
         """
-        declared = [_declared(parameter) for parameter in self.spec(model).parameters]
-        return search(search_space, declared, epochs_max)
+        return search(search_space, self._declared(self.spec(model)), epochs_max)
 
     def objectives(self, model: str) -> tuple[Objective, ...]:
         return tuple(
@@ -172,9 +179,12 @@ class Catalog:
             name=spec.name,
             description=spec.description,
             objectives=self.objectives(model),
-            parameters=tuple(_declared(parameter) for parameter in spec.parameters),
+            parameters=self._declared(spec),
             trouble=_trouble(spec),
         )
+
+    def _declared(self, spec: contract.TrainerSpec) -> tuple[Declared, ...]:
+        return tuple(_declared(parameter, self._permitted) for parameter in spec.parameters)
 
 
 def _distributions(spec: contract.TrainerSpec) -> list[str]:
@@ -215,7 +225,9 @@ def _trouble(spec: contract.TrainerSpec) -> str:
     )
 
 
-def _declared(parameter: contract.Parameter) -> Declared:
+def _declared(
+    parameter: contract.Parameter, permitted: Callable[[str], str] | None = None
+) -> Declared:
     is_text = parameter.kind == "text"
     can_be_searched = parameter.searchable and not is_text
     return Declared(
@@ -226,6 +238,7 @@ def _declared(parameter: contract.Parameter) -> Declared:
         description=parameter.description,
         in_default_space=parameter.in_default_space,
         when=parameter.when,
+        permitted=permitted if is_text else None,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mcp_automl.catalog import Catalog
 from mcp_automl.declarations import Declarations
+from mcp_automl.permissions import Permissions
 from mcp_automl.roster import own_trainers
 from mcp_automl.service import Service
 from mcp_automl.settings import Settings
@@ -41,7 +42,8 @@ def build_service(settings: Settings | None = None) -> Service:
 def build_catalog(settings: Settings) -> Catalog:
     """The built-in trainers, and the operator's own."""
     declarations = Declarations(settings.workspace / "declarations")
-    return Catalog(own=lambda: own_trainers(declarations))
+    permitted = Permissions(settings.data_roots, settings.allowed_models)
+    return Catalog(own=lambda: own_trainers(declarations), permitted=permitted)
 
 
 def os_user() -> str:

@@ -65,6 +65,26 @@ def _json(text: str) -> object:
 
 
 Price = Annotated[float, AfterValidator(_price)]
+
+
+def _listing(value: object) -> object:
+    """In a file it is a list; in a variable it is parted by commas."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _root(folder: Path) -> Path:
+    found = folder.expanduser()
+    if not found.is_absolute():
+        raise PydanticCustomError("root", "it must be an absolute path")
+    return found
+
+
+Listing = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listing)]
+Roots = Annotated[
+    tuple[Annotated[Path, AfterValidator(_root)], ...], NoDecode, BeforeValidator(_listing)
+]
 # Decoded here, because what the library says of JSON that is none names neither value nor remedy.
 PriceTable = Annotated[dict[str, Price], NoDecode, BeforeValidator(_price_table)]
 
@@ -104,6 +124,10 @@ class Settings(BaseSettings):
     cpu_usd_per_core_hour: Price = 0.05
     gpu_prices: PriceTable = Field(default_factory=dict)
     """Dollars per hour of GPUs by their names, where they differ from `gpu_usd_per_hour`."""
+    data_roots: Roots = ()
+    """Folders whose files and folders agents may name, as a trainer's text or model."""
+    allowed_models: Listing = ()
+    """Patterns of names that agents may pass, such as `openai-community/*`."""
     idle_seconds: float = Field(default=60.0, ge=0, le=86_400)
     """How long an orchestrator without work waits for more before it leaves."""
     trial_stall_timeout_s: float = Field(default=900.0, ge=10, le=604_800)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -211,6 +212,10 @@ def test_a_range_of_numbers_that_can_only_be_set_is_refused() -> None:
         ),
         (DATASET, '"dataset": one of "auto", "digits"; or "default"'),
         (MODEL, '"model", which only the operator\'s configuration sets'),
+        (
+            replace(MODEL, permitted=str),
+            '"model": "tiny", or a text that the operator\'s configuration allows',
+        ),
     ],
 )
 def test_the_valid_form_is_one_line(declared: Declared, form: str) -> None:

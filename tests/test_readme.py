@@ -2,12 +2,15 @@
 
 import json
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
 
 from mcp_automl.catalog import Catalog
 from mcp_automl.cli import app
+from mcp_automl.declarations import Declarations
+from mcp_automl.roster import own_trainers
 from mcp_automl.server.app import build
 from mcp_automl.settings import Settings
 
@@ -93,3 +96,22 @@ def test_every_file_and_target_that_is_named_exists() -> None:
     for benchmark in re.findall(r"python -m benchmarks\.([\w |]+)", README):
         for name in benchmark.split(" | "):
             assert (ROOT / "benchmarks" / f"{name.strip()}.py").exists(), name
+
+
+def test_every_own_trainer_that_is_shown_is_understood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCP_AUTOML_CONFIG", str(tmp_path / "mcp_automl.toml"))
+    shown = "\n".join(block for block in indented("toml") if "[trainers." in block)
+    (tmp_path / "perceptron.py").write_text(next(b for b in indented("python") if "SPEC" in b))
+    (tmp_path / "mcp_automl.toml").write_text(shown.replace("/home/me/project", str(tmp_path)))
+    catalog = Catalog(own=lambda: own_trainers(Declarations()))
+
+    assert set(catalog.search("digits", None, None).space.parameters) == {"lr", "hidden", "epochs"}
+    assert set(catalog.search("perceptron", None, None).space.parameters) == {"lr", "epochs"}
+
+
+def indented(language: str) -> list[str]:
+    """Blocks within a list."""
+    found = re.findall(rf"^   ```{language}\n(.*?)^   ```", README, re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(block) for block in found]

@@ -38,7 +38,9 @@ def train(config: SimpleNamespace, context: Context) -> Iterator[Measurement]:
     from sklearn.neural_network import MLPClassifier
 
     pixels, digits = load_digits(return_X_y=True)
-    model = MLPClassifier((config.hidden,), learning_rate_init=config.lr, random_state=context.seed)
+    model = MLPClassifier(
+        (config.hidden,), learning_rate_init=config.lr, batch_size=32, random_state=context.seed
+    )
     done = 0
     if context.resume_from is not None:
         model, last = pickle.loads(context.resume_from.read_bytes())

@@ -1,7 +1,7 @@
 """What a trainer declares of its parameters, and how each of them may be asked for."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mcp_automl.domain.space import Categorical, Condition, Float, Int, Parameter, Value
@@ -14,7 +14,7 @@ class Declared:
 
     name: str
     widest: Parameter | None
-    """All that may be asked for; None for a text, which the operator's configuration alone sets."""
+    """All that may be asked for; None for a text, a path or a name."""
     searched: Parameter | None
     """What is searched where nothing else is asked for; None for what can only be set."""
     default: Value
@@ -23,6 +23,9 @@ class Declared:
     in_default_space: bool = True
     when: Condition = field(default_factory=dict)
     """Where it has any effect."""
+    permitted: Callable[[str], str] | None = None
+    """The text that was asked for as trainers get it, if the operator's configuration allows it,
+    else InvalidRequest; None where it allows nothing but the default."""
 
     @property
     def is_numeric(self) -> bool:
@@ -31,7 +34,10 @@ class Declared:
     def form(self) -> str:
         """How it is written in a search space, in one line."""
         if self.widest is None:
-            return f"{_json(self.name)}, which only the operator's configuration sets"
+            if self.permitted is None:
+                return f"{_json(self.name)}, which only the operator's configuration sets"
+            allowed = "a text that the operator's configuration allows"
+            return f"{_json(self.name)}: {_json(self.default)}, or {allowed}"
         ways = [] if self.searched is None else [self.example()]
         if isinstance(self.widest, Categorical):
             ways += [f"{_json(self.name)}: one of {', '.join(map(_json, self.widest.choices))}"]

@@ -17,7 +17,9 @@ def value_of(declared: Declared, raw: object) -> Value:
     if declared.widest is None:
         if raw == declared.default:
             return declared.default
-        raise InvalidRequest("only the operator's configuration can set it")
+        if declared.permitted is None or not isinstance(raw, str):
+            raise InvalidRequest("only the operator's configuration can set it")
+        return declared.permitted(raw)
     if isinstance(declared.widest, Categorical):
         return _choice(declared.name, declared.widest, raw)
     return within(declared.widest, raw)
