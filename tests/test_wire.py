@@ -165,7 +165,8 @@ def test_a_worker_imports_the_standard_library_and_the_contract_alone() -> None:
 
     assert shown == (
         "['mcp_automl', 'trainers'] "
-        "['mcp_automl.worker', 'mcp_automl.worker.life', 'mcp_automl.worker.log', "
-        "'mcp_automl.worker.main', 'mcp_automl.worker.training', 'mcp_automl.worker.wire', "
+        "['mcp_automl.worker', 'mcp_automl.worker.code', 'mcp_automl.worker.life', "
+        "'mcp_automl.worker.log', 'mcp_automl.worker.main', 'mcp_automl.worker.training', "
+        "'mcp_automl.worker.wire', "
         "'trainers.checkpoints', 'trainers.contract']\n"
     )
