@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from mcp_automl.answers import Quoted
 from mcp_automl.domain.quote import quote
-from mcp_automl.domain.study import StudyConfig, counted
+from mcp_automl.domain.study import Study, StudyConfig, counted
 from mcp_automl.ports import Accounts, StudyRegistry
 
 
@@ -28,13 +28,13 @@ class Quotes:
         self._parallel = parallel
         self._devices = devices
 
-    def of(self, config: StudyConfig) -> Quoted:
+    def of(self, existing: Study | None, config: StudyConfig) -> Quoted:
         """What the study would still cost and take, were it asked for like this.
 
         Args:
-            config: as it would be stored; there may be a study of its name already.
+            existing: the study of that name, if there is one already.
+            config: as it would be stored.
         """
-        existing = self._registry.find(config.name)
         progress = None if existing is None else self._registry.progress(existing)
         done = 0 if progress is None else counted(progress.counts)
         spent = 0.0 if progress is None else progress.cost_usd

@@ -88,12 +88,13 @@ def refuse_other_space(study: Study, search_space: object, trainers: Trainers) -
         )
 
 
-def budget_is_spent(study: Study, spent_usd: float) -> str:
-    budget = study.config.cost_budget_usd or 0.0
-    return (
-        f"{dollars(spent_usd)} of the budget of {dollars(budget)} is spent: nothing more will be "
-        "launched; name a larger cost_budget_usd to go on"
-    )
+def budget_is_spent(study: Study, spent_usd: float) -> tuple[str, ...]:
+    """What to tell who asks for a study whose budget is spent; nothing while it is not."""
+    budget = study.config.cost_budget_usd
+    if budget is None or spent_usd < budget:
+        return ()
+    spent = f"{dollars(spent_usd)} of the budget of {dollars(budget)} is spent"
+    return (f"{spent}: nothing more will be launched; name a larger cost_budget_usd to go on",)
 
 
 def no_such_study(name: str, names: list[str]) -> StudyNotFound:

@@ -8,7 +8,6 @@ The file is read anew each time, so that whoever writes a table need not restart
 """
 
 import os
-import re
 import shutil
 import sys
 import tomllib
@@ -23,13 +22,13 @@ from pydantic import ValidationError
 from mcp_automl.catalog import Catalog, Own
 from mcp_automl.declarations import Declarations
 from mcp_automl.domain.errors import InvalidSettings, TrainerUnavailable
+from mcp_automl.refusals import NAME
 from mcp_automl.settings import config_file
 from mcp_automl.trainer_tables import CommandTable, FileTable, Limited
 from trainers import contract
 from trainers.specs import BUILT_IN
 
 GROUP = "mcp_automl.trainers"
-NAME = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 BUILT_IN_NAMES = frozenset(spec.name for spec in BUILT_IN)
 MAX_PROBLEMS = 3
 

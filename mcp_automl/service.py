@@ -118,9 +118,9 @@ class Service:
         Raises:
             AutomlError: whatever `start_study` would refuse.
         """
-        _, wanted = self._requests.understood(request)
+        existing, wanted = self._requests.understood(request)
         self._liveness.rouse()
-        return self._quotes.of(wanted)
+        return self._quotes.of(existing, wanted)
 
     def _go_on(self, study: Study, wanted: StudyConfig, target: Target) -> Started:
         done = counted(self._registry.progress(study).counts)
@@ -134,21 +134,18 @@ class Service:
     def _started(
         self, study: Study, *, created: bool = False, nothing_to_run: bool = False
     ) -> Started:
+        progress = self._registry.progress(study)
+        life = self._liveness.ensure(study, asked_now=True)
         return Started(
             study=study,
-            done=0 if created else counted(self._registry.progress(study).counts),
+            done=counted(progress.counts),
             created=created,
             nothing_to_run=nothing_to_run,
             expected_data=study.data or self._latest_data(study.config.model),
             max_parallel=self._settings.max_parallel_trials,
             devices=self._devices(),
-            notes=(*self._budget_spent(study), *self._liveness.ensure(study, asked_now=True)),
+            notes=(*budget_is_spent(study, progress.cost_usd), *life),
         )
-
-    def _budget_spent(self, study: Study) -> tuple[str, ...]:
-        budget = study.config.cost_budget_usd
-        spent = self._registry.progress(study).cost_usd
-        return () if budget is None or spent < budget else (budget_is_spent(study, spent),)
 
     def _latest_data(self, model: str) -> str:
         earlier = (s.data for s in self._registry.studies() if s.config.model == model)

@@ -6,13 +6,13 @@ prediction limit for the next value of a normal sample (Hahn & Meeker, *Statisti
 
     exp(mean + t(0.9, n - 1) * sd * sqrt(1 + 1/n))
 
+It is wide while little is known, though never more than half as much again as the longest epoch
+known. Of the epochs known, those most like the one asked for are taken: the trial's own; those of
+this study with its batch size; those of this study; then the same of earlier studies with this
+trainer; each time on the same device. What other devices took is taken where nothing else is known.
+
 A launch is refused for what was measured here alone: other studies may have trained other data or
 networks, and nothing would ever show that they had.
-
-It is wide while little is known, though never more than half as much again as the longest epoch
-known. Of the epochs known, those most like the one asked for are taken:
-the trial's own; those of this study with its batch size; those of this study; then the same of
-earlier studies with this trainer; always on the same device, if there are any.
 """
 
 import math
