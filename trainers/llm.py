@@ -8,13 +8,11 @@ chosen; on the embedded text they found less in the same time (docs/llm.md).
 gradients are summed over micro-batches, and are those of the whole batch's mean loss per token.
 """
 
-import argparse
 import logging
 import math
-import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ import torch
 import torch._dynamo
 from torch import nn
 
-from trainers import checkpoints, language_models, rows, texts
+from trainers import alone, checkpoints, language_models, rows, texts
 from trainers.contract import Context, Measurement, Prepared
 from trainers.language_models import Base
 from trainers.rows import Rows
@@ -249,28 +247,10 @@ def resume(learner: Learner, context: Context, subject: str) -> Measurement | No
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m trainers.llm", allow_abbrev=False)
-    for field in fields(Config):
-        flag = f"--{field.name.replace('_', '-')}"
-        parser.add_argument(flag, type=type(field.default), default=field.default)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--workdir", type=Path, help="default: a new temporary folder")
-    parser.add_argument("--data-dir", type=Path, default=Path("~/.cache/trainers").expanduser())
-    parser.add_argument("--resume", action="store_true", help="go on from workdir's checkpoint")
-    given = vars(parser.parse_args())
-
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    given["workdir"] = given["workdir"] or Path(tempfile.mkdtemp(prefix="llm-"))
+    given = alone.asked("llm", Config)
     prepared = prepare(*(given[name] for name in ("data_dir", "model", "text", "adaptation")))
-    logger.info("%s; model and checkpoints in %s", prepared.description, given["workdir"])
-    latest = checkpoints.latest_checkpoint(given["workdir"]) if given.pop("resume") else None
-    config = Config(**{field.name: given.pop(field.name) for field in fields(Config)})
-    context = Context(**given, resume_from=latest)
-    for measured in train(config, context):
-        values = "  ".join(f"{key} {value:.4f}" for key, value in measured.metrics.items())
-        logger.info("epoch %d  %s  %.2f s", measured.epoch, values, measured.seconds)
+    config, context = alone.begun(given, prepared, Config)
+    alone.follow(train(config, context))
     # The test part is looked at here and nowhere else, once no choice is left to be made.
     logger.info("test perplexity %.4f", test_perplexity(config, context))
 

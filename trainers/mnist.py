@@ -5,15 +5,13 @@ depends on how many follow. In replayed studies (docs/schedules.md) that found .
 lost 2 % of the winners; one-cycle: .986 and 8 %, cosine: .986 and 2 %, no averaging: .988 and 3 %.
 """
 
-import argparse
 import copy
 import json
 import logging
 import math
-import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +24,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from trainers import augmentation, checkpoints, data
+from trainers import alone, augmentation, checkpoints, data
 from trainers.contract import Context, Measurement, Prepared
 from trainers.networks import OPTIMIZERS, Architecture, Network, make_optimizer
 
@@ -265,29 +263,10 @@ def resume(learner: Learner, context: Context, name: str) -> Measurement | None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m trainers.mnist", allow_abbrev=False)
-    for field in fields(Config):
-        flag = f"--{field.name.replace('_', '-')}"
-        parser.add_argument(flag, type=type(field.default), default=field.default)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--workdir", type=Path, help="default: a new temporary folder")
-    parser.add_argument("--data-dir", type=Path, default=Path("~/.cache/trainers").expanduser())
-    parser.add_argument("--resume", action="store_true", help="go on from workdir's checkpoint")
-    given = vars(parser.parse_args())
-
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    given["workdir"] = given["workdir"] or Path(tempfile.mkdtemp(prefix="mnist-"))
+    given = alone.asked("mnist", Config)
     prepared = prepare(given["data_dir"], given["dataset"])
-    logger.info("%s; model and checkpoints in %s", prepared.description, given["workdir"])
-    given |= prepared.arguments
-    latest = checkpoints.latest_checkpoint(given["workdir"]) if given.pop("resume") else None
-    config = Config(**{field.name: given.pop(field.name) for field in fields(Config)})
-    context = Context(**given, resume_from=latest)
-    for measured in train(config, context):
-        values = "  ".join(f"{key} {value:.4f}" for key, value in measured.metrics.items())
-        logger.info("epoch %d  %s  %.2f s", measured.epoch, values, measured.seconds)
+    config, context = alone.begun(given, prepared, Config)
+    alone.follow(train(config, context))
     # The test images are looked at here and nowhere else, once no choice is left to be made.
     test = data.load(context.data_dir, config.dataset, "test")
     _, accuracy = evaluate(load_model(context.workdir), test)
