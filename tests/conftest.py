@@ -2,13 +2,19 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from blockbuster import blockbuster_ctx
+from mcp import Client
+from mcp.server.mcpserver import MCPServer
 
+from mcp_automl.server.app import build
 from mcp_automl.trackers.connection import connect
+from tests.fakes_server import FakeRegistry, a_service
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +54,36 @@ def mlflow_uri(empty_mlflow_database: Path, tmp_path: Path) -> str:
     path = tmp_path / "mlflow.db"
     shutil.copy(empty_mlflow_database, path)
     return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def living_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Moves this process to a time zone, until the test ends."""
+
+    def move(zone: str) -> None:
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+
+    yield move
+    monkeypatch.undo()
+    time.tzset()
+
+
+# --- the server in memory ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def registry() -> FakeRegistry:
+    return FakeRegistry()
+
+
+@pytest.fixture
+def server(registry: FakeRegistry, tmp_path: Path) -> MCPServer[Any]:
+    return build(lambda: a_service(registry, tmp_path))
+
+
+@pytest.fixture(params=["auto", "legacy"])
+async def client(request: pytest.FixtureRequest, server: MCPServer[Any]) -> AsyncIterator[Client]:
+    """A client of the server over that registry, in each era of the protocol."""
+    async with Client(server, mode=request.param, raise_exceptions=True) as connected:
+        yield connected

@@ -1,8 +1,7 @@
 """What jobs have cost, as the database sums it up over real studies of Optuna."""
 
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -149,17 +148,6 @@ async def test_a_job_that_runs_counts_from_its_beginning_on_too(pair: Pair, path
 
 
 # --- days --------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def living_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    def move(zone: str) -> None:
-        monkeypatch.setenv("TZ", zone)
-        time.tzset()
-
-    yield move
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,7 @@
 """The cost report: what is asked of the ledger, and what a reader and a program get to see."""
 
 import json
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +27,6 @@ PARTS = (
     Spent(key="llm-opt-2", cost_usd=0.0188, slot_s=60.0, jobs=1, running=1),
 )
 PRUNED = PrunedTrial(planned=5, trained=2, epoch_s=100.0, usd_per_hour=3.6)
-
-
-@pytest.fixture
-def living_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    def move(zone: str) -> None:
-        monkeypatch.setenv("TZ", zone)
-        time.tzset()
-
-    yield move
-    monkeypatch.undo()
-    time.tzset()
 
 
 # --- the use case ------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -13,8 +11,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult, TextContent
 
 from mcp_automl.domain.study import StudyState, TrialState
-from mcp_automl.server.app import build
-from tests.fakes_server import FakeRegistry, a_config, a_service, a_study, a_trial
+from tests.fakes_server import FakeRegistry, a_config, a_study, a_trial
 
 TOOLS = [
     "start_automl_study",
@@ -27,23 +24,6 @@ TOOLS = [
     "export_automl_study",
 ]
 DONE = "mnist-opt-20260104"
-
-
-@pytest.fixture
-def registry() -> FakeRegistry:
-    return FakeRegistry()
-
-
-@pytest.fixture
-def server(registry: FakeRegistry, tmp_path: Path) -> MCPServer[Any]:
-    return build(lambda: a_service(registry, tmp_path))
-
-
-@pytest.fixture(params=["auto", "legacy"])
-async def client(request: pytest.FixtureRequest, server: MCPServer[Any]) -> AsyncIterator[Client]:
-    """A client of the server over that registry, in each era of the protocol."""
-    async with Client(server, mode=request.param, raise_exceptions=True) as connected:
-        yield connected
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> CallToolResult:

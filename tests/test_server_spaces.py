@@ -2,15 +2,12 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from mcp import Client, MCPError
-from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult, TextContent
 
 from mcp_automl.answers import BestParams, Comparison
@@ -19,8 +16,7 @@ from mcp_automl.domain.declared import DeclaredTrainer
 from mcp_automl.domain.space import Categorical, Params, SearchSpace
 from mcp_automl.domain.study import StudyState
 from mcp_automl.server import recipe, spaces, tables, text, trainers
-from mcp_automl.server.app import build
-from tests.fakes_server import FakeRegistry, a_config, a_service, a_start, a_study, a_trial
+from tests.fakes_server import FakeRegistry, a_config, a_start, a_study, a_trial
 
 SPACE = {
     "lr": [1e-4, 0.5],
@@ -30,22 +26,6 @@ SPACE = {
     "width": 32,
     "epochs": 4,
 }
-
-
-@pytest.fixture
-def registry() -> FakeRegistry:
-    return FakeRegistry()
-
-
-@pytest.fixture
-def server(registry: FakeRegistry, tmp_path: Path) -> MCPServer[Any]:
-    return build(lambda: a_service(registry, tmp_path))
-
-
-@pytest.fixture(params=["auto", "legacy"])
-async def client(request: pytest.FixtureRequest, server: MCPServer[Any]) -> AsyncIterator[Client]:
-    async with Client(server, mode=request.param, raise_exceptions=True) as connected:
-        yield connected
 
 
 async def start(client: Client, **arguments: Any) -> CallToolResult:

@@ -95,11 +95,8 @@ async def test_a_kill_before_any_commit_of_a_studys_life_loses_nothing(
         first = real_pair(path)
         study = first.registry.create(CONFIG)
         monkeypatch.setattr(Doomed, "commits", kills)
-        try:
+        with suppress(Killed):
             await run_on(first, CONFIG.name)
-        except Killed:
-            pass
-        else:
             break
         monkeypatch.setattr(Doomed, "commits", 10**9)
         second = real_pair(path)
