@@ -5,7 +5,7 @@ Its decisions are tested in `test_domain_run*.py`; here is what happens around t
 
 import signal
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
@@ -13,7 +13,7 @@ import pytest
 
 from mcp_automl.domain.errors import InvalidRequest, TrainerUnavailable
 from mcp_automl.domain.events import Outcome
-from mcp_automl.domain.jobs import Ended, TrainerRef
+from mcp_automl.domain.jobs import Ended, Prepared, TrainerRef
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import StudyState
 from mcp_automl.domain.tracking import EntryKind
@@ -51,8 +51,22 @@ async def test_three_trials_are_in_flight_at_once_and_never_four() -> None:
     assert house.executor.most_in_flight == 3
 
 
+@dataclass(slots=True)
+class Together(FakeExecutor):
+    """Two studies have their data at the same moment: jobs here take no time at all."""
+
+    both: anyio.Event = field(default_factory=anyio.Event)
+
+    async def prepare(self, trainer: TrainerRef, data_dir: Path, constants: Params) -> Prepared:
+        prepared = await FakeExecutor.prepare(self, trainer, data_dir, constants)
+        if len(self.prepared_for) == 2:
+            self.both.set()
+        await self.both.wait()
+        return prepared
+
+
 async def test_two_studies_share_the_slots() -> None:
-    house = House()
+    house = House(executor=Together())
     for name in ("one", "two"):
         house.registry.create(named(name, 6))
     await house.run()

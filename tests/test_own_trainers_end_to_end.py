@@ -1,5 +1,7 @@
 """The examples of docs/examples, tuned as a chat client would, in one real workspace."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ async def test_trainers_of_ones_own_are_tuned_like_any_other(tmp_path: Path) -> 
     workspace.environment |= {
         "MCP_AUTOML_CONFIG": str(EXAMPLES / "mcp_automl.toml"),
         "PYTHONPATH": f"{site}:{EXAMPLES.parent.parent}",
+        # The `python` of the examples, in a shell in which this environment is active.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     async with workspace.server() as client:
         for model, asked in ASKED.items():
