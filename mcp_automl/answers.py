@@ -12,6 +12,7 @@ from mcp_automl.domain.savings import Savings
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Measurement, Study, StudyConfig, Trial, TrialState, counted
 from mcp_automl.domain.tracking import TrackedRun
+from mcp_automl.domain.verification import Verification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +170,8 @@ class BestParams:
     """None if it is not kept, or not on this machine."""
     run: TrackedRun | None = None
     """Where it is tracked; None for a study that is not ours."""
+    verification: Verification | None = None
+    """Whether it is really better than the second best, where that was looked into."""
 
     @property
     def params(self) -> Params:

@@ -23,6 +23,7 @@ def build_service(settings: Settings | None = None) -> Service:
     from mcp_automl.launcher import Launcher
     from mcp_automl.stores.accounts import SqliteAccounts
     from mcp_automl.stores.archive import SqliteArchive
+    from mcp_automl.stores.jobs import SqliteJobs
     from mcp_automl.stores.registry import SqliteRegistry
 
     settings = settings or Settings()
@@ -33,6 +34,7 @@ def build_service(settings: Settings | None = None) -> Service:
         settings=settings,
         accounts=SqliteAccounts(settings.database),
         archive=SqliteArchive(settings.database),
+        jobs=SqliteJobs(settings.database),
         devices=describe_devices,
         gpus=lambda: [device.name for device in find_devices() if device.is_gpu],
         owner=os_user(),
@@ -84,16 +86,16 @@ def run_orchestrator(
     """
     from mcp_automl.orchestrate import hold_workspace, log_to_file
     from mcp_automl.stores.database import Database
-    from mcp_automl.stores.registry import SqliteRegistry
+    from mcp_automl.stores.jobs import SqliteJobs
 
     # The workspace first, or an error that says what to do; logs and lock lie in it.
     Database(settings.database).prepare()
     log_to_file(settings)
-    registry = SqliteRegistry(settings.database)
+    jobs = SqliteJobs(settings.database)
     hold_workspace(
         settings,
         live=lambda: _live(settings, catalog or build_catalog(settings)),
-        work_waits=lambda: any(study.state.should_run for study in registry.studies()),
+        work_waits=lambda: bool(jobs.unfinished()),
         announce=lambda: _announce(settings),
         wait=wait,
     )

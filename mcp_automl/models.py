@@ -14,6 +14,12 @@ from mcp_automl.folders import Folders
 from mcp_automl.ports import Executor, StudyStore
 
 
+def keeps(study: Study, most: int) -> int:
+    """Of how many trials models are kept: a job's one, and none where a win is only verified."""
+    job = study.config.job
+    return most if job is None else int(not job.verifies)
+
+
 @dataclass(slots=True, kw_only=True)
 class Models:
     """Keeps the models of a study's best trials.

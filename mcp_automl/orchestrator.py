@@ -23,10 +23,12 @@ from anyio.abc import TaskGroup, TaskStatus
 from mcp_automl.clocks import Clocks
 from mcp_automl.domain.errors import TrackerUnavailable
 from mcp_automl.domain.events import Ticked
-from mcp_automl.domain.jobs import NoSlot, TrainerRef
+from mcp_automl.domain.jobs import NoSlot, Slot, TrainerRef
 from mcp_automl.domain.study import Study
+from mcp_automl.domain.turns import Claim, in_turn
 from mcp_automl.domain.workspace import OrchestratorSign
 from mcp_automl.folders import Folders
+from mcp_automl.models import keeps
 from mcp_automl.performer import StudyPerformer
 from mcp_automl.ports import Changes, Executor, StudyStore, Tracker
 
@@ -65,8 +67,8 @@ class Orchestrator:
     keep_models: int
     idle_seconds: float
     _performers: dict[int, StudyPerformer] = field(default_factory=dict, init=False)
-    _order: list[int] = field(default_factory=list, init=False)
-    """Study ids in the order in which they are next offered a slot."""
+    _since: dict[int, float] = field(default_factory=dict, init=False)
+    """Since when each study has waited for a slot."""
     _look: anyio.Event = field(default_factory=anyio.Event, init=False)
     """Set when there may be studies to take up."""
     _entries: anyio.Event = field(default_factory=anyio.Event, init=False)
@@ -134,21 +136,21 @@ class Orchestrator:
             study=study,
             trainer_of=self.trainer_of,
             max_parallel=self.max_parallel,
-            keep_models=self.keep_models,
+            keep_models=keeps(study, self.keep_models),
             store=self.store,
             executor=self.executor,
             folders=self.folders,
             clocks=self.clocks,
             moved=self._moved,
         )
-        self._order.append(study.id)
+        self._since[study.id] = self.clocks.monotonic()
         studies.start_soon(self._perform, performer)
 
     async def _perform(self, performer: StudyPerformer) -> None:
         await performer.perform()
         del self._performers[performer.study.id]
         self._idle_since = self.clocks.monotonic()
-        self._order.remove(performer.study.id)
+        del self._since[performer.study.id]
         logger.info("study %s: put down", performer.study.config.name)
         # It may have been asked for again while it finished.
         self._look.set()
@@ -160,18 +162,30 @@ class Orchestrator:
         self._offer_slots()
 
     def _offer_slots(self) -> None:
-        """Round robin by study: who was offered a slot last is asked last."""
-        for study_id in tuple(self._order):
-            performer = self._performers[study_id]
+        now = self.clocks.monotonic()
+        for claim in in_turn(self._claims(now), now):
+            performer = self._performers[claim.id]
             need = performer.need
-            if need is None:
-                continue
-            slot = self.executor.acquire(need)
-            if isinstance(slot, NoSlot):
-                continue
-            performer.offer(slot)
-            self._order.remove(study_id)
-            self._order.append(study_id)
+            slot = NoSlot(reason="not ready") if need is None else self.executor.acquire(need)
+            if isinstance(slot, Slot):
+                performer.offer(slot)
+            elif claim.holds_back(now):
+                return
+
+    def _claims(self, now: float) -> list[Claim]:
+        """Of all who want a slot; of the others it is noted that they do not wait."""
+        self._since |= {n: now for n, it in self._performers.items() if not it.wants}
+        return [
+            Claim(
+                id=study_id,
+                priority=it.study.config.priority,
+                held=it.held,
+                since=self._since[study_id],
+                ready=it.need is not None,
+            )
+            for study_id, it in self._performers.items()
+            if it.wants
+        ]
 
     async def _hear_signals(self, *, task_status: TaskStatus[None]) -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:

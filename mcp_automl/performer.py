@@ -101,6 +101,16 @@ class StudyPerformer:
         )
 
     @property
+    def wants(self) -> bool:
+        """Whether it could use a slot, now or as soon as it is ready."""
+        return not self.offered and (self._run is None or self._run.wants_slot)
+
+    @property
+    def held(self) -> int:
+        """How many slots it holds."""
+        return 0 if self._run is None else self._run.in_flight
+
+    @property
     def need(self) -> Need | None:
         """What slot the study could use now, if any."""
         run, trainer = self._run, self._trainer
@@ -231,7 +241,7 @@ class StudyPerformer:
         """Has the trainer choose its data once for all trials."""
         try:
             with anyio.fail_after(PREPARE_SECONDS):
-                constants = self.study.config.constants
+                constants = self.study.config.known
                 prepared = await self.executor.prepare(trainer, self.folders.data, constants)
         except TimeoutError as error:
             reason = f"{trainer.name} did not get its data ready within {PREPARE_SECONDS:.0f} s"

@@ -8,6 +8,7 @@ from mcp_automl.domain.errors import InvalidRequest, NameTaken, NothingToShow, S
 from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import Study
+from mcp_automl.domain.training_job import is_job_name
 from mcp_automl.ports import Trainers
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -18,6 +19,22 @@ def checked_name(name: str) -> str:
         raise InvalidRequest(
             f"{name[:80]!r} is no name for a study; use 1 to 64 letters, digits, dots, dashes or "
             "underscores, such as mnist-opt-1"
+        )
+    if is_job_name(name):
+        raise InvalidRequest(
+            f"{name!r} is the name of a training job; choose another study_name, or call "
+            "get_queue_status to see the jobs"
+        )
+    return name
+
+
+def checked_run_name(name: str | None) -> str:
+    """What a tracker shall call a training; nothing for the job's own name."""
+    if not name:
+        return ""
+    if len(name) > 128 or not name.isprintable():
+        raise InvalidRequest(
+            f"run_name is a text of up to 128 visible characters, not {name[:80]!r}"
         )
     return name
 

@@ -37,7 +37,9 @@ from mcp_automl.domain.study import (
 )
 from mcp_automl.exports import Exports
 from mcp_automl.folders import Folders
+from mcp_automl.jobdesk import JobDesk
 from mcp_automl.joblogs import JobLogs
+from mcp_automl.jobstore import JobStore
 from mcp_automl.launcher import Launcher
 from mcp_automl.liveness import Liveness
 from mcp_automl.ports import Accounts, StudyRegistry, Trainers
@@ -70,6 +72,7 @@ class Service:
         settings: Settings,
         accounts: Accounts,
         archive: Archive,
+        jobs: JobStore,
         devices: Callable[[], str],
         gpus: Callable[[], Collection[str]],
         owner: str,
@@ -90,6 +93,10 @@ class Service:
         self._quotes = Quotes(registry, accounts, settings.max_parallel_trials, devices)
         self._devices = devices
         self._now = now
+        self.desk = JobDesk(
+            jobs, registry, trainers, accounts=accounts, liveness=self._liveness, folders=folders,
+            settings=settings, devices=devices, owner=owner, now=now,
+        )  # fmt: skip
 
     def start_study(self, request: StudyRequest) -> Started:
         """Starts a study, or goes on with one: `n_trials` is its total.
@@ -226,7 +233,11 @@ class Service:
             NothingToShow: no trial has finished.
         """
         best = self._results.best_params(self._seen(name))
-        return replace(best, runs_alone=self.trainers.runs_alone(best.study.config.model))
+        return replace(
+            best,
+            runs_alone=self.trainers.runs_alone(best.study.config.model),
+            verification=self.desk.jobs.verification(best.study),
+        )
 
     def export_study(self, name: str, format: str | None = None) -> Exported:
         """Writes the study to a file in the workspace; see `Exports.export`, also for errors.

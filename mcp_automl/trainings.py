@@ -117,7 +117,7 @@ class Trainings:
             params={**launch.params, **self.study.arguments},
             workdir=self.folders.trial(self.study, launch.trial),
             data_dir=self.folders.data,
-            seed=self.study.config.seed,
+            seed=self.study.config.seed_of(launch.trial),
             log=self.folders.log(self.study, launch.trial),
             trained_s=launch.trained_s,
         )

@@ -9,6 +9,7 @@ from mcp_automl.catalog import Catalog
 from mcp_automl.domain.costs import GroupBy, Spent
 from mcp_automl.domain.errors import NameTaken
 from mcp_automl.domain.outlook import Progress
+from mcp_automl.domain.queue import Holding
 from mcp_automl.domain.quote import TrialCost
 from mcp_automl.domain.savings import PrunedTrial, Savings
 from mcp_automl.domain.space import Categorical, Float, Int, Params, SearchSpace
@@ -156,6 +157,34 @@ class FakeArchive:
         yield from self._registry.put.get(study.config.name.lower(), [])
 
 
+class FakeJobs:
+    """A `JobStore` without any."""
+
+    def create(self, config: StudyConfig, data_of: Study | None) -> Study:
+        raise NotImplementedError
+
+    def find(self, job: str) -> Study | None:
+        return None
+
+    def latest(self, limit: int) -> Sequence[Study]:
+        return []
+
+    def unfinished(self) -> Sequence[Study]:
+        return []
+
+    def verifying(self, study: str) -> Study | None:
+        return None
+
+    def runs(self, job: Study) -> Sequence[Trial]:
+        return []
+
+    def holdings(self) -> Sequence[Holding]:
+        return []
+
+    def served_at(self, study: Study) -> float:
+        return study.created_at
+
+
 def a_service(registry: FakeRegistry, home: Path, accounts: FakeAccounts | None = None) -> Service:
     settings = Settings(home=home)
     return Service(
@@ -165,6 +194,7 @@ def a_service(registry: FakeRegistry, home: Path, accounts: FakeAccounts | None 
         settings=settings,
         accounts=accounts or FakeAccounts(),
         archive=FakeArchive(registry),
+        jobs=FakeJobs(),
         devices=lambda: "cuda:0",
         gpus=lambda: ["G"],
         owner="tester",

@@ -229,7 +229,7 @@ class World:
     def start_again(self) -> None:
         """A stopped study is asked for again, one that was left is taken up by somebody else."""
         stopped = self.finish is not None and self.finish.state is StudyState.STOPPED
-        if stopped or (self.leaving and self.run.idle):
+        if stopped or (self.leaving and not self.run.in_flight):
             self.restarts += 1
             self.finish = None
             self.open()

@@ -169,7 +169,7 @@ def test_leaving_interrupts_what_runs_and_finishes_nothing() -> None:
 
     assert run.handle(LEAVE) == [Stop(0, LEAVING)]
     assert run.handle(ended(0, Outcome.STOPPED)) == [Record(0, WAITING, None, 2.0, LEAVING)]
-    assert run.idle
+    assert not run.in_flight
     assert not run.wants_slot
     assert not run.finished
 
@@ -181,7 +181,7 @@ def test_leaving_before_or_after_a_stop_finishes_nothing(order: tuple[Event, ...
 
     answers(run, *order, ended(0, Outcome.STOPPED))
 
-    assert run.idle
+    assert not run.in_flight
     assert not run.finished
 
 

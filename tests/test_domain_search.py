@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from mcp_automl.domain.errors import InvalidRequest
-from mcp_automl.domain.search import MAX_INPUT, Search, search
+from mcp_automl.domain.search import Search, search
 from mcp_automl.domain.space import Categorical, Float, Int, Parameter
+from mcp_automl.domain.wishes import MAX_INPUT
 from tests.declared_for_tests import (
     ALL,
     BATCH,

@@ -22,7 +22,7 @@ from mcp_automl.executors.local import LocalExecutor
 from mcp_automl.launcher import Launcher
 from mcp_automl.service import Service
 from mcp_automl.settings import Settings
-from tests.fakes_server import NOW, FakeAccounts, FakeArchive, FakeRegistry
+from tests.fakes_server import NOW, FakeAccounts, FakeArchive, FakeJobs, FakeRegistry
 
 H100 = "NVIDIA H100 80GB HBM3"
 IN_JSON = f'{{"{H100}": 2.99}}'
@@ -175,6 +175,7 @@ def a_service(
         settings=settings,
         accounts=FakeAccounts(),
         archive=FakeArchive(registry),
+        jobs=FakeJobs(),
         devices=lambda: "a machine",
         gpus=lambda: gpus,
         owner="me",

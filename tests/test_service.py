@@ -18,7 +18,7 @@ from mcp_automl.domain.workspace import OrchestratorSign
 from mcp_automl.launcher import Launcher
 from mcp_automl.service import Service
 from mcp_automl.settings import Settings
-from tests.fakes_server import FakeAccounts, FakeArchive, FakeRegistry, a_config, a_study
+from tests.fakes_server import FakeAccounts, FakeArchive, FakeJobs, FakeRegistry, a_config, a_study
 
 NOW = 1_800_000_000.0
 
@@ -37,6 +37,7 @@ class Office:
             settings=self.settings,
             accounts=FakeAccounts(),
             archive=FakeArchive(self.registry),
+            jobs=FakeJobs(),
             devices=lambda: "cpu",
             gpus=list,
             owner="me",

@@ -20,7 +20,15 @@ from mcp_automl.server.app import AutomlServer, build, rouse
 from mcp_automl.server.provider import Once
 from mcp_automl.service import Service
 from mcp_automl.settings import Settings
-from tests.fakes_server import NOW, FakeAccounts, FakeArchive, FakeRegistry, a_config, a_study
+from tests.fakes_server import (
+    NOW,
+    FakeAccounts,
+    FakeArchive,
+    FakeJobs,
+    FakeRegistry,
+    a_config,
+    a_study,
+)
 
 Call = Callable[[Service], object]
 
@@ -60,6 +68,7 @@ class Asleep:
             settings=self.settings,
             accounts=FakeAccounts(),
             archive=FakeArchive(self.registry),
+            jobs=FakeJobs(),
             devices=lambda: "cpu",
             gpus=list,
             owner="me",

@@ -64,6 +64,9 @@ class DeclaredTrainer:
     description: str
     objectives: tuple[Objective, ...]
     parameters: tuple[Declared, ...]
+    final_objective: Objective | None = None
+    """What a final training, on training and validation data together, is judged by; None where
+    the trainer has no such training."""
     trouble: str
     """Why it cannot be used here, and what to do; empty if it can."""
 

@@ -20,7 +20,7 @@ class StudyNotFound(AutomlError, LookupError):
 
 
 class JobNotFound(AutomlError, LookupError):
-    """There is no such job; a job is named by its study, a dot and its trial's number."""
+    """There is no such job; call get_queue_status to see the training jobs there are."""
 
 
 class ExportNotFound(AutomlError, LookupError):

@@ -15,8 +15,14 @@ def common_reason(failures: Sequence[str]) -> str | None:
     return latest[-1]
 
 
-def common_failure(failures: Sequence[str]) -> str | None:
-    """Why the study must end, if it must."""
+def common_failure(failures: Sequence[str], *, replaced: bool = True) -> str | None:
+    """Why the study must end, if it must.
+
+    Args:
+        replaced: whether another trial takes the place of one that failed.
+    """
+    if not replaced:
+        return failures[-1] if failures else None
     common = common_reason(failures)
     return None if common is None else f"{MAX_FAILURES} trials in a row failed: {common}"
 

@@ -17,17 +17,16 @@ it (`performer.py`) performs the commands in order and turns their results into 
 A trial between `Suggest` and `Record` is *in flight*. Nothing is launched while what is counted and
 what is in flight come to `n_trials`; only a total that is lowered later can be exceeded.
 
-A trial that was told to stop remembers why (`flight.py`). The first reason decides its state, with
-two exceptions: it is COMPLETE if its last epoch was measured, and FAIL if a late measurement shows
-that it diverged. A measurement from a trial that is being stopped is answered with `Stop` again,
-because a worker waits for its reply.
+A trial that was told to stop remembers why (`flight.py`), and the first reason decides its state,
+unless its last epoch was measured or it diverged. A measurement from a trial that is being stopped
+is answered with `Stop` again, because a worker waits for its reply.
 
 Money is counted in `spending.py`. The budget stops single trials; the study finishes when the rest
 pays for no epoch of another trial and nothing is in flight.
 
-A study that is closing (stopped, failing) has told everything to stop. Being asked for again
-(`Retargeted`) lifts that: what was interrupted goes back to WAITING and is launched anew. Nothing
-lifts the orchestrator's leaving, and a run that leaves never finishes its study.
+A study that is closing (stopped, failing) has told everything to stop. Being asked for again lifts
+that: what was interrupted is launched anew. Nothing lifts the orchestrator's leaving, and a run
+that leaves never finishes its study.
 """
 
 from dataclasses import dataclass, field
@@ -98,11 +97,15 @@ class StudyRun:
         self._failures = second_chance(self.history.failures, self.max_parallel)
 
     @property
+    def in_flight(self) -> int:
+        """How many slots it holds."""
+        return len(self._offers) + len(self._flights)
+
+    @property
     def wants_slot(self) -> bool:
         """Whether a slot offered now would be used."""
-        in_flight = len(self._offers) + len(self._flights)
         wanted = min(self.max_parallel, self.config.n_trials - self._counted)
-        if self._closing is not None or self._leaving or self.finished or in_flight >= wanted:
+        if self._closing is not None or self._leaving or self.finished or self.in_flight >= wanted:
             return False
         return not self._shortage
 
@@ -112,14 +115,9 @@ class StudyRun:
         return bool(self._waiting) and self._waiting[min(self._waiting)].alone
 
     @property
-    def idle(self) -> bool:
-        """Whether nothing of this study is in flight."""
-        return not self._flights and not self._offers
-
-    @property
     def has_left(self) -> bool:
         """Whether it was asked to leave, and nothing of it is in flight any more."""
-        return self._leaving and self.idle
+        return self._leaving and not self.in_flight
 
     def handle(self, event: Event) -> list[Command]:
         """Takes what happened and returns what to do, in order."""
@@ -257,7 +255,7 @@ class StudyRun:
             self._failures.clear()
 
     def _close_if_failing(self) -> list[Command]:
-        reason = common_failure(self._failures)
+        reason = common_failure(self._failures, replaced=self.config.job is None)
         if reason is None or self._closing is not None:
             return []
         self._closing = Finish(StudyState.FAILED, reason)
@@ -285,7 +283,7 @@ class StudyRun:
         return [self._stop(n, ending) for n in newest_first[:surplus]]
 
     def _finish_if_done(self) -> list[Command]:
-        if not self.idle or self._leaving or self.finished:
+        if self.in_flight or self._leaving or self.finished:
             return []
         shortage = self._shortage
         if self._counted >= self.config.n_trials:

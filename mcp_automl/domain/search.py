@@ -6,28 +6,23 @@ an effect only with certain values of others, and from whoever asked; what alway
 A parameter whose condition never holds is refused if it was named, and else left out.
 """
 
-import difflib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
+from mcp_automl.domain.bounds import check_epochs_max
 from mcp_automl.domain.conditions import condition_of, effective
 from mcp_automl.domain.declared import Declared
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.space import Categorical, Condition, Int, Parameter, Params, SearchSpace
 from mcp_automl.domain.space_input import understood
-from mcp_automl.domain.space_values import shown
-from mcp_automl.domain.study import check_epochs_max
+from mcp_automl.domain.wishes import wishes
 
 DEFAULT_EPOCHS_MAX = 5
 NO_EPOCHS = 1
 """What stands for it where a trainer does not say how many there are."""
 
 EPOCHS = "epochs"
-
-MAX_INPUT = 20_000
-"""Characters of a search space that comes as a text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +47,16 @@ def search(asked: object, declared: Sequence[Declared], epochs_max: int | None) 
     if epochs_max is not None:
         check_epochs_max(epochs_max)
     known = {d.name: _with_usual_epochs(d, epochs_max) for d in declared}
-    wishes = _by_name(_as_object(asked, known), known)
+    wished = wishes(asked, known)
     chosen = {
-        name: understood(d, wishes.get(name, "default"))
+        name: understood(d, wished.get(name, "default"))
         for name, d in known.items()
-        if name in wishes or d.in_default_space
+        if name in wished or d.in_default_space
     }
     usual = _usual_epochs_max(known, epochs_max)
-    top = _epochs_max(wishes.get(EPOCHS), chosen.get(EPOCHS), epochs_max, usual)
-    conditions = effective(known, wishes, chosen)
-    always = {n: p for n, p in chosen.items() if n in wishes and not conditions[n]}
+    top = _epochs_max(wished.get(EPOCHS), chosen.get(EPOCHS), epochs_max, usual)
+    conditions = effective(known, wished, chosen)
+    always = {n: p for n, p in chosen.items() if n in wished and not conditions[n]}
     constants = {name: p.choices[0] for name, p in always.items() if _has_one_value(p)}
     searched = {name: chosen[name] for name in conditions if name not in constants}
     return Search(space=_space(searched, conditions), constants=constants, epochs_max=top)
@@ -81,61 +76,6 @@ def _space(searched: Mapping[str, Parameter], conditions: Mapping[str, Condition
         return SearchSpace(searched, {n: conditions[n] for n in searched if conditions[n]})
     except InvalidRequest as error:
         raise InvalidRequest(f"search_space: {error}") from error
-
-
-# --- reading ------------------------------------------------------------------------------------
-
-
-def _as_object(asked: object, known: Mapping[str, Declared]) -> Mapping[str, object]:
-    if isinstance(asked, str):
-        asked = _loaded(asked, known)
-    if asked is None:
-        return {}
-    if not isinstance(asked, Mapping):
-        raise InvalidRequest(f"search_space is {_example(known)}, and not {shown(asked)}")
-    return {str(name): value for name, value in asked.items()}
-
-
-def _loaded(text: str, known: Mapping[str, Declared]) -> object:
-    if text.strip().lower() in {"", "default"}:
-        return None
-    if len(text) > MAX_INPUT:
-        raise InvalidRequest(f"search_space: {len(text)} characters are more than {MAX_INPUT}")
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest(
-            f"search_space is no JSON: {shown(text)}; it is {_example(known)}"
-        ) from error
-
-
-def _example(known: Mapping[str, Declared]) -> str:
-    first = next(iter(known.values()))
-    return f"a JSON object such as {{{first.example()}}}"
-
-
-def _by_name(asked: Mapping[str, object], known: Mapping[str, Declared]) -> dict[str, object]:
-    """What was asked for by declared name; null is what was not asked for."""
-    wishes: dict[str, object] = {}
-    for written, wish in asked.items():
-        name = written.strip().lower().replace("-", "_")
-        name = written if written in known else name
-        if name not in known:
-            raise InvalidRequest(_unknown(written, name, known))
-        if name in wishes:
-            raise InvalidRequest(f"search_space: {name} is given twice")
-        if wish is not None:
-            wishes[name] = wish
-    return wishes
-
-
-def _unknown(written: str, name: str, known: Mapping[str, Declared]) -> str:
-    # learning_rate is lr to many: the initials count as close.
-    initials = "".join(word[:1] for word in name.split("_"))
-    close = [n for n in known if n == initials] or difflib.get_close_matches(name, known, 1)
-    hint = f"; the closest there is: {known[close[0]].form()}" if close else ""
-    there_is = ", ".join(known)
-    return f"search_space: there is no parameter {shown(written)}{hint}. There are {there_is}"
 
 
 # --- epochs -------------------------------------------------------------------------------------

@@ -38,8 +38,11 @@ TYPES = {
 SCALES = {"log": True, "loguniform": True, "linear": False, "uniform": False}
 
 
-def understood(declared: Declared, asked: object) -> Parameter:
+def understood(declared: Declared, asked: object, argument: str = "search_space") -> Parameter:
     """What the parameter shall be; one with a single value is fixed.
+
+    Args:
+        argument: what holds it where it was asked for.
 
     Raises:
         InvalidRequest: it cannot be that; the message shows how the parameter may be written.
@@ -53,7 +56,7 @@ def understood(declared: Declared, asked: object) -> Parameter:
             case _:
                 return _plain(declared, asked)
     except InvalidRequest as error:
-        wrong = f"search_space: {declared.name}: {error}"
+        wrong = f"{argument}: {declared.name}: {error}"
         raise InvalidRequest(f"{wrong}. Valid is {declared.form()}") from error
 
 

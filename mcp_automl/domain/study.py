@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 
+from mcp_automl.domain.bounds import check_dollars, check_epochs_max, check_n_trials
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.pace import EpochTime
 from mcp_automl.domain.space import Params, SearchSpace
-
-MAX_TRIALS = 10_000
-MAX_EPOCHS = 10_000
+from mcp_automl.domain.training_job import Priority, TrainingJob
 
 STOPPED_BY_USER = "stopped by the user"
 """The reason of a study, and of its interrupted trials, that somebody asked to stop."""
@@ -116,6 +115,8 @@ class StudyConfig:
     """What each trial may cost, all its attempts together; None for no ceiling."""
     seed: int = 0
     owner: str = ""
+    job: TrainingJob | None = None
+    """What makes it a training job: nothing is suggested, pruned, or trained in another's place."""
 
     def __post_init__(self) -> None:
         check_n_trials(self.n_trials)
@@ -132,6 +133,25 @@ class StudyConfig:
     def objective(self) -> Objective:
         """The objective that decides while there is one only."""
         return self.objectives[0]
+
+    @property
+    def first(self) -> tuple[Params, ...]:
+        """The trials that are trained before any is suggested."""
+        return (self.default,) if self.job is None else self.job.points
+
+    @property
+    def known(self) -> Params:
+        """What its data may depend on: all that is known of every trial beforehand."""
+        return self.constants if self.job is None else self.job.points[0]
+
+    @property
+    def priority(self) -> Priority:
+        """Trials are normal."""
+        return Priority.NORMAL if self.job is None else self.job.priority
+
+    def seed_of(self, trial: int) -> int:
+        """One for all trials, so that they differ by their parameters; a job's are its own."""
+        return self.seed if self.job is None else self.job.seeds[trial % len(self.job.seeds)]
 
     @property
     def has_epochs(self) -> bool:
@@ -255,25 +275,3 @@ class History:
     """Reasons of the latest FAILs in a row, oldest first."""
     wanted: bool = True
     """False if the study was asked to stop before it was opened: nothing of it shall run."""
-
-
-def check_n_trials(n_trials: int) -> None:
-    if not 1 <= n_trials <= MAX_TRIALS:
-        raise InvalidRequest(
-            f"n_trials must be from 1 to {MAX_TRIALS}, not {n_trials}; "
-            "it is the study's total, finished trials included"
-        )
-
-
-def check_epochs_max(epochs_max: int) -> None:
-    if not 1 <= epochs_max <= MAX_EPOCHS:
-        raise InvalidRequest(f"epochs_max must be from 1 to {MAX_EPOCHS}, not {epochs_max}")
-
-
-def check_dollars(argument: str, usd: float | None) -> None:
-    if usd is None or (math.isfinite(usd) and usd > 0):
-        return
-    raise InvalidRequest(
-        f"{argument} must be a positive number of dollars such as 0.50, not {usd}; "
-        "leave it out for no ceiling"
-    )

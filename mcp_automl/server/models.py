@@ -263,6 +263,7 @@ class BestModel(Model):
     model_file: str | None = Field(description="Where the trial's model is; null if not kept")
     mlflow_experiment: str | None
     mlflow_search: str | None = Field(description="What finds the trial's run there")
+    verified: str | None = Field(description="Whether the win is real; null if not looked into")
 
     @classmethod
     def of(cls, answer: BestParams) -> "BestModel":
@@ -278,6 +279,7 @@ class BestModel(Model):
             model_file=None if answer.model_file is None else plain(str(answer.model_file), 4096),
             mlflow_experiment=None if answer.run is None else plain(answer.run.experiment, 80),
             mlflow_search=None if answer.run is None else plain(answer.run.search, 4096),
+            verified=recipe.verified(answer),
         )
 
 

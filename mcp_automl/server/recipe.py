@@ -8,11 +8,15 @@ from mcp_automl.domain import script
 from mcp_automl.domain.space import Value
 from mcp_automl.domain.study import Study, Trial
 from mcp_automl.domain.tracking import TrackedRun
+from mcp_automl.server.job_text import verdict
 from mcp_automl.server.text import MAX_PARAMS, is_foreign, ordered, standing, status_call
-from mcp_automl.server.words import literal, plain, score
+from mcp_automl.server.words import literal, plain, quoted, score
 
 FIRST = ("epochs", "lr", "batch_size")
 """Parameters that stand first in a command; others follow in the space's order."""
+
+ARGUMENTS = (*FIRST, "weight_decay")
+"""Parameters that trigger_training_job has arguments for; it takes all others in `params`."""
 
 MAX_COMMAND = 1_500
 
@@ -29,8 +33,7 @@ def best(answer: BestParams) -> str:
     lines += ["Full command:", _whole(command(answer)), ""]
     if again := terminal(answer):
         lines += [f"The same training now, from a terminal: {_whole(again)}"]
-    lines += ["(trigger_training_job() is not among this version's tools yet.)"]
-    lines += [_origin(study, answer.trial), *_kept(answer)]
+    lines += [_origin(study, answer.trial), *_kept(answer), *_verified(answer)]
     if study.state.should_run:
         lines.append(f"The study still runs and may find better; see {status_call(study)}")
     return "\n".join(lines)
@@ -40,10 +43,13 @@ def command(answer: BestParams) -> str:
     """The tool call that trains with these parameters; empty for a study that is not ours."""
     if is_foreign(answer.study):
         return ""
-    model = answer.study.config.model
+    model, params = answer.study.config.model, _in_order(answer)
     named: dict[str, Value] = {} if model == "mnist" else {"model_type": model}
-    arguments = named | _in_order(answer)
-    return f"trigger_training_job({', '.join(f'{k}={literal(v)}' for k, v in arguments.items())})"
+    named |= {name: params[name] for name in ARGUMENTS if name in params}
+    others = ", ".join(f"{quoted(k)}: {literal(v)}" for k, v in params.items() if k not in named)
+    words = [f"{name}={literal(value)}" for name, value in named.items()]
+    words += [f"params={{{others}}}"] if others else []
+    return f"trigger_training_job({', '.join(words)})"
 
 
 def terminal(answer: BestParams) -> str:
@@ -54,6 +60,21 @@ def terminal(answer: BestParams) -> str:
     values = script.arguments(study, _in_order(answer))
     flags = (f"--{k.replace('_', '-')} {shlex.quote(str(v))}" for k, v in values.items())
     return f"python -m trainers.{study.config.model} {' '.join(flags)}"
+
+
+def verified(answer: BestParams) -> str | None:
+    """Whether the win is real, in one sentence."""
+    found = answer.verification
+    return None if found is None else verdict(found, answer.study.config.objective.name)[1]
+
+
+def _verified(answer: BestParams) -> list[str]:
+    """Whether the win is real, or how to find out."""
+    if answer.verification is not None:
+        return verdict(answer.verification, answer.study.config.objective.name)
+    name = quoted(answer.study.config.name)
+    call = f"trigger_training_job(study_name={name}, verify_seeds=3)"
+    return [f"Whether it beats the second best by more than luck: {call}"]
 
 
 def _kept(answer: BestParams) -> list[str]:

@@ -43,8 +43,15 @@ def tool(
     *,
     writes: bool = False,
     destroys: bool = False,
+    repeats: bool = False,
 ) -> Tool:
-    """The tool of that name, described by its docstring."""
+    """The tool of that name, described by its docstring.
+
+    Args:
+        writes: whether it changes anything.
+        destroys: whether something is gone afterwards.
+        repeats: whether the same call a second time does the same once more.
+    """
     made = Tool.from_function(
         function,
         title=title,
@@ -53,7 +60,7 @@ def tool(
             read_only_hint=not writes,
             destructive_hint=destroys,
             # A study asked for twice is the same study; nothing reaches beyond this machine.
-            idempotent_hint=True,
+            idempotent_hint=not repeats,
             open_world_hint=False,
         ),
     )

@@ -34,7 +34,7 @@ def _add_studies(server: "MCPServer[object]", service: "Callable[[], Service]") 
         mime_type=JSON,
     )
     def studies() -> str:
-        return _read(lambda: StudiesModel.of(service().studies()).model_dump_json())
+        return read(lambda: StudiesModel.of(service().studies()).model_dump_json())
 
     @server.resource(
         "automl://studies/{name}",
@@ -44,7 +44,7 @@ def _add_studies(server: "MCPServer[object]", service: "Callable[[], Service]") 
         mime_type=JSON,
     )
     def study(name: str) -> str:
-        return _read(lambda: StatusModel.of(service().status(name)).model_dump_json())
+        return read(lambda: StatusModel.of(service().status(name)).model_dump_json())
 
 
 def _add_others(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
@@ -56,7 +56,7 @@ def _add_others(server: "MCPServer[object]", service: "Callable[[], Service]") -
         mime_type=JSON,
     )
     def costs() -> str:
-        return _read(lambda: CostsModel.of(service().cost_report()).model_dump_json())
+        return read(lambda: CostsModel.of(service().cost_report()).model_dump_json())
 
     @server.resource(
         "automl://jobs/{job}/log",
@@ -66,7 +66,7 @@ def _add_others(server: "MCPServer[object]", service: "Callable[[], Service]") -
         mime_type="text/plain",
     )
     def log(job: str) -> str:
-        return _read(lambda: text.job_log(service().job_log(job)))
+        return read(lambda: text.job_log(service().job_log(job)))
 
     @server.resource(
         "automl://exports/{file}",
@@ -76,10 +76,11 @@ def _add_others(server: "MCPServer[object]", service: "Callable[[], Service]") -
         mime_type="text/plain",
     )
     def export(file: str) -> str:
-        return _read(lambda: service().exported(file))
+        return read(lambda: service().exported(file))
 
 
-def _read(ask: Callable[[], str]) -> str:
+def read(ask: Callable[[], str]) -> str:
+    """What was asked for; an error in the SDK's words for it."""
     try:
         return ask()
     except (StudyNotFound, JobNotFound, ExportNotFound) as error:

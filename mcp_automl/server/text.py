@@ -7,8 +7,9 @@ under about 1,500 tokens whatever the study's size.
 from collections.abc import Iterable, Mapping
 
 from mcp_automl.answers import JobLog, RunningTrial, Started, StudyStatus
+from mcp_automl.domain.bounds import MAX_TRIALS
 from mcp_automl.domain.space import Value
-from mcp_automl.domain.study import MAX_TRIALS, Study, StudyState, Trial, TrialState
+from mcp_automl.domain.study import Study, StudyState, Trial, TrialState
 from mcp_automl.server import money, spaces
 from mcp_automl.server.words import (
     assignments,

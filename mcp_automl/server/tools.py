@@ -13,8 +13,8 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult
 from pydantic import BeforeValidator, Field
 
+from mcp_automl.domain.bounds import MAX_EPOCHS, MAX_TRIALS
 from mcp_automl.domain.request import StudyRequest
-from mcp_automl.domain.study import MAX_EPOCHS, MAX_TRIALS
 from mcp_automl.server import quotes, recipe, stopping, tables, text
 from mcp_automl.server.models import (
     BestModel,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mcp_automl.service import Service
 
 
-def _number(value: object) -> object:
+def number(value: object) -> object:
     """Refuses true and false, which Python would take for 1 and 0."""
     if isinstance(value, bool):
         raise ValueError("not a number")
@@ -56,7 +56,7 @@ ModelType = Annotated[
 ]
 Trials = Annotated[
     int | None,
-    BeforeValidator(_number),
+    BeforeValidator(number),
     Field(
         description="The study's total of trials, finished ones included: 30 for a study that has "
         "20 runs 10 more. Default for a new study: 20; an existing one keeps its total",
@@ -66,7 +66,7 @@ Trials = Annotated[
 ]
 EpochsMax = Annotated[
     int | None,
-    BeforeValidator(_number),
+    BeforeValidator(number),
     Field(
         description="Most epochs a trial may train. Default for a new study: 5; it cannot be "
         "changed later",
@@ -76,7 +76,7 @@ EpochsMax = Annotated[
 ]
 Budget = Annotated[
     float | None,
-    BeforeValidator(_number),
+    BeforeValidator(number),
     Field(
         description="Hard ceiling in US dollars over the study's whole life. Default for a new "
         "study: none; an existing one keeps its budget",
@@ -86,7 +86,7 @@ Budget = Annotated[
 ]
 PerTrial = Annotated[
     float | None,
-    BeforeValidator(_number),
+    BeforeValidator(number),
     Field(
         description="Ceiling in US dollars for each trial. Default for a new study: none; an "
         "existing one keeps its own",
@@ -121,7 +121,7 @@ Space = Annotated[
 ]
 TopK = Annotated[
     int | None,
-    BeforeValidator(_number),
+    BeforeValidator(number),
     Field(
         description="How many trials to show. Default: 5",
         examples=[5],

@@ -31,10 +31,11 @@ class SqliteArchive:
     def trials(self, study: Study) -> Iterator[Trial]:
         with self._database.read() as connection:
             for trial in trials.each(connection, study):
-                yield _judged(connection, study, trial)
+                yield judged(connection, study, trial)
 
 
-def _judged(connection: sqlite3.Connection, study: Study, trial: Trial) -> Trial:
+def judged(connection: sqlite3.Connection, study: Study, trial: Trial) -> Trial:
+    """The trial with its cost, and why it is in its state."""
     if study.id < 0:
         return trial
     decision = attempts.decision(connection, study.id, trial.number)

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from typing import TypeAlias, assert_never
+from typing import Any, TypeAlias, assert_never
 
 from mcp_automl.domain.space import (
     Categorical,
@@ -17,6 +17,7 @@ from mcp_automl.domain.space import (
 )
 from mcp_automl.domain.study import Objective, StudyConfig
 from mcp_automl.domain.tracking import EntryKind, TrackingEntry
+from mcp_automl.domain.training_job import Priority, TrainingJob
 
 Json: TypeAlias = "str | int | float | bool | None | list[Json] | dict[str, Json]"
 
@@ -35,6 +36,7 @@ def dump_spec(config: StudyConfig) -> str:
             "default": dict(config.default),
             "epochs_max": config.epochs_max,
             "seed": config.seed,
+            **({} if config.job is None else {"job": _job(config.job)}),
         },
         allow_nan=False,
     )
@@ -64,6 +66,31 @@ def load_config(
         max_cost_per_trial_usd=max_cost_per_trial_usd,
         seed=loaded["seed"],
         owner=owner,
+        job=_load_job(loaded["job"]) if "job" in loaded else None,
+    )
+
+
+def _job(job: TrainingJob) -> dict[str, object]:
+    return {
+        "points": [dict(point) for point in job.points],
+        "seeds": list(job.seeds),
+        "priority": job.priority.value,
+        "final": job.final,
+        "run_name": job.run_name,
+        "register": job.register,
+        "of_study": job.of_study,
+    }
+
+
+def _load_job(loaded: dict[str, Any]) -> TrainingJob:
+    return TrainingJob(
+        points=tuple(loaded["points"]),
+        seeds=tuple(loaded["seeds"]),
+        priority=Priority(loaded["priority"]),
+        final=loaded["final"],
+        run_name=loaded["run_name"],
+        register=loaded["register"],
+        of_study=loaded["of_study"],
     )
 
 

@@ -121,7 +121,7 @@ class Engine:
             storage=self._trials,
             study_name=config.name,
             direction="maximize" if config.objective.maximize else "minimize",
-            pruner=pruning.make_pruner(config.epochs_max),
+            pruner=pruning.make_pruner(config),
             load_if_exists=True,
         )
         trials = len(opened.get_trials(deepcopy=False))
@@ -130,8 +130,8 @@ class Engine:
         )
         study_id = self._trials.get_study_id_from_name(config.name)
         self._describe(study, opened, study_id, is_empty=not trials)
-        if not trials:
-            opened.enqueue_trial(dict(config.default))
+        for point in config.first[trials:]:
+            opened.enqueue_trial(dict(point))
         return _Loaded(opened, study_id, config.objective)
 
     def _describe(
@@ -144,7 +144,7 @@ class Engine:
             "model": config.model,
             "objective": config.objective.name,
             "sampler": sampling.describe_sampler(constant_liar=self.constant_liar),
-            "pruner": pruning.describe_pruner(config.epochs_max),
+            "pruner": pruning.describe_pruner(config),
         }
         if known.get("automl_study") != study.id and not is_empty:
             raise NameTaken(f"Optuna made a study {config.name} too; choose another name.")

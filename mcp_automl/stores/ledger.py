@@ -66,7 +66,8 @@ class Ledger:
             stored = studies.by_id(connection, study.id)
             if stored.stop_requested or not stored.state.should_run:
                 return replace(_history(connection, study), wanted=False)
-            if studies.start(connection, study.id, self.clock()):
+            first = studies.start(connection, study.id, self.clock())
+            if first and not outbox.has_one_run(study):
                 outbox.put(connection, outbox.study_started(study, self.clock()))
             return _history(connection, study)
 
@@ -132,7 +133,7 @@ class Ledger:
     def unsettled(self) -> list[tuple[Study, list[int]]]:
         """Our studies with trials of which Optuna was not told all, with these trials' numbers."""
         with self.database.read() as connection:
-            ours = studies.all_studies(connection)
+            ours = studies.of_all_kinds(connection)
             known = [(study, trials.optuna_id(connection, study)) for study in ours]
             numbers = [
                 (study, _unsettled(connection, study, optuna_study))
@@ -156,7 +157,8 @@ class Ledger:
         with self.database.write() as connection:
             if not studies.finish(connection, study, state, reason, at):
                 return False
-            outbox.put(connection, outbox.study_ended(study, state, reason, at))
+            if not outbox.has_one_run(study):
+                outbox.put(connection, outbox.study_ended(study, state, reason, at))
             return True
 
     def announce(self, sign: OrchestratorSign) -> None:

@@ -36,6 +36,11 @@ def remove(connection: sqlite3.Connection, entry_ids: Sequence[int]) -> None:
     connection.executemany("DELETE FROM automl_outbox WHERE id = ?", ids)
 
 
+def has_one_run(study: Study) -> bool:
+    """Whether it is a job that trains once, and so is that training's run."""
+    return study.config.job is not None and not study.config.job.verifies
+
+
 def study_started(study: Study, at: float) -> TrackingEntry:
     config = study.config
     return TrackingEntry(
@@ -53,7 +58,7 @@ def trial_started(study: Study, start: AttemptStart, params: Params) -> Tracking
         study=study.config.name,
         model=study.config.model,
         at=start.at,
-        trial=start.trial,
+        trial=_trial(study, start.trial),
         params={**params, **study.arguments},
         tags={**_tags(study), "trial_number": str(start.trial), "data": study.data},
     )
@@ -65,7 +70,7 @@ def measured(study: Study, trial: int, measurement: Measurement, at: float) -> T
         study=study.config.name,
         model=study.config.model,
         at=at,
-        trial=trial,
+        trial=_trial(study, trial),
         metrics={**measurement.metrics, "seconds": measurement.seconds},
         epoch=measurement.epoch,
     )
@@ -79,7 +84,7 @@ def trial_ended(study: Study, record: Record, cost_usd: float, at: float) -> Tra
         study=study.config.name,
         model=study.config.model,
         at=at,
-        trial=record.trial,
+        trial=_trial(study, record.trial),
         tags={"reason": record.reason},
         metrics={**value, "cost_usd": cost_usd},
         state=record.state.value,
@@ -97,5 +102,13 @@ def study_ended(study: Study, state: StudyState, reason: str, at: float) -> Trac
     )
 
 
+def _trial(study: Study, number: int) -> int | None:
+    return None if has_one_run(study) else number
+
+
 def _tags(study: Study) -> dict[str, str]:
-    return {"automl": "true", "study_name": study.config.name}
+    job = study.config.job
+    if job is None:
+        return {"automl": "true", "study_name": study.config.name}
+    named = {"mlflow.runName": job.run_name} if job.run_name and has_one_run(study) else {}
+    return {"automl": "true", "job": study.config.name, "study_name": job.of_study, **named}

@@ -9,9 +9,10 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
+from mcp_automl.domain.bounds import MAX_TRIALS
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.space import Categorical, Parameter, SearchSpace
-from mcp_automl.domain.study import MAX_TRIALS, Objective, Study, StudyConfig, StudyState
+from mcp_automl.domain.study import Objective, Study, StudyConfig, StudyState
 from mcp_automl.stores import codec
 from mcp_automl.stores.schema import has_table
 from mcp_automl.stores.trials import seconds

@@ -6,7 +6,7 @@ import statistics
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from mcp_automl.domain.study import Objective
+from mcp_automl.domain.study import Objective, StudyConfig
 
 STARTUP_TRIALS = 5
 """Complete trials before anything is pruned."""
@@ -21,14 +21,18 @@ def warmup_epochs(epochs_max: int) -> int:
     return max(2, 1 + math.ceil(epochs_max / 10))
 
 
-def make_pruner(epochs_max: int) -> optuna.pruners.BasePruner:
+def make_pruner(config: StudyConfig) -> optuna.pruners.BasePruner:
+    if config.job is not None:
+        return optuna.pruners.NopPruner()
     return optuna.pruners.MedianPruner(
-        n_startup_trials=STARTUP_TRIALS, n_warmup_steps=warmup_epochs(epochs_max)
+        n_startup_trials=STARTUP_TRIALS, n_warmup_steps=warmup_epochs(config.epochs_max)
     )
 
 
-def describe_pruner(epochs_max: int) -> str:
-    first = warmup_epochs(epochs_max)
+def describe_pruner(config: StudyConfig) -> str:
+    if config.job is not None:
+        return "none"
+    first = warmup_epochs(config.epochs_max)
     return f"median of at least {STARTUP_TRIALS} complete trials, from epoch {first}"
 
 

@@ -49,12 +49,16 @@ class SqliteRegistry:
 
     def find(self, name: str) -> Study | None:
         with self._database.read() as connection:
-            return studies.named(connection, name) or plain.named_plain(connection, name, set())
+            ours = studies.named(connection, name)
+            if ours is not None:
+                return ours if ours.config.job is None else None
+            return plain.named_plain(connection, name, set())
 
     def studies(self) -> Sequence[Study]:
         with self._database.read() as connection:
-            ours = studies.all_studies(connection)
-            others = plain.all_plain(connection, but=studies.names(ours))
+            all_ours = studies.of_all_kinds(connection)
+            others = plain.all_plain(connection, but=studies.names(all_ours))
+            ours = [study for study in all_ours if study.config.job is None]
         newest_first = reversed(others + ours)
         return sorted(newest_first, key=lambda study: study.created_at, reverse=True)
 

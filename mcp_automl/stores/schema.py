@@ -96,6 +96,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE automl_orchestrator ADD COLUMN leave_for TEXT NOT NULL DEFAULT ''",
     ),
     ("ALTER TABLE automl_studies ADD COLUMN max_cost_per_trial_usd REAL",),
+    ("ALTER TABLE automl_studies ADD COLUMN kind TEXT NOT NULL DEFAULT 'study'",),
 )
 """Step n leads from version n to n + 1. Never change one that was released: add another.
 

@@ -1,4 +1,7 @@
-"""Rows of `automl_studies` as studies, and the changes that are made to them."""
+"""Rows of `automl_studies` as studies, and the changes that are made to them.
+
+A training job is a study of another kind: its trials are given, and it is named by us.
+"""
 
 import sqlite3
 from collections.abc import Sequence
@@ -10,9 +13,15 @@ from mcp_automl.stores import codec
 _RUNNABLE = tuple(state.value for state in StudyState if state.should_run)
 
 
-def all_studies(connection: sqlite3.Connection) -> list[Study]:
-    """Ours, oldest first."""
+def of_all_kinds(connection: sqlite3.Connection) -> list[Study]:
+    """Studies and training jobs, oldest first."""
     return [_study(row) for row in connection.execute("SELECT * FROM automl_studies ORDER BY id")]
+
+
+def latest_jobs(connection: sqlite3.Connection, limit: int) -> list[Study]:
+    """Training jobs, newest first."""
+    query = "SELECT * FROM automl_studies WHERE kind = 'job' ORDER BY id DESC LIMIT ?"
+    return [_study(row) for row in connection.execute(query, (limit,))]
 
 
 def runnable(connection: sqlite3.Connection) -> list[Study]:
@@ -28,11 +37,12 @@ def any_runnable(connection: sqlite3.Connection) -> bool:
 
 def with_trainer(connection: sqlite3.Connection, model: str) -> list[Study]:
     """Those with that trainer, newest first."""
-    query = "SELECT * FROM automl_studies WHERE model = ? ORDER BY id DESC"
+    query = "SELECT * FROM automl_studies WHERE model = ? AND kind = 'study' ORDER BY id DESC"
     return [_study(row) for row in connection.execute(query, (model,))]
 
 
 def named(connection: sqlite3.Connection, name: str) -> Study | None:
+    """The study or job of that name, upper and lower case ignored."""
     query = "SELECT * FROM automl_studies WHERE name_key = ?"
     row = connection.execute(query, (name.lower(),)).fetchone()
     return None if row is None else _study(row)
@@ -57,8 +67,8 @@ def insert(connection: sqlite3.Connection, config: StudyConfig, at: float) -> in
         """
         INSERT INTO automl_studies
             (name, name_key, model, spec, n_trials, cost_budget_usd, max_cost_per_trial_usd,
-             owner, state, created_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             owner, state, created_at, kind)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         (
             config.name,
@@ -71,6 +81,7 @@ def insert(connection: sqlite3.Connection, config: StudyConfig, at: float) -> in
             config.owner,
             StudyState.QUEUED.value,
             at,
+            "study" if config.job is None else "job",
         ),
     )
     assert cursor.lastrowid is not None

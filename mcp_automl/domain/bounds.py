@@ -1,0 +1,30 @@
+"""What numbers a study may be asked for, and the refusal of others."""
+
+import math
+
+from mcp_automl.domain.errors import InvalidRequest
+
+MAX_TRIALS = 10_000
+MAX_EPOCHS = 10_000
+
+
+def check_n_trials(n_trials: int) -> None:
+    if not 1 <= n_trials <= MAX_TRIALS:
+        raise InvalidRequest(
+            f"n_trials must be from 1 to {MAX_TRIALS}, not {n_trials}; "
+            "it is the study's total, finished trials included"
+        )
+
+
+def check_epochs_max(epochs_max: int) -> None:
+    if not 1 <= epochs_max <= MAX_EPOCHS:
+        raise InvalidRequest(f"epochs_max must be from 1 to {MAX_EPOCHS}, not {epochs_max}")
+
+
+def check_dollars(argument: str, usd: float | None) -> None:
+    if usd is None or (math.isfinite(usd) and usd > 0):
+        return
+    raise InvalidRequest(
+        f"{argument} must be a positive number of dollars such as 0.50, not {usd}; "
+        "leave it out for no ceiling"
+    )

@@ -1,0 +1,90 @@
+"""Who holds which slot, who waits, and for how long: a forecast from measured times."""
+
+import heapq
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mcp_automl.domain.study import Study
+from mcp_automl.domain.turns import Claim, in_turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """A training in its slot."""
+
+    study: Study
+    """The study, or the training job."""
+    trial: int
+    slot: str
+    device: str
+    usd_per_hour: float
+    started_at: float
+    """Seconds since the epoch, like every `_at` here."""
+    epoch: int = 0
+    """Finished epochs, earlier attempts included."""
+    epochs: int | None = None
+    """How many it will train, where that is known."""
+    value: float | None = None
+    """The last epoch's objective."""
+    epoch_s: float | None = None
+    """How long its epochs have taken on average; None before the first."""
+    measured_at: float | None = None
+    """When its last epoch ended."""
+
+    def remaining_s(self, now: float, trial_s: float | None) -> float | None:
+        """Seconds until it will probably end; None where nothing tells.
+
+        Args:
+            trial_s: how long such a training takes, where that is known.
+        """
+        if self.epochs is not None and self.epoch_s is not None and self.measured_at is not None:
+            end = self.measured_at + (self.epochs - self.epoch) * self.epoch_s
+            return max(0.0, end - now)
+        return None if trial_s is None else max(0.0, self.started_at + trial_s - now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A study, or a training job, that could use another slot."""
+
+    study: Study
+    claim: Claim
+    missing: int
+    """How many trainings of it have not begun."""
+    trial_s: float | None = None
+    """How long one of these will take; None where nothing tells."""
+    pending_usd: float | None = None
+    """What they will cost, all together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One that waits, in the order in which slots will be given out."""
+
+    waiting: Waiting
+    starts_in_s: float | None
+    """None where nothing tells."""
+
+
+def turns(
+    waiting: Iterable[Waiting], *, ends_in_s: Sequence[float | None], slots: int, now: float
+) -> list[Turn]:
+    """Who is served when, each with its next training only.
+
+    Args:
+        ends_in_s: of the trainings that hold slots; None where nothing tells.
+        slots: how many trainings run at once.
+        now: seconds since the epoch.
+    """
+    known = {it.claim.id: it for it in waiting}
+    free_in = [0.0] * max(0, slots - len(ends_in_s))
+    free_in += [math.inf if it is None else it for it in ends_in_s]
+    heapq.heapify(free_in)
+    planned = []
+    for claim in in_turn((it.claim for it in known.values()), now):
+        it = known[claim.id]
+        start = heapq.heappop(free_in) if free_in else math.inf
+        heapq.heappush(free_in, start + (math.inf if it.trial_s is None else it.trial_s))
+        planned.append(Turn(waiting=it, starts_in_s=start if math.isfinite(start) else None))
+    return planned

@@ -1,0 +1,57 @@
+"""The use cases about training jobs and the queue, put together."""
+
+from collections.abc import Callable
+
+from mcp_automl.folders import Folders
+from mcp_automl.job_requests import JobRequests
+from mcp_automl.jobstore import JobStore
+from mcp_automl.liveness import Liveness
+from mcp_automl.ports import Accounts, StudyRegistry, Trainers
+from mcp_automl.queueing import Queueing
+from mcp_automl.settings import Settings
+from mcp_automl.training_jobs import TrainingJobs
+
+
+class JobDesk:
+    """What can be asked about jobs: `jobs` for a single one, `queue` for all that hold or wait.
+
+    Args:
+        devices: describes the machine's devices.
+        owner: who is asking; stored with every job.
+        now: wall clock seconds.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        registry: StudyRegistry,
+        trainers: Trainers,
+        *,
+        accounts: Accounts,
+        liveness: Liveness,
+        folders: Folders,
+        settings: Settings,
+        devices: Callable[[], str],
+        owner: str,
+        now: Callable[[], float],
+    ) -> None:
+        self.jobs = TrainingJobs(
+            store,
+            registry,
+            JobRequests(registry, trainers, owner),
+            liveness=liveness,
+            accounts=accounts,
+            folders=folders,
+            settings=settings,
+            now=now,
+        )
+        self.queue = Queueing(
+            store,
+            registry,
+            self.jobs,
+            accounts=accounts,
+            liveness=liveness,
+            parallel=settings.max_parallel_trials,
+            devices=devices,
+            now=now,
+        )

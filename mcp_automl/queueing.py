@@ -1,0 +1,117 @@
+"""What the machine is busy with: who holds slots, who waits in which order, and for how long."""
+
+from collections.abc import Callable, Sequence
+
+from mcp_automl.domain.queue import Holding, Waiting, turns
+from mcp_automl.domain.quote import Quote, quote
+from mcp_automl.domain.study import Study, counted
+from mcp_automl.domain.turns import Claim
+from mcp_automl.job_answers import Held, Queue
+from mcp_automl.jobstore import JobStore
+from mcp_automl.liveness import Liveness
+from mcp_automl.ports import Accounts, StudyRegistry
+from mcp_automl.training_jobs import TrainingJobs
+
+LATEST_JOBS = 10
+"""How many of the latest training jobs are looked at for those that have ended."""
+
+
+class Queueing:
+    """The queue of one workspace, as the database tells it.
+
+    The order is that of `domain/turns.py`, by which the orchestrator serves, over what is stored.
+
+    Args:
+        parallel: how many trainings run at once.
+        devices: describes the machine's devices.
+        now: wall clock seconds.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        registry: StudyRegistry,
+        jobs: TrainingJobs,
+        *,
+        accounts: Accounts,
+        liveness: Liveness,
+        parallel: int,
+        devices: Callable[[], str],
+        now: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._jobs = jobs
+        self._accounts = accounts
+        self._liveness = liveness
+        self._parallel = parallel
+        self._devices = devices
+        self._now = now
+
+    def show(self) -> Queue:
+        """The queue as it is now."""
+        unfinished = self._store.unfinished()
+        notes = self._liveness.ensure(unfinished[0]) if unfinished else ()
+        now = self._now()
+        holdings = self._store.holdings()
+        held = tuple(self._held(it, now) for it in holdings)
+        waiting = [self._waiting(it, holdings) for it in unfinished]
+        return Queue(
+            slots=self._parallel,
+            devices=self._devices(),
+            held=held,
+            turns=tuple(
+                turns(
+                    [it for it in waiting if it.missing and it.claim.held < self._parallel],
+                    ends_in_s=[it.remaining_s for it in held],
+                    slots=self._parallel,
+                    now=now,
+                )
+            ),
+            ended=tuple(
+                self._jobs.shown(it)
+                for it in self._store.latest(LATEST_JOBS)
+                if not it.state.should_run
+            ),
+            notes=notes,
+        )
+
+    def _held(self, holding: Holding, now: float) -> Held:
+        seconds = self._quote(holding.study, 1).seconds
+        return Held(
+            holding=holding,
+            elapsed_s=max(0.0, now - holding.started_at),
+            remaining_s=holding.remaining_s(now, None if seconds is None else seconds.expected),
+        )
+
+    def _waiting(self, study: Study, holdings: Sequence[Holding]) -> Waiting:
+        held = sum(it.study.id == study.id for it in holdings)
+        progress = self._registry.progress(study)
+        missing = max(0, study.config.n_trials - counted(progress.counts) - held)
+        quoted = self._quote(study, missing)
+        budget = study.config.cost_budget_usd
+        usd = None if quoted.usd is None else quoted.usd.expected
+        if usd is not None and budget is not None:
+            usd = min(usd, max(0.0, budget - progress.cost_usd))
+        return Waiting(
+            study=study,
+            claim=Claim(
+                id=study.id,
+                priority=study.config.priority,
+                held=held,
+                since=self._store.served_at(study),
+            ),
+            missing=0 if study.stop_requested else missing,
+            trial_s=None if quoted.seconds is None else quoted.seconds.expected / max(1, missing),
+            pending_usd=usd,
+        )
+
+    def _quote(self, study: Study, trials: int) -> Quote:
+        """What so many trainings of it will cost and take, one after the other."""
+        return quote(
+            self._accounts.finished(study.config),
+            trials=trials,
+            epochs_max=study.config.epochs_max,
+            parallel=1,
+            rest_usd=None,
+        )

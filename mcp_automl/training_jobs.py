@@ -1,0 +1,150 @@
+"""Training jobs: from parameters that somebody likes to a model, or to the truth about a win."""
+
+from collections.abc import Callable
+
+from mcp_automl.domain.errors import JobNotFound
+from mcp_automl.domain.job_request import JobRequest
+from mcp_automl.domain.quote import quote
+from mcp_automl.domain.study import Study, StudyConfig, TrialState
+from mcp_automl.domain.tracking import TrackedRun, experiment, run_key
+from mcp_automl.domain.verification import Verification, verify
+from mcp_automl.folders import Folders
+from mcp_automl.job_answers import Cancelled, JobShown, JobStarted
+from mcp_automl.job_requests import JobRequests
+from mcp_automl.jobstore import JobStore
+from mcp_automl.liveness import Liveness
+from mcp_automl.ports import Accounts, StudyRegistry
+from mcp_automl.settings import Settings
+
+
+class TrainingJobs:
+    """The training jobs of one workspace.
+
+    Args:
+        now: wall clock seconds.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        registry: StudyRegistry,
+        requests: JobRequests,
+        *,
+        liveness: Liveness,
+        accounts: Accounts,
+        folders: Folders,
+        settings: Settings,
+        now: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._requests = requests
+        self._liveness = liveness
+        self._accounts = accounts
+        self._folders = folders
+        self._settings = settings
+        self._now = now
+
+    def start(self, request: JobRequest) -> JobStarted:
+        """Puts a training into the queue; returns at once.
+
+        Raises:
+            InvalidRequest: a value is out of range, or two contradict each other.
+            StudyNotFound, NothingToShow: there is no such study, or nothing to take from it.
+            TrainerUnavailable: the model's packages are not installed.
+        """
+        config, origin = self._requests.understood(request)
+        job = self._store.create(config, origin)
+        return JobStarted(
+            job=job,
+            quote=quote(
+                self._accounts.finished(config),
+                trials=config.n_trials,
+                epochs_max=config.epochs_max,
+                parallel=self._settings.max_parallel_trials,
+                rest_usd=None,
+            ),
+            data=job.data,
+            notes=self._liveness.ensure(job, asked_now=True),
+        )
+
+    def cancel(self, name: str) -> Cancelled:
+        """Ends a job, whether it waits or runs; harmless if it has ended. Raises JobNotFound."""
+        job = self._found(name)
+        runs = job.state.should_run and not job.stop_requested
+        stopped = self._registry.stop(job.id) if runs else job
+        self._liveness.ensure(stopped, asked_now=True)
+        return Cancelled(job=stopped, ran=stopped.revision != job.revision)
+
+    def show(self, name: str) -> JobShown:
+        """Where a job stands; raises JobNotFound."""
+        job = self._found(name)
+        return self.shown(job, self._liveness.ensure(job))
+
+    def shown(self, job: Study, notes: tuple[str, ...] = ()) -> JobShown:
+        """Where a job stands that was read before."""
+        runs = tuple(self._store.runs(job))
+        alone = len(job.config.first) == 1 and bool(runs)
+        return JobShown(
+            job=job,
+            runs=runs,
+            last=self._registry.last_measurement(job, runs[0].number) if alone else None,
+            cost_usd=self._registry.progress(job).cost_usd,
+            elapsed_s=self._elapsed(job),
+            model_file=self._folders.model(job, runs[0].number) if alone else None,
+            run=TrackedRun(
+                experiment=experiment(job.config.model),
+                key=run_key(job.config.name, origin=self._settings.tracking_origin),
+            ),
+            verification=self._verified(job),
+            notes=notes,
+        )
+
+    def verification(self, study: Study) -> Verification | None:
+        """The latest check of whether the study's win is real, if there was one."""
+        job = self._store.verifying(study.config.name)
+        return None if job is None else self._verified(job)
+
+    def _verified(self, job: Study) -> Verification | None:
+        values = self._values(job.config, job)
+        return verify(*values, job.config.objective) if values else None
+
+    def _values(self, config: StudyConfig, job: Study) -> tuple[list[float], list[float]] | None:
+        """The values of best and second best; None until all are there."""
+        if config.job is None or not config.job.verifies:
+            return None
+        done = {it.number: it.value for it in self._store.runs(job) if _is_complete(it.state)}
+        values = [value for _, value in sorted(done.items()) if value is not None]
+        if len(values) != len(config.job.points):
+            return None
+        # As they were put in: the best and the second best in turn.
+        return values[::2], values[1::2]
+
+    def _found(self, name: str) -> Study:
+        job = self._store.find(name)
+        if job is None:
+            self._liveness.rouse()
+            raise self._no_such_job(name)
+        return job
+
+    def _no_such_job(self, name: str) -> JobNotFound:
+        study = self._registry.find(name.rpartition(".")[0])
+        if study is not None:
+            return JobNotFound(
+                f"{name[:80]!r} is a trial of the study {study.config.name!r}, and no training "
+                "job; stop_automl_study stops a study, get_automl_study_status shows its trials"
+            )
+        known = ", ".join(job.config.name for job in self._store.latest(10)) or "there are none yet"
+        return JobNotFound(
+            f"there is no training job {name[:80]!r}; the latest jobs: {known}. Call "
+            "get_queue_status to see them, or trigger_training_job to start one"
+        )
+
+    def _elapsed(self, job: Study) -> float:
+        if job.started_at is None:
+            return 0.0
+        return max(0.0, (job.ended_at or self._now()) - job.started_at)
+
+
+def _is_complete(state: TrialState) -> bool:
+    return state is TrialState.COMPLETE
