@@ -5,7 +5,7 @@ import math
 import pytest
 
 from mcp_automl.domain.events import Command, Launch, Outcome, Record, Stop
-from mcp_automl.domain.failures import MAX_FAILURES, common_reason
+from mcp_automl.domain.failures import MAX_FAILURES, common_failure, common_reason
 from mcp_automl.domain.run import StudyRun
 from mcp_automl.domain.study import TrialState, Waiting
 from tests.studies_for_tests import a_run, a_suggestion, an_offer, complete, ended, launch, measured
@@ -126,3 +126,8 @@ def test_a_success_between_them_starts_the_count_anew() -> None:
     run.handle(ended(5, Outcome.RAISED, reason="no"))
 
     assert run.wants_slot
+
+
+def test_where_nothing_takes_its_place_one_failure_is_the_end() -> None:
+    assert common_failure(["out of memory"], replaced=False) == "out of memory"
+    assert common_failure([], replaced=False) is None

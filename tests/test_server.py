@@ -20,6 +20,9 @@ TOOLS = [
     "compare_automl_trials",
     "get_automl_best_params",
     "stop_automl_study",
+    "trigger_training_job",
+    "get_queue_status",
+    "cancel_job",
     "get_cost_report",
     "export_automl_study",
 ]
@@ -58,8 +61,10 @@ async def test_the_tools_come_in_a_stable_order_with_titles_and_hints(client: Cl
     assert all(tool.title and tool.description and tool.output_schema for tool in tools)
     hints = [tool.annotations for tool in tools]
     read_only = [tool.name for tool, h in zip(tools, hints, strict=True) if h and h.read_only_hint]
-    assert read_only == [*TOOLS[1:5], "get_cost_report"]
-    assert not any(h is None or h.destructive_hint or h.open_world_hint for h in hints)
+    assert read_only == [*TOOLS[1:5], "get_queue_status", "get_cost_report"]
+    assert not any(h is None or h.open_world_hint for h in hints)
+    destroys = [t.name for t, h in zip(tools, hints, strict=True) if h and h.destructive_hint]
+    assert destroys == ["cancel_job"]
 
 
 async def test_the_whole_list_of_tools_costs_less_than_four_thousand_tokens(client: Client) -> None:
@@ -313,6 +318,7 @@ async def test_studies_can_be_read_as_resources(client: Client, registry: FakeRe
         "automl://jobs/{job}/log",
         "automl://exports/{file}",
         "automl://trainers/{name}",
+        "automl://jobs/{job}",
     ]
     assert listed.mime_type == one.mime_type == "application/json"
     assert json.loads(getattr(listed, "text"))["total"] == 1  # noqa: B009

@@ -201,8 +201,8 @@ def test_the_commands_name_what_exists_and_what_is_fixed_and_nothing_else() -> N
     study = conditional()
 
     assert recipe.command(BestParams(study=study, trial=adamw)) == (
-        "trigger_training_job(epochs=4, lr=0.001, batch_size=64, kernel=3, "
-        'optimizer="adamw", width=32)'
+        "trigger_training_job(epochs=4, lr=0.001, batch_size=64, "
+        'params={"kernel": 3, "optimizer": "adamw", "width": 32})'
     )
     assert recipe.terminal(BestParams(study=study, trial=sgd)) == (
         "python -m trainers.mnist --epochs 4 --lr 0.2 --batch-size 64 --kernel 3 --optimizer sgd "

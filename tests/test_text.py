@@ -10,6 +10,7 @@ from mcp_automl.domain.savings import Savings
 from mcp_automl.domain.space import Float, SearchSpace
 from mcp_automl.domain.study import Measurement, StudyState, Trial, TrialState
 from mcp_automl.domain.tracking import TrackedRun
+from mcp_automl.domain.verification import verify
 from mcp_automl.server import recipe, tables, text
 from mcp_automl.server.words import dollars, duration, plain, score
 from tests.fakes_server import (
@@ -304,12 +305,22 @@ def test_the_best_parameters_begin_as_the_guide_shows_them_and_can_be_run_from_a
         "\n"
         "The same training now, from a terminal: python -m trainers.mnist --epochs 4 "
         "--lr 0.001547 --batch-size 128 --dataset mnist --seed 7\n"
-        "(trigger_training_job() is not among this version's tools yet.)\n"
         "Trial #2 reached val_accuracy 0.9847 on MNIST, 50000 train / 10000 validation\n"
         "Model file: /home/ada/studies/1/trials/2/model.safetensors\n"
         "MLflow run: experiment mnist-training, "
-        'search tags.`automl.key` = "mnist-opt-20260104/2"'
+        'search tags.`automl.key` = "mnist-opt-20260104/2"\n'
+        "Whether it beats the second best by more than luck: "
+        'trigger_training_job(study_name="mnist-opt-20260104", verify_seeds=3)'
     )
+
+
+def test_a_win_that_was_looked_into_is_told_with_its_verdict() -> None:
+    objective = a_config().objective
+    found = verify([0.95, 0.96, 0.97], [0.31, 0.28, 0.35], objective)
+    told = recipe.best(BestParams(study=a_study(), trial=a_trial(), verification=found))
+    assert "best 0.9600 ± 0.01, second best 0.3133 ± 0.035" in told
+    assert "The best one is better: its mean differs by +0.647" in told
+    assert "verify_seeds" not in told
 
 
 def test_a_model_that_is_not_kept_is_not_named() -> None:
@@ -321,7 +332,7 @@ def test_the_command_names_every_model_but_mnist() -> None:
     study = a_study(config=a_config(model="llm"))
     answer = BestParams(study=study, trial=a_trial(params={"lr": 1e-05, "scheme": 'a"b'}))
     assert recipe.command(answer) == (
-        r'trigger_training_job(model_type="llm", lr=1e-05, scheme="a\"b")'
+        r'trigger_training_job(model_type="llm", lr=1e-05, params={"scheme": "a\"b"})'
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from mcp_automl.answers import Exported, ExportFormat
 from mcp_automl.server.replies import reply, tool
 from mcp_automl.server.shapes import Model
-from mcp_automl.server.tools import StudyName
+from mcp_automl.server.tools import Existing
 from mcp_automl.server.words import plain
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class ArchiveTools:
         return [tool(self.export_automl_study, "Export an AutoML study", writes=True)]
 
     def export_automl_study(
-        self, study_name: StudyName, format: Format = None
+        self, study_name: Existing, format: Format = None
     ) -> Annotated[CallToolResult, ExportedModel]:
         """Writes a study to a file in the workspace: a training script, or a table of all trials.
 

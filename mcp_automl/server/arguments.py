@@ -64,17 +64,16 @@ def _each_argument(error: ValidationError) -> Iterable[ErrorDetails]:
 
 def _wrong(tool: Tool, details: ErrorDetails) -> str:
     name = str(details["loc"][0])
-    valid = _valid(_properties(tool)[name])
+    optional = name not in tool.parameters.get("required", ())
+    valid = _valid(_properties(tool)[name], optional=optional)
     if details["type"] == "missing":
         return f"{name} is missing: it must be {valid}"
     return f"{name} must be {valid}, not {shown(details['input'])}"
 
 
-def _valid(parameter: Mapping[str, Any]) -> str:
-    kinds = [parameter, *parameter.get("anyOf", ())]
-    words = next((WORDS[k["type"]] for k in kinds if k.get("type") in WORDS), "another value")
+def _valid(parameter: Mapping[str, Any], *, optional: bool) -> str:
+    words = WORDS.get(parameter.get("type", ""), "another value")
     example = next(iter(parameter.get("examples", ())), None)
     such_as = "" if example is None else f" such as {example!r}"
     bounds = "".join(word.format(parameter[k]) for k, word in BOUNDS.items() if k in parameter)
-    optional = any(kind.get("type") == "null" for kind in kinds)
     return f"{words}{bounds}{such_as}{', or left out' if optional else ''}"

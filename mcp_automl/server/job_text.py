@@ -82,8 +82,8 @@ def queue(answer: Queue) -> str:
 def verdict(found: Verification, metric: str) -> list[str]:
     """Whether the best configuration is really better, in numbers and in words."""
     seeds = len(found.best.values)
-    chance = f"chance alone makes up to {score(found.noise)}"
-    difference = f"{found.difference:+.4g}"
+    chance = f"chance alone makes up to {found.noise:.2g}"
+    difference = f"{found.difference:+.3g}"
     if found.is_better:
         words = f"The best one is better: its mean differs by {difference}, and {chance}"
     elif found.is_worse:
@@ -100,7 +100,7 @@ def job_call(job: Study) -> str:
 
 
 def _sample(sample: Sample) -> str:
-    return f"{score(sample.mean)} ± {score(sample.spread)}"
+    return f"{score(sample.mean)} ± {sample.spread:.2g}"
 
 
 def _what(job: Study) -> str:

@@ -20,13 +20,16 @@ from mcp_automl.server.job_models import (
 )
 from mcp_automl.server.replies import reply, tool
 from mcp_automl.server.resources import JSON, read
-from mcp_automl.server.tools import ModelType, number
+from mcp_automl.server.tools import number
 
 if TYPE_CHECKING:
     from mcp_automl.service import Service
 
 Whole = Annotated[int | None, BeforeValidator(number)]
 Real = Annotated[float | None, BeforeValidator(number)]
+ModelName = Annotated[
+    str | None, Field(description="Default: mnist, or the study's", examples=["llm"])
+]
 Parameters = Annotated[
     Any,
     Field(
@@ -76,7 +79,7 @@ class JobTools:
 
     def trigger_training_job(
         self,
-        model_type: ModelType = None,
+        model_type: ModelName = None,
         epochs: Whole = None,
         lr: Real = None,
         batch_size: Whole = None,

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult, ResourceLink, TextContent, ToolAnnotations
 from pydantic import BaseModel
 
 from mcp_automl.server.failures import failed
-from mcp_automl.server.schema import compact, trimmed
+from mcp_automl.server.schema import asked, compact
 
 A = TypeVar("A")
 
@@ -64,7 +64,7 @@ def tool(
             open_world_hint=False,
         ),
     )
-    made.parameters = {**trimmed(made.parameters), "additionalProperties": False}
+    made.parameters = asked(made.parameters)
     metadata = made.fn_metadata
     if metadata.output_schema is not None:
         metadata.output_schema = compact(metadata.output_schema)

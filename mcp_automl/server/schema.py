@@ -49,6 +49,20 @@ def trimmed(schema: Schema) -> Schema:
     return {key: _trimmed(key, value) for key, value in schema.items() if _matters(key, value)}
 
 
+def asked(schema: Schema) -> Schema:
+    """The schema of a tool's arguments: null is taken, but not advertised."""
+    properties = {n: _without_null(trimmed(v)) for n, v in _properties(schema).items()}
+    return {**trimmed(schema), "properties": properties, "additionalProperties": False}
+
+
+def _without_null(value: Schema) -> Schema:
+    others = [kind for kind in value.get("anyOf", ()) if kind.get("type") != "null"]
+    if len(others) == 1:
+        value = {**others[0], **{key: it for key, it in value.items() if key != "anyOf"}}
+    enum = {"enum": [it for it in value["enum"] if it is not None]} if "enum" in value else {}
+    return {**value, **enum}
+
+
 def _trimmed(key: str, value: object) -> object:
     if isinstance(value, dict):
         # Beneath these keys stand names of ours, which may well be `title` or `default`.

@@ -46,6 +46,7 @@ StudyName = Annotated[
         json_schema_extra={"pattern": "^[A-Za-z0-9._-]{1,64}$"},
     ),
 ]
+Existing = Annotated[str, Field(description="The study's name", examples=["mnist-opt-1"])]
 ModelType = Annotated[
     str | None,
     Field(
@@ -184,7 +185,7 @@ class Tools:
         )
 
     def get_automl_study_status(
-        self, study_name: StudyName
+        self, study_name: Existing
     ) -> Annotated[CallToolResult, StatusModel]:
         """Tells where a study stands: trials done and running, best so far, time left, cost.
 
@@ -214,7 +215,7 @@ class Tools:
         )
 
     def compare_automl_trials(
-        self, study_name: StudyName, top_k: TopK = None
+        self, study_name: Existing, top_k: TopK = None
     ) -> Annotated[CallToolResult, ComparisonModel]:
         """Shows a study's best trials side by side, with value and hyperparameters, best first.
 
@@ -229,7 +230,7 @@ class Tools:
             ComparisonModel.of,
         )
 
-    def get_automl_best_params(self, study_name: StudyName) -> Annotated[CallToolResult, BestModel]:
+    def get_automl_best_params(self, study_name: Existing) -> Annotated[CallToolResult, BestModel]:
         """Gives a study's best hyperparameters, and the commands that train with them again.
 
         Use it when a study is complete, or to see the best so far. Needs at least one finished
@@ -242,7 +243,7 @@ class Tools:
             BestModel.of,
         )
 
-    def stop_automl_study(self, study_name: StudyName) -> Annotated[CallToolResult, StoppedModel]:
+    def stop_automl_study(self, study_name: Existing) -> Annotated[CallToolResult, StoppedModel]:
         """Stops a study: no new trials, and those that run end at once with what they have learned.
 
         Use it when the user wants the machine back or has seen enough; it returns at once and loses

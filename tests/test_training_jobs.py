@@ -1,0 +1,248 @@
+"""Training jobs as they are asked for, over a real database; nothing is trained here."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import pytest
+from anyio import to_thread
+
+from mcp_automl.catalog import Catalog
+from mcp_automl.domain.errors import (
+    AutomlError,
+    InvalidRequest,
+    JobNotFound,
+    NothingToShow,
+    StudyNotFound,
+)
+from mcp_automl.domain.events import Outcome, Record
+from mcp_automl.domain.job_request import JobRequest
+from mcp_automl.domain.request import StudyRequest
+from mcp_automl.domain.study import Study, StudyState, TrialState
+from mcp_automl.domain.training_job import Priority
+from mcp_automl.launcher import Launcher
+from mcp_automl.server import job_text
+from mcp_automl.service import Service
+from mcp_automl.settings import Settings
+from mcp_automl.stores.accounts import SqliteAccounts
+from mcp_automl.stores.archive import SqliteArchive
+from mcp_automl.stores.jobs import SqliteJobs
+from mcp_automl.stores.registry import SqliteRegistry
+from tests.stores_for_tests import Pair, real_pair
+
+pytestmark = pytest.mark.anyio
+
+
+class Desk:
+    """A workspace with a study of three finished trials, and its use cases."""
+
+    def __init__(self, home: Path) -> None:
+        settings = Settings(home=home)
+        self.pair: Pair = real_pair(settings.database)
+        self.woken: list[Settings] = []
+        self.service = Service(
+            registry=SqliteRegistry(settings.database),
+            trainers=Catalog(),
+            launcher=Launcher(settings, start=self.woken.append),
+            settings=settings,
+            accounts=SqliteAccounts(settings.database),
+            archive=SqliteArchive(settings.database),
+            jobs=SqliteJobs(settings.database),
+            devices=lambda: "2 CPU cores",
+            gpus=list,
+            owner="ada",
+        )
+
+    async def finished_study(self, *values: float) -> Study:
+        study = await self.pair.started()
+        for value in values:
+            await self.pair.completed(study, value)
+        return study
+
+    async def start(self, **asked: object) -> Study:
+        request = JobRequest(**asked)  # type: ignore[arg-type]
+        return (await to_thread.run_sync(self.service.desk.jobs.start, request)).job
+
+    async def cancel(self, name: str) -> bool:
+        return (await to_thread.run_sync(self.service.desk.jobs.cancel, name)).ran
+
+    async def told(self, name: str) -> str:
+        return job_text.shown(await to_thread.run_sync(self.service.desk.jobs.show, name))
+
+    async def queue(self) -> str:
+        return job_text.queue(await to_thread.run_sync(self.service.desk.queue.show))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def point(job: Study) -> dict[str, object]:
+    assert job.config.job is not None
+    return dict(job.config.job.points[0])
+
+
+async def test_a_job_is_queued_with_the_values_that_were_named_and_somebody_is_woken(
+    desk: Desk,
+) -> None:
+    job = await desk.start(lr=0.002, batch_size=128, params={"optimizer": "sgd"})
+    assert job.state is StudyState.QUEUED
+    assert point(job) == {"epochs": 3, "lr": 0.002, "batch_size": 128, "optimizer": "sgd"}
+    assert len(desk.woken) == 1
+
+
+async def test_with_a_study_alone_its_best_parameters_data_and_seed_are_taken(desk: Desk) -> None:
+    study = await desk.finished_study(0.5, 0.7, 0.6)
+    best = await to_thread.run_sync(desk.service.best, study.config.name)
+    job = await desk.start(study=study.config.name)
+    assert point(job) == dict(best.params)
+    assert (job.data, job.arguments) == ("digits", {"dataset": "digits"})
+    assert job.config.seed_of(0) == study.config.seed
+
+
+async def test_what_is_named_beside_a_study_goes_before_its_best_parameters(desk: Desk) -> None:
+    study = await desk.finished_study(0.5)
+    job = await desk.start(study=study.config.name, epochs=5, params={"dataset": "mnist"})
+    assert point(job)["epochs"] == 5 and point(job)["lr"] == 1e-3
+    assert job.arguments == {}, "another data set has to be fetched"
+
+
+async def test_verifying_trains_the_best_and_the_second_best_with_the_same_fresh_seeds(
+    desk: Desk,
+) -> None:
+    study = await desk.finished_study(0.5, 0.7, 0.6)
+    job = await desk.start(study=study.config.name, verify_seeds=3)
+    assert job.config.job is not None and job.config.n_trials == 6
+    best, second = job.config.job.points[:2]
+    assert best != second and job.config.job.points == (best, second) * 3
+    seeds = job.config.job.seeds
+    assert seeds[::2] == seeds[1::2] and len(set(seeds)) == 3
+    assert study.config.seed not in seeds
+
+
+async def test_a_job_is_no_study(desk: Desk) -> None:
+    job = await desk.start()
+    assert await to_thread.run_sync(desk.service.studies) == []
+    with pytest.raises(StudyNotFound):
+        await to_thread.run_sync(desk.service.status, job.config.name)
+    with pytest.raises(InvalidRequest, match="name of a training job"):
+        await to_thread.run_sync(desk.service.start_study, StudyRequest("Job-77"))
+
+
+async def test_jobs_and_studies_share_no_name(desk: Desk) -> None:
+    study = await desk.finished_study(0.5)
+    names = {(await desk.start()).config.name for _ in range(3)}
+    assert len(names) == 3 and study.config.name not in names
+
+
+Refusal = tuple[dict[str, object], type[AutomlError], str]
+REFUSALS: list[Refusal] = [
+    ({"lr": 7.0}, InvalidRequest, "lr: .*Valid is"),
+    ({"params": {"speed": 1}}, InvalidRequest, "there is no parameter 'speed'"),
+    ({"priority": "now"}, InvalidRequest, "one of 'urgent', 'normal', 'background'"),
+    ({"model": "nothing"}, InvalidRequest, "there is no model 'nothing'"),
+    ({"study": "nobody"}, StudyNotFound, "list_automl_studies"),
+    ({"study": "Digits-1", "model": "llm"}, InvalidRequest, "is a study of model 'mnist'"),
+    ({"verify_seeds": 3}, InvalidRequest, "give study_name with it"),
+    ({"study": "Digits-1", "verify_seeds": 3, "lr": 0.1}, InvalidRequest, "neither parameters"),
+    ({"study": "Digits-1", "verify_seeds": 1}, InvalidRequest, "from 2 to 10, not 1"),
+    ({"study": "Digits-1", "verify_seeds": 3}, InvalidRequest, "one finished configuration only"),
+    ({"run_name": "x" * 200}, InvalidRequest, "up to 128 visible characters"),
+]
+
+
+@pytest.mark.parametrize(("asked", "error", "told"), REFUSALS)
+async def test_a_refused_job_is_told_what_would_be_valid_and_nothing_is_stored(
+    desk: Desk, asked: dict[str, object], error: type[AutomlError], told: str
+) -> None:
+    await desk.finished_study(0.5)
+    with pytest.raises(error, match=told):
+        await desk.start(**asked)
+    assert await to_thread.run_sync(desk.service.desk.queue.show) is not None
+    assert "job-" not in await desk.queue()
+
+
+async def test_nothing_can_be_taken_from_a_study_without_a_value(desk: Desk) -> None:
+    study = await desk.pair.started()
+    with pytest.raises(NothingToShow):
+        await desk.start(study=study.config.name)
+
+
+async def test_a_job_is_cancelled_once_however_often_that_is_asked_for(desk: Desk) -> None:
+    name = (await desk.start()).config.name
+    assert [await desk.cancel(name), await desk.cancel(name.upper())] == [True, False]
+    assert (await desk.told(name)).startswith(f"[STOPPED] Training Job: {name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("job-99", "the latest jobs: there are none yet"), ("Digits-1.0", "is a trial of the study")],
+)
+async def test_what_is_no_job_cannot_be_cancelled(desk: Desk, name: str, told: str) -> None:
+    await desk.finished_study(0.5)
+    with pytest.raises(JobNotFound, match=told):
+        await desk.cancel(name)
+
+
+async def test_the_queue_names_who_waits_in_the_order_of_their_turn(desk: Desk) -> None:
+    await desk.finished_study(0.5, 0.6)
+    background = await desk.start(priority="background")
+    urgent = await desk.start(priority="urgent")
+    told = (await desk.queue()).splitlines()
+    assert told[0] == "[Info] Queue: 0 of 3 slots in use on 2 CPU cores"
+    waiting = [
+        line.split(". ")[1].split(" ")[0]
+        for line in told
+        if line[:3] == "  1"[:3] or ". " in line[:6]
+    ]
+    assert waiting == [urgent.config.name, "Digits-1", background.config.name]
+    assert urgent.config.priority is Priority.URGENT
+
+
+async def test_the_queue_shows_what_holds_a_slot(desk: Desk) -> None:
+    study = await desk.finished_study(0.5)
+    trial = (await desk.pair.attempted(study)).trial
+    await desk.pair.measure(study, trial, {1: 0.75})
+    told = await desk.queue()
+    assert f"slot-0: Digits-1 #{trial}, epoch 1 of " in told
+    assert "val_accuracy 0.7500" in told
+
+
+async def test_a_verification_is_judged_once_all_its_trainings_are_there(desk: Desk) -> None:
+    study = await desk.finished_study(0.5, 0.7, 0.6)
+    job = await desk.start(study=study.config.name, verify_seeds=2)
+    await desk.pair.store.open(job)
+    for value in (0.95, 0.31, 0.96, 0.32):
+        assert "The best one is better" not in await desk.told(job.config.name)
+        await desk.pair.completed(job, value)
+    await desk.pair.store.finish(job, StudyState.COMPLETE, "all 4 trials are done")
+    assert "The best one is better" in await desk.told(job.config.name)
+    best = await to_thread.run_sync(desk.service.best, study.config.name)
+    assert best.verification is not None and best.verification.is_better
+
+
+async def test_a_training_that_failed_is_not_replaced_by_another(desk: Desk) -> None:
+    job = await desk.start()
+    history = await desk.pair.store.open(job)
+    suggestion = await desk.pair.store.ask(job)
+    assert history.counted == 0 and dict(suggestion.params) == {"epochs": 3}
+    record = Record(suggestion.trial, TrialState.FAIL, None, 0.01, "ValueError: no")
+    await desk.pair.store.record(job, record, Outcome.RAISED)
+    again = await desk.pair.store.open(job)
+    assert again.failures == ("ValueError: no",)
+
+
+async def test_two_calls_at_once_make_two_jobs(desk: Desk) -> None:
+    names: set[str] = set()
+
+    async def start() -> None:
+        names.add((await desk.start()).config.name)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(start)
+    assert len(names) == 5
+
+
+Asked = Callable[[], None]
