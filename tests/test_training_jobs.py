@@ -1,6 +1,6 @@
 """Training jobs as they are asked for, over a real database; nothing is trained here."""
 
-from collections.abc import Callable
+import re
 from pathlib import Path
 
 import anyio
@@ -191,11 +191,7 @@ async def test_the_queue_names_who_waits_in_the_order_of_their_turn(desk: Desk) 
     urgent = await desk.start(priority="urgent")
     told = (await desk.queue()).splitlines()
     assert told[0] == "[Info] Queue: 0 of 3 slots in use on 2 CPU cores"
-    waiting = [
-        line.split(". ")[1].split(" ")[0]
-        for line in told
-        if line[:3] == "  1"[:3] or ". " in line[:6]
-    ]
+    waiting = [line.split()[1] for line in told if re.match(r"  \d\. ", line)]
     assert waiting == [urgent.config.name, "Digits-1", background.config.name]
     assert urgent.config.priority is Priority.URGENT
 
@@ -243,6 +239,3 @@ async def test_two_calls_at_once_make_two_jobs(desk: Desk) -> None:
         for _ in range(5):
             tasks.start_soon(start)
     assert len(names) == 5
-
-
-Asked = Callable[[], None]
