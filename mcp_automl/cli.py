@@ -154,6 +154,54 @@ def export(
 
 
 @app.command()
+def train(
+    model: Annotated[str | None, typer.Argument(help="What to train (mnist).")] = None,
+    params: Annotated[
+        str | None, typer.Option(help='Its parameters, as JSON: \'{"lr": 1e-3, "epochs": 3}\'.')
+    ] = None,
+    study: Annotated[str | None, typer.Option(help="Take this study's best parameters.")] = None,
+    final: Annotated[
+        bool | None, typer.Option(help="Train on the validation data, too (if it can).")
+    ] = None,
+    register: Annotated[bool, typer.Option("--register", help="Register it in MLflow.")] = False,
+    verify_seeds: Annotated[
+        int | None, typer.Option(help="Train the study's best two so often each, and compare.")
+    ] = None,
+    priority: Annotated[str, typer.Option(help="urgent, normal or background.")] = "normal",
+) -> None:
+    """Train a model with given parameters, or a study's best ones, in the background."""
+    from mcp_automl.composition import build_service
+    from mcp_automl.domain.job_request import JobRequest
+    from mcp_automl.server import job_text
+
+    asked = JobRequest(
+        model=model, params=params, study=study, final=final, register=register or None,
+        verify_seeds=verify_seeds, priority=priority,
+    )  # fmt: skip
+    _print(job_text.started(build_service().desk.jobs.start(asked)))
+
+
+@app.command()
+def queue(job: Annotated[str | None, typer.Argument(help="Show this job, job-3.")] = None) -> None:
+    """Show who holds slots and who waits, or where one training job stands."""
+    from mcp_automl.composition import build_service
+    from mcp_automl.server import job_text
+
+    desk = build_service().desk
+    said = job_text.queue(desk.queue.show()) if job is None else job_text.shown(desk.jobs.show(job))
+    _print(said)
+
+
+@app.command()
+def cancel(job: Annotated[str, typer.Argument(help="The training job, job-3.")]) -> None:
+    """End a training job, whether it waits or runs."""
+    from mcp_automl.composition import build_service
+    from mcp_automl.server import job_text
+
+    _print(job_text.cancelled(build_service().desk.jobs.cancel(job)))
+
+
+@app.command()
 def doctor() -> None:
     """Say what is installed, which devices there are, and how the workspace is."""
     from mcp_automl.doctor import report
