@@ -217,9 +217,10 @@ class FakeStore:
         self.database.all_studies[study.id] = known
         trials = self.database.all_trials.setdefault(study.id, {})
         if not trials:
-            params = {**study.config.default, **study.config.constants}
-            default = Trial(number=0, state=TrialState.WAITING, params=params)
-            trials[0] = FakeTrial(default)
+            for number, point in enumerate(study.config.first):
+                params = {**point, **study.config.constants}
+                first = Trial(number=number, state=TrialState.WAITING, params=params)
+                trials[number] = FakeTrial(first)
         return history(self.database, study)
 
     async def prepared(self, study: Study, *, data: str, arguments: Params) -> Study:
