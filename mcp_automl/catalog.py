@@ -158,10 +158,7 @@ class Catalog:
         return search(search_space, self._declared(self.spec(model)), epochs_max)
 
     def objectives(self, model: str) -> tuple[Objective, ...]:
-        return tuple(
-            Objective(name=objective.name, maximize=objective.direction == "maximize")
-            for objective in self.spec(model).objectives
-        )
+        return tuple(map(_objective, self.spec(model).objectives))
 
     def declaration(self, model: str) -> DeclaredTrainer:
         """What that trainer says of itself; one that cannot speak says why.
@@ -175,16 +172,22 @@ class Catalog:
             return DeclaredTrainer(
                 name=model, description="", objectives=(), parameters=(), trouble=str(error)
             )
+        final = spec.final_objective
         return DeclaredTrainer(
             name=spec.name,
             description=spec.description,
             objectives=self.objectives(model),
             parameters=self._declared(spec),
+            final_objective=None if final is None else _objective(final),
             trouble=_trouble(spec),
         )
 
     def _declared(self, spec: contract.TrainerSpec) -> tuple[Declared, ...]:
         return tuple(_declared(parameter, self._permitted) for parameter in spec.parameters)
+
+
+def _objective(told: contract.Objective) -> Objective:
+    return Objective(name=told.name, maximize=told.direction == "maximize")
 
 
 def _distributions(spec: contract.TrainerSpec) -> list[str]:

@@ -130,6 +130,8 @@ class CommandTable(Limited):
     description: str = ""
     objective: str = Field(min_length=1)
     direction: Literal["maximize", "minimize"]
+    final_objective: str | None = Field(default=None, min_length=1)
+    """What it reports instead when `MCP_AUTOML_FINAL` is true; in the same direction."""
     parameters: dict[Annotated[str, Field(pattern=PARAMETER)], ParameterTable] = Field(min_length=1)
 
     def spec(self, name: str) -> contract.TrainerSpec:
@@ -139,11 +141,15 @@ class CommandTable(Limited):
             ValueError: its parameters contradict themselves.
         """
         objective = contract.Objective(name=self.objective, direction=self.direction)
+        final = (
+            None if self.final_objective is None else replace(objective, name=self.final_objective)
+        )
         spec = contract.TrainerSpec(
             name=name,
             module="trainers.command",
             description=self.description or f"The command {self.command[0]}.",
             objectives=(objective,),
+            final_objective=final,
             parameters=tuple(p.declared(n) for n, p in self.parameters.items()),
         )
         return self.applied_to(spec)

@@ -111,13 +111,15 @@ class Trainings:
         return Measured(trial, measurement, self.clocks.monotonic(), prune)
 
     def _job(self, launch: Launch) -> Job:
+        config = self.study.config
         return Job(
             trainer=self.trainer,
             # What its data was prepared as goes before a constant that only said `auto`.
             params={**launch.params, **self.study.arguments},
             workdir=self.folders.trial(self.study, launch.trial),
             data_dir=self.folders.data,
-            seed=self.study.config.seed_of(launch.trial),
+            seed=config.seed_of(launch.trial),
             log=self.folders.log(self.study, launch.trial),
             trained_s=launch.trained_s,
+            final=config.is_final,
         )

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def command_job(folder: Path, script: str, **params: Any) -> Job:
         "command": [sys.executable, "-S", str(file)],
         "folder": str(folder),
         "objective": "val_loss",
+        "final_objective": "test_loss",
     }
     trainer = TrainerRef(name="own", module="trainers.command", options=options)
     return fake_job(folder, trainer=trainer, **params)
@@ -222,3 +224,18 @@ print(json.dumps({"epoch": 3, "val_loss": 0.3}))
 
     assert epochs(resumed) == [(2, 0.2), (3, 0.3)]
     assert (tmp_path / "again").read_text() == "2"
+
+
+async def test_a_final_training_tells_the_command_and_waits_for_what_it_then_measures(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    script = """
+final = os.environ["MCP_AUTOML_FINAL"]
+print(json.dumps({"val_loss": 9.0, "final": final}))
+if final == "true":
+    print(json.dumps({"test_loss": 0.5}))
+"""
+    job = command_job(tmp_path, script)
+    measured, ended = await said(executor, replace(job, final=True))
+    assert isinstance(measured, Measurement) and measured.metrics == {"test_loss": 0.5}
+    assert ended == Ended(outcome=Outcome.COMPLETED)

@@ -326,6 +326,16 @@ def test_it_never_reads_the_test_part(
     assert read == ["train", "validation"]
 
 
+def test_a_final_training_reads_the_validation_part_too_and_is_judged_by_the_test_part(
+    config: llm.Config, context: Context
+) -> None:
+    base = language_models.find(config.model)
+    corpus = texts.prepare(context.data_dir, config.text, base.tokenizer)
+    tokens, judge = corpus.parts(final=True)
+    assert torch.equal(tokens, torch.cat([corpus.load("train"), corpus.load("validation")]))
+    assert torch.equal(judge, corpus.load("test"))
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"schedule": "one-cycle"}, {"adaptation": "half"}, {"warmup": 1.5}, {"label_smoothing": 1.0}],

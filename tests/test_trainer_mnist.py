@@ -16,6 +16,7 @@ from trainers.checkpoints import latest_checkpoint
 from trainers.contract import Context
 from trainers.specs import MNIST
 
+PARTS: tuple[data.Part, ...] = ("train", "validation", "test")
 CONFIG = mnist.Config(lr=3e-3, batch_size=64, epochs=4, dataset="digits")
 
 
@@ -82,6 +83,19 @@ def test_it_never_opens_the_test_images(context: Context, monkeypatch: pytest.Mo
     list(mnist.train(replace(CONFIG, epochs=1), context))
 
     assert opened == ["train", "validation"]
+
+
+def test_a_final_training_sees_the_validation_images_too_and_is_judged_by_the_test_images(
+    context: Context,
+) -> None:
+    examples, judge = data.parts(context.data_dir, "digits", final=True)
+    parts = {part: data.load(context.data_dir, "digits", part) for part in PARTS}
+    assert len(examples.labels) == len(parts["train"].labels) + len(parts["validation"].labels)
+    assert torch.equal(judge.images, parts["test"].images)
+
+    *_, last = mnist.train(replace(CONFIG, epochs=2), replace(context, final=True))
+    _, accuracy = mnist.evaluate(mnist.load_model(context.workdir), judge)
+    assert accuracy == last.metrics["test_accuracy"] > 0.9
 
 
 def test_an_impossible_configuration_cannot_be_made() -> None:

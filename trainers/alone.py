@@ -30,6 +30,9 @@ def asked(name: str, config: type[Any]) -> dict[str, Any]:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workdir", type=Path, help="default: a new temporary folder")
     parser.add_argument("--data-dir", type=Path, default=Path("~/.cache/trainers").expanduser())
+    parser.add_argument(
+        "--final", action="store_true", help="train on the validation data, too; test each epoch"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from workdir's checkpoint")
     given = vars(parser.parse_args())
 

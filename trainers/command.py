@@ -42,15 +42,23 @@ Params = Mapping[str, Value]
 """Every parameter by its name."""
 
 
-def bind(command: Sequence[str], folder: str, objective: str) -> "Command":
+def bind(
+    command: Sequence[str], folder: str, objective: str, final_objective: str | None = None
+) -> "Command":
     """The trainer that a command is.
 
     Args:
         command: the program and its first arguments.
         folder: where it runs.
         objective: the metric that makes a line a measurement.
+        final_objective: the same for a final training; None where it knows no such thing.
     """
-    return Command(words=tuple(command), folder=Path(folder), objective=objective)
+    return Command(
+        words=tuple(command),
+        folder=Path(folder),
+        objective=objective,
+        final_objective=final_objective,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +68,7 @@ class Command:
     words: tuple[str, ...]
     folder: Path
     objective: str
+    final_objective: str | None = None
 
     def Config(self, **params: Value) -> Params:
         """Every parameter by its name, whatever there is."""
@@ -80,12 +89,13 @@ class Command:
         process = self._start(config, context, reached)
         follower = Follower(process)
         try:
-            for measurement in self._measurements(follower):
+            for measurement in self._measurements(follower, self._awaited(context)):
                 if measurement.epoch > reached:
                     reached = measurement.epoch
                     _remember(context.workdir, measurement)
                     yield measurement
-            self._check(process.wait(), follower.last_error, measured=reached > 0)
+            awaited = None if reached else self._awaited(context)
+            self._check(process.wait(), follower.last_error, awaited)
         finally:
             follower.close()
 
@@ -102,10 +112,22 @@ class Command:
             env={**os.environ, **_environment(config, context, reached)},
         )
 
-    def _measurements(self, follower: "Follower") -> Iterator[Measurement]:
+    def _awaited(self, context: Context) -> str:
+        """The metric that makes a line a measurement.
+
+        Raises:
+            ValueError: it is a final training, and there is none for that.
+        """
+        if not context.final:
+            return self.objective
+        if self.final_objective is None:
+            raise ValueError("the command declares no final_objective")
+        return self.final_objective
+
+    def _measurements(self, follower: "Follower", awaited: str) -> Iterator[Measurement]:
         began, epoch = time.monotonic(), 0
         for line in follower.lines():
-            metrics = self._metrics(line)
+            metrics = _metrics(line, awaited)
             if metrics is None:
                 log(line)
                 continue
@@ -114,23 +136,12 @@ class Command:
             yield Measurement(epoch=epoch, metrics=metrics, seconds=now - began)
             began = now
 
-    def _metrics(self, line: bytes) -> dict[str, float] | None:
-        """The numbers of a line, if it is a measurement."""
-        if not line.lstrip().startswith(b"{"):
-            return None
-        try:
-            told = json.loads(line)
-        except (ValueError, RecursionError):
-            return None
-        if self.objective not in told:
-            return None
-        # JavaScript, for one, writes a number that is none as null.
-        objective = told[self.objective]
-        told[self.objective] = math.nan if objective is None else objective
-        return {name: _number(value) for name, value in told.items() if _is_number(value)}
+    def _check(self, code: int, last_error: str, awaited: str | None) -> None:
+        """Raises unless the command has ended well.
 
-    def _check(self, code: int, last_error: str, *, measured: bool) -> None:
-        """Raises unless the command has ended well."""
+        Args:
+            awaited: the metric that it has not measured once; None if it has.
+        """
         command = shlex.join(self.words)
         command = command if len(command) <= SHOWN else f"{command[: SHOWN - 1]}…"
         if code < 0:
@@ -138,8 +149,8 @@ class Command:
         if code:
             reason = f"{command} ended with exit code {code}: {last_error or 'no word on stderr'}"
             raise MemoryError(reason) if OUT_OF_MEMORY.match(last_error) else RuntimeError(reason)
-        if not measured:
-            example = json.dumps({"epoch": 1, self.objective: 0.31})
+        if awaited is not None:
+            example = json.dumps({"epoch": 1, awaited: 0.31})
             raise RuntimeError(f"{command} printed no measurement; a line such as {example} is one")
 
 
@@ -179,10 +190,27 @@ def _environment(config: Params, context: Context, reached: int) -> Mapping[str,
         "MCP_AUTOML_DEVICE": context.device,
         "MCP_AUTOML_THREADS": str(context.threads),
         "MCP_AUTOML_SEED": str(context.seed),
+        "MCP_AUTOML_FINAL": _text(context.final),
     }
 
 
 # --- what it says -------------------------------------------------------------------------------
+
+
+def _metrics(line: bytes, awaited: str) -> dict[str, float] | None:
+    """The numbers of a line, if it is a measurement."""
+    if not line.lstrip().startswith(b"{"):
+        return None
+    try:
+        told = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if awaited not in told:
+        return None
+    # JavaScript, for one, writes a number that is none as null.
+    objective = told[awaited]
+    told[awaited] = math.nan if objective is None else objective
+    return {name: _number(value) for name, value in told.items() if _is_number(value)}
 
 
 def _is_number(value: object) -> bool:

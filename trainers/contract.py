@@ -62,6 +62,9 @@ class Context:
     """Seeds the initial weights and the order of the data."""
     resume_from: Path | None = None
     """The checkpoint of the last finished epoch, or None to begin at epoch 1."""
+    final: bool = False
+    """Whether to train on training and validation data together; what is then reported is the
+    spec's `final_objective`, measured on data that no trial has seen, in place of the objective."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +156,8 @@ class TrainerSpec:
     """The first is the one that a study optimizes by default."""
     parameters: tuple[Parameter, ...]
     """Everything `Config` lets one tune. `epochs` is the one that a study's `epochs_max` bounds."""
+    final_objective: Objective | None = None
+    """What a training with `Context.final` reports; None for a trainer that knows no such thing."""
     requires: tuple[str, ...] = ()
     """Modules that must be importable for it to run, such as `torch`."""
     extra: str | None = None

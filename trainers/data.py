@@ -80,6 +80,19 @@ def load(data_dir: Path, name: str, part: Part) -> Examples:
     return Examples(images=images, labels=labels.long())
 
 
+def parts(data_dir: Path, name: str, *, final: bool) -> tuple[Examples, Examples]:
+    """Returns what is trained on and what that is judged by.
+
+    Finally, validation examples are trained on, too, and the test examples judge.
+    """
+    training, validation = (load(data_dir, name, part) for part in ("train", "validation"))
+    if not final:
+        return training, validation
+    images = torch.cat([training.images, validation.images])
+    labels = torch.cat([training.labels, validation.labels])
+    return Examples(images=images, labels=labels), load(data_dir, name, "test")
+
+
 def describe(data_dir: Path, name: str, note: str = "") -> str:
     """Returns title, note and sizes, such as `MNIST, 50000 train / 10000 validation`."""
     with safe_open(_path(data_dir, name), framework="pt") as file:

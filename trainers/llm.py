@@ -100,7 +100,8 @@ class Learner:
 def train(config: Config, context: Context) -> Iterator[Measurement]:
     """Trains and yields after each epoch; the objective is `val_perplexity`.
 
-    A training that has diverged goes on and says so by metrics that are not finite.
+    Of a final training it is `test_perplexity`. A training that has diverged goes on and says so by
+    metrics that are not finite.
 
     Raises:
         ValueError: model or text cannot be used, or the checkpoint is of another training.
@@ -112,10 +113,12 @@ def train(config: Config, context: Context) -> Iterator[Measurement]:
     base = language_models.find(config.model)
     corpus = texts.prepare(context.data_dir, config.text, base.tokenizer)
     length, device = base.context(config.context), torch.device(context.device)
-    parts = [corpus.load(part) for part in ("train", "validation")]
+    parts = corpus.parts(final=context.final)
     examples, held_out = (rows.rows(tokens, length, device) for tokens in parts)
     learner = new_learner(config, context.seed, base, length, device)
     subject = f"{config.model}, {corpus.path.stem}, context {length}"
+    part = "test" if context.final else "val"
+    subject += " with its validation part" if context.final else ""
 
     resumed = resume(learner, context, subject)
     if resumed is not None:
@@ -129,7 +132,7 @@ def train(config: Config, context: Context) -> Iterator[Measurement]:
         began = time.perf_counter()
         train_loss = run_epoch(learner, examples, config, context.seed + 1_000_003 * epoch)
         speed = examples.tokens / (time.perf_counter() - began)
-        metrics = judged(rows.mean_loss(learner.model, held_out, learner.at_once), baseline)
+        metrics = judged(rows.mean_loss(learner.model, held_out, learner.at_once), baseline, part)
         metrics |= {"train_loss": train_loss, "tokens_per_second": speed}
         # The model goes first: a kill between the two must not leave a finished epoch behind whose
         # model is that of the epoch before.
@@ -139,11 +142,11 @@ def train(config: Config, context: Context) -> Iterator[Measurement]:
         yield replace(measured, seconds=time.perf_counter() - began)
 
 
-def judged(val_loss: float, baseline: float) -> dict[str, float]:
-    reached = perplexity(val_loss)
+def judged(loss: float, baseline: float, part: str) -> dict[str, float]:
+    reached = perplexity(loss)
     return {
-        "val_perplexity": reached,
-        "val_loss": val_loss,
+        f"{part}_perplexity": reached,
+        f"{part}_loss": loss,
         "baseline_perplexity": baseline,
         "improvement_pct": 100 * (1 - reached / baseline),
     }

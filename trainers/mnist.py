@@ -103,7 +103,8 @@ class Learner:
 def train(config: Config, context: Context) -> Iterator[Measurement]:
     """Trains and yields after each epoch; the metrics are `val_accuracy`, `val_loss`, `train_loss`.
 
-    A training that has diverged goes on and says so by metrics that are not finite.
+    Of a final training they are `test_accuracy`, `test_loss`, `train_loss`. A training that has
+    diverged goes on and says so by metrics that are not finite.
 
     Raises:
         ValueError: the data set is unknown, or the checkpoint is of a training on another one.
@@ -112,11 +113,13 @@ def train(config: Config, context: Context) -> Iterator[Measurement]:
     torch.set_num_threads(context.threads)
     context.workdir.mkdir(parents=True, exist_ok=True)
     name = data.prepare(context.data_dir, config.dataset)
-    examples = data.load(context.data_dir, name, "train").to(context.device)
-    held_out = data.load(context.data_dir, name, "validation").to(context.device)
+    parts = data.parts(context.data_dir, name, final=context.final)
+    examples, held_out = (part.to(context.device) for part in parts)
     learner = new_learner(config, context, examples.images)
+    part = "test" if context.final else "val"
+    subject = f"{name} with its validation images" if context.final else name
 
-    resumed = resume(learner, context, name)
+    resumed = resume(learner, context, subject)
     if resumed is not None:
         save_model(learner.averaged, context.workdir, name)
         yield resumed
@@ -124,13 +127,13 @@ def train(config: Config, context: Context) -> Iterator[Measurement]:
     for epoch in range(resumed.epoch + 1 if resumed else 1, config.epochs + 1):
         began = time.perf_counter()
         train_loss = run_epoch(learner, examples, config, context.seed + 1_000_003 * epoch)
-        val_loss, val_accuracy = evaluate(learner.averaged, held_out)
-        metrics = {"val_accuracy": val_accuracy, "val_loss": val_loss, "train_loss": train_loss}
+        loss, accuracy = evaluate(learner.averaged, held_out)
+        metrics = {f"{part}_accuracy": accuracy, f"{part}_loss": loss, "train_loss": train_loss}
         # The model goes first: a kill between the two must not leave a finished epoch behind whose
         # model is that of the epoch before.
         save_model(learner.averaged, context.workdir, name)
         measured = Measurement(epoch=epoch, metrics=metrics, seconds=time.perf_counter() - began)
-        save_checkpoint(learner, context.workdir, name, measured)
+        save_checkpoint(learner, context.workdir, subject, measured)
         yield replace(measured, seconds=time.perf_counter() - began)
 
 
@@ -237,15 +240,15 @@ def load_model(workdir: Path) -> Network:
     return network.eval()
 
 
-def save_checkpoint(learner: Learner, workdir: Path, name: str, measured: Measurement) -> None:
+def save_checkpoint(learner: Learner, workdir: Path, subject: str, measured: Measurement) -> None:
     state = {part: getattr(learner, part).state_dict() for part in STATEFUL}
-    state |= {"steps": learner.steps, "dataset": name, "measurement": asdict(measured)}
+    state |= {"steps": learner.steps, "dataset": subject, "measurement": asdict(measured)}
     path = checkpoints.checkpoint_path(workdir, measured.epoch)
     checkpoints.replace_atomically(path, partial(torch.save, state))
     checkpoints.keep_latest(workdir, measured.epoch)
 
 
-def resume(learner: Learner, context: Context, name: str) -> Measurement | None:
+def resume(learner: Learner, context: Context, subject: str) -> Measurement | None:
     """Fills the learner from the newest checkpoint that can be read; None means from the start."""
     if context.resume_from is None:
         return None
@@ -254,8 +257,8 @@ def resume(learner: Learner, context: Context, name: str) -> Measurement | None:
     state = checkpoints.newest_readable(context.resume_from, read)
     if state is None:
         return None
-    if state["dataset"] != name:
-        raise ValueError(f"the checkpoint is of a training on {state['dataset']}, not on {name}")
+    if state["dataset"] != subject:
+        raise ValueError(f"the checkpoint is of a training on {state['dataset']}, not on {subject}")
     for part in STATEFUL:
         getattr(learner, part).load_state_dict(state[part])
     learner.steps = state["steps"]

@@ -7,6 +7,7 @@ LLM = TrainerSpec(
     module="trainers.llm",
     description="Causal language modelling: any model and text, by default small embedded ones.",
     objectives=(Objective(name="val_perplexity", direction="minimize"),),
+    final_objective=Objective(name="test_perplexity", direction="minimize"),
     parameters=(
         Parameter(
             name="lr",

@@ -80,6 +80,7 @@ MNIST = TrainerSpec(
     module="trainers.mnist",
     description="Handwritten digits with a small convolutional network.",
     objectives=(Objective(name="val_accuracy", direction="maximize"),),
+    final_objective=Objective(name="test_accuracy", direction="maximize"),
     parameters=(
         Parameter(
             name="lr",

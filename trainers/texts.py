@@ -89,6 +89,15 @@ class Corpus:
         with safe_open(self.path, framework="pt") as file:
             return file.get_tensor(part)
 
+    def parts(self, *, final: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns the tokens that are trained on, and those that judge.
+
+        Finally, the validation part is trained on, too, and the test part judges.
+        """
+        if not final:
+            return self.load("train"), self.load("validation")
+        return torch.cat([self.load("train"), self.load("validation")]), self.load("test")
+
     def describe(self) -> str:
         """Returns title and sizes, such as `notes.txt, 131072 train / 16384 validation tokens`."""
         with safe_open(self.path, framework="pt") as file:

@@ -100,6 +100,8 @@ class Job:
     """Where the process's stdout and stderr go."""
     trained_s: float = 0.0
     """How long earlier attempts at the same trial have trained."""
+    final: bool = False
+    """Whether it trains on training and validation data together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

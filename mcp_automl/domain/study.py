@@ -149,6 +149,11 @@ class StudyConfig:
         """Trials are normal."""
         return Priority.NORMAL if self.job is None else self.job.priority
 
+    @property
+    def is_final(self) -> bool:
+        """Whether training and validation data are trained on together."""
+        return self.job is not None and self.job.final
+
     def seed_of(self, trial: int) -> int:
         """One for all trials, so that they differ by their parameters; a job's are its own."""
         return self.seed if self.job is None else self.job.seeds[trial % len(self.job.seeds)]

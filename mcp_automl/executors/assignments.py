@@ -17,6 +17,7 @@ def assignment(job: Job, slot: Slot) -> Assignment:
         device=slot.device,
         threads=slot.threads,
         seed=job.seed,
+        final=job.final,
     )
 
 

@@ -72,6 +72,7 @@ def page(trainer: DeclaredTrainer) -> str:
             f"# {plain(trainer.name)}",
             "",
             f"{plain(trainer.description, 400)} Objective: {_objectives(trainer)}.",
+            _final(trainer),
             *(
                 [f"It cannot be used here: {plain(trainer.trouble, 400)}"]
                 if trainer.trouble
@@ -113,18 +114,32 @@ def _objectives(trainer: DeclaredTrainer) -> str:
     return "; ".join(named)
 
 
+def _final(trainer: DeclaredTrainer) -> str:
+    final = trainer.final_objective
+    if final is None:
+        return "It cannot train on training and validation data together."
+    return (
+        "trigger_training_job trains on training and validation data together, judged by "
+        f"{plain(final.name, 40)}."
+    )
+
+
 def _row(parameter: Declared) -> str:
     searched = "no" if parameter.searched is None else in_words(parameter.searched)
     if parameter.name == EPOCHS:
         searched = "up to epochs_max"
     elif parameter.searched is not None and not parameter.in_default_space:
         searched = f"if named: {searched}"
-    widest = "set by the operator" if parameter.widest is None else in_words(parameter.widest)
+    widest = _text(parameter) if parameter.widest is None else in_words(parameter.widest)
     only = f" Only when {condition_in_words(parameter.when)}." if parameter.when else ""
     sentence = plain(parameter.description, 300) + only
     default = plain(exact(parameter.default), 40)
     cells = [f"`{plain(parameter.name, 40)}`", searched, widest, default, sentence]
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def _text(parameter: Declared) -> str:
+    return "set by the operator" if parameter.permitted is None else "what the operator allows"
 
 
 def _everything(trainer: DeclaredTrainer) -> str:

@@ -37,7 +37,13 @@ def decode(line: str) -> TrainerSpec:
     lists = {name: tuple(spec[name]) for name in ("requires", "preload")}
     objectives = tuple(Objective(**objective) for objective in spec["objectives"])
     parameters = tuple(_parameter(parameter) for parameter in spec["parameters"])
-    return TrainerSpec(**{**spec, **lists, "objectives": objectives, "parameters": parameters})
+    final = spec["final_objective"]
+    made = {
+        "objectives": objectives,
+        "parameters": parameters,
+        "final_objective": None if final is None else Objective(**final),
+    }
+    return TrainerSpec(**{**spec, **lists, **made})
 
 
 def _parameter(told: Mapping[str, Any]) -> Parameter:

@@ -43,6 +43,7 @@ class Assignment:
     device: str
     threads: int
     seed: int
+    final: bool = False
 
 
 def run_to_the_end(assignment: Assignment, ask: Callable[[Measured], bool]) -> LastWord:
@@ -126,6 +127,7 @@ def _context(assignment: Assignment) -> Context:
         threads=assignment.threads,
         seed=assignment.seed,
         resume_from=latest_checkpoint(assignment.workdir),
+        final=assignment.final,
     )
 
 

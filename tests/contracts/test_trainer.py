@@ -270,3 +270,24 @@ def latest(context: Context) -> Path:
     path = latest_checkpoint(context.workdir)
     assert path is not None
     return path
+
+
+def test_a_final_training_reports_what_it_is_judged_by_in_place_of_the_objective(
+    case: Case, context: Context
+) -> None:
+    final = case.spec.final_objective
+    assert final is not None
+    *_, last = case.train(replace(context, final=True), epochs=1)
+    assert math.isfinite(last.metrics[final.name])
+    assert not any(name.startswith("val_") for name in last.metrics)
+
+
+def test_a_final_training_goes_on_from_its_own_checkpoint_and_from_no_others(
+    case: Case, context: Context
+) -> None:
+    final = replace(context, final=True)
+    whole = learned(list(case.train(final)))
+    resuming = replace(final, resume_from=checkpoint_path(context.workdir, 4))
+    assert learned(list(case.train(resuming))) == whole[-1:]
+    with pytest.raises(ValueError, match="checkpoint is of a training on"):
+        next(case.train(replace(resuming, final=False)))
