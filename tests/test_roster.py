@@ -76,6 +76,7 @@ def test_a_command_runs_where_the_file_is_unless_it_says_where(
         "command": ["python", "train.py"],
         "folder": str(file.parent),
         "objective": "val_loss",
+        "final_objective": None,
     }
 
     file.write_text(WHOLE.replace("trial_timeout_s", 'folder = "elsewhere"\ntrial_timeout_s'))
