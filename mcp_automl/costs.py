@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from mcp_automl.accounts import Accounts
 from mcp_automl.domain.costs import CostReport, GroupBy, beginning, check_past, report
 from mcp_automl.domain.savings import Savings, savings
 from mcp_automl.domain.study import Study
-from mcp_automl.ports import Accounts
 
 
 class Costs:

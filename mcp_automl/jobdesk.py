@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+from mcp_automl.accounts import Accounts
 from mcp_automl.folders import Folders
 from mcp_automl.job_requests import JobRequests
 from mcp_automl.jobstore import JobStore
 from mcp_automl.liveness import Liveness
-from mcp_automl.ports import Accounts, StudyRegistry, Trainers
+from mcp_automl.ports import StudyRegistry, Trainers
 from mcp_automl.queueing import Queueing
 from mcp_automl.settings import Settings
 from mcp_automl.training_jobs import TrainingJobs

@@ -6,10 +6,15 @@ leaves files too many and never one too few, and whoever takes up the study dele
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from anyio import to_thread
 
 from mcp_automl.domain.events import Record
+from mcp_automl.domain.jobs import TrainerRef
 from mcp_automl.domain.keeping import Keeping
 from mcp_automl.domain.study import Study, Trial
+from mcp_automl.domain.tracking import Publication
 from mcp_automl.folders import Folders
 from mcp_automl.ports import Executor, StudyStore
 
@@ -43,6 +48,24 @@ class Models:
         self._keeping = self._keeping.with_finished(await self.store.finished(self.study))
         stay = {*waiting, *self._keeping.numbers}
         await self.executor.clear(self.folders.finished(self.study, stay))
+
+    async def published(self, trainer: TrainerRef) -> Publication | None:
+        """The best trial's model, for a tracker to keep; None where there is none."""
+        best = self._keeping.best
+        if best is None or await to_thread.run_sync(self._file, best.number) is None:
+            return None
+        job = self.study.config.job
+        return Publication(
+            trial=best.number,
+            folder=str(self.folders.trial(self.study, best.number)),
+            data_dir=str(self.folders.data),
+            module=trainer.module,
+            options=trainer.options,
+            register=trainer.name if job is not None and job.register else "",
+        )
+
+    def _file(self, number: int) -> Path | None:
+        return self.folders.model(self.study, number)
 
     async def finished(self, record: Record) -> None:
         """Deletes the models that are not among the best any more, this trial's perhaps."""

@@ -40,6 +40,7 @@ from mcp_automl.domain.events import (
 from mcp_automl.domain.jobs import Need, Slot, TrainerRef
 from mcp_automl.domain.run import StudyRun
 from mcp_automl.domain.study import STOPPED_BY_USER, History, Study, StudyState
+from mcp_automl.domain.tracking import Publication
 from mcp_automl.folders import Folders
 from mcp_automl.models import Models
 from mcp_automl.ports import Executor, StudyStore
@@ -280,7 +281,12 @@ class StudyPerformer:
             case Record():
                 await self._record(command)
             case Finish(state, reason):
-                await self.store.finish(self.study, state, reason)
+                await self.store.finish(self.study, state, reason, await self._published(state))
+
+    async def _published(self, state: StudyState) -> Publication | None:
+        if state is not StudyState.COMPLETE or self._trainer is None:
+            return None
+        return await self._models.published(self._trainer)
 
     async def _record(self, record: Record) -> None:
         name, state = self.study.config.name, record.state

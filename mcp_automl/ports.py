@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mcp_automl.domain.costs import GroupBy, Spent
 from mcp_automl.domain.declared import DeclaredTrainer
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import (
@@ -28,8 +27,6 @@ from mcp_automl.domain.jobs import (
     Word,
 )
 from mcp_automl.domain.outlook import Progress
-from mcp_automl.domain.quote import TrialCost
-from mcp_automl.domain.savings import PrunedTrial
 from mcp_automl.domain.script import Needs
 from mcp_automl.domain.search import Search
 from mcp_automl.domain.space import Params
@@ -43,7 +40,7 @@ from mcp_automl.domain.study import (
     Trial,
     TrialState,
 )
-from mcp_automl.domain.tracking import TrackingEntry
+from mcp_automl.domain.tracking import Publication, TrackingEntry
 from mcp_automl.domain.workspace import Backlog, OrchestratorSign
 
 # --- the database, seen from a tool call -------------------------------------------------------
@@ -105,22 +102,6 @@ class StudyRegistry(Protocol):
 
     def work_waits(self) -> bool:
         """Whether an orchestrator has anything to do: studies that should run, or a backlog."""
-
-
-class Accounts(Protocol):
-    """What jobs have cost; the side of tool calls too."""
-
-    def spent(self, group_by: GroupBy, since: float | None) -> Sequence[Spent]:
-        """Sums over the jobs that began then or later, any number of sums for a key."""
-
-    def finished(self, config: StudyConfig) -> Sequence[TrialCost]:
-        """The latest trials with that trainer that came to their end or the pruner's.
-
-        Those of the study of that name are its own.
-        """
-
-    def pruned(self, study: Study) -> Sequence[PrunedTrial]:
-        """The study's trials that the pruner ended, and not the budget."""
 
 
 # --- what can be trained -----------------------------------------------------------------------
@@ -202,8 +183,14 @@ class StudyStore(Protocol):
         Without an outcome there was no new attempt: a trial goes back, or is given up.
         """
 
-    async def finish(self, study: Study, state: StudyState, reason: str) -> bool:
-        """Stores how the study ended; False if its intention changed since `study` was read."""
+    async def finish(
+        self, study: Study, state: StudyState, reason: str, publication: Publication | None = None
+    ) -> bool:
+        """Stores how the study ended; False if its intention changed since `study` was read.
+
+        Args:
+            publication: its best model, which the tracker shall keep.
+        """
 
     async def sign(self, sign: OrchestratorSign) -> str:
         """Says who runs this workspace, and that it and all its open attempts are alive.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from mcp_automl.accounts import Accounts
 from mcp_automl.domain.queue import Holding, Waiting, turns
 from mcp_automl.domain.quote import Quote, quote
 from mcp_automl.domain.study import Study, counted
@@ -9,7 +10,7 @@ from mcp_automl.domain.turns import Claim
 from mcp_automl.job_answers import Held, Queue
 from mcp_automl.jobstore import JobStore
 from mcp_automl.liveness import Liveness
-from mcp_automl.ports import Accounts, StudyRegistry
+from mcp_automl.ports import StudyRegistry
 from mcp_automl.training_jobs import TrainingJobs
 
 LATEST_JOBS = 10

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+from mcp_automl.accounts import Accounts
 from mcp_automl.answers import Quoted
 from mcp_automl.domain.quote import quote
 from mcp_automl.domain.study import Study, StudyConfig, counted
-from mcp_automl.ports import Accounts, StudyRegistry
+from mcp_automl.ports import StudyRegistry
 
 
 class Quotes:

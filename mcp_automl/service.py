@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
+from mcp_automl.accounts import Accounts
 from mcp_automl.answers import (
     BestParams,
     Comparison,
@@ -42,7 +43,7 @@ from mcp_automl.joblogs import JobLogs
 from mcp_automl.jobstore import JobStore
 from mcp_automl.launcher import Launcher
 from mcp_automl.liveness import Liveness
-from mcp_automl.ports import Accounts, StudyRegistry, Trainers
+from mcp_automl.ports import StudyRegistry, Trainers
 from mcp_automl.quotes import Quotes
 from mcp_automl.refusals import (
     budget_is_spent,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from mcp_automl.accounts import Accounts
 from mcp_automl.domain.errors import JobNotFound
 from mcp_automl.domain.job_request import JobRequest
 from mcp_automl.domain.quote import quote
@@ -13,7 +14,7 @@ from mcp_automl.job_answers import Cancelled, JobShown, JobStarted
 from mcp_automl.job_requests import JobRequests
 from mcp_automl.jobstore import JobStore
 from mcp_automl.liveness import Liveness
-from mcp_automl.ports import Accounts, StudyRegistry
+from mcp_automl.ports import StudyRegistry
 from mcp_automl.settings import Settings
 
 

@@ -28,7 +28,7 @@ from mcp_automl.domain.study import (
     Trial,
     TrialState,
 )
-from mcp_automl.domain.tracking import EntryKind, TrackingEntry
+from mcp_automl.domain.tracking import EntryKind, Publication, TrackingEntry
 from mcp_automl.domain.workspace import Backlog, OrchestratorSign
 from mcp_automl.ports import Suggestion
 from tests.fakes_database import FakeAttempt, FakeDatabase, FakeTrial
@@ -312,7 +312,9 @@ class FakeStore:
             metrics={**value, "cost_usd": sum(a.spent for a in stored.attempts)},
         )
 
-    async def finish(self, study: Study, state: StudyState, reason: str) -> bool:
+    async def finish(
+        self, study: Study, state: StudyState, reason: str, publication: Publication | None = None
+    ) -> bool:
         known = self.database.all_studies[study.id]
         if known.revision != study.revision:
             return False
@@ -321,6 +323,8 @@ class FakeStore:
         )
         self.database.all_studies[study.id] = ended
         self.database.put(EntryKind.STUDY_ENDED, study, state=state.value, tags={"reason": reason})
+        if publication is not None:
+            self.database.put(EntryKind.MODEL, study, trial=publication.trial)
         return True
 
     async def sign(self, sign: OrchestratorSign) -> str:

@@ -9,6 +9,8 @@ A trainer is a module with
 - optionally `prepare(data_dir) -> Prepared`, run once per study before its first trial, which
   fetches the data and says which data set every trial of that study shall use. It may take more
   arguments, named like parameters and with defaults: what a study fixes of these is passed to it.
+- optionally `package(workdir, data_dir) -> Package`, run in a process of its own after a study's
+  end, which loads the best model for whoever keeps models; without it the file alone is kept.
 
 The rules of `train`:
 
@@ -24,7 +26,7 @@ The rules of `train`:
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 Value: TypeAlias = float | int | str | bool | None
 """What one parameter can be set to."""
@@ -75,6 +77,20 @@ class Prepared:
     """`Config` fields that every trial of the study gets, such as `{"dataset": "digits"}`."""
     description: str
     """One phrase that names the data honestly, such as `MNIST, 50000 train / 10000 validation`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A trained model as others can use it."""
+
+    model: Any
+    """A `torch.nn.Module`, ready to be judged."""
+    example: Any
+    """An input for it: an array of a few examples, or a text for a model that has a tokenizer."""
+    output: Any = None
+    """What the model makes of it, as an array."""
+    tokenizer: Any = None
+    """A language model's, of `transformers`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

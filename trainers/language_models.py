@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from trainers import checkpoints, hub
+from trainers.contract import Package
 from trainers.rows import has_bfloat16
 from trainers.texts import Tokenizer
 
@@ -252,6 +253,31 @@ def save(model: nn.Module, base: Base, workdir: Path) -> None:
     for path in sorted(folder.iterdir(), key=lambda path: path.suffix == ".safetensors"):
         checkpoints.replace_atomically(workdir / path.name, partial(shutil.move, path))
     folder.rmdir()
+
+
+def package(workdir: Path) -> Package:
+    """Returns what `save` has written, whole, with its tokenizer."""
+    model: Any = load_saved(workdir)
+    model = model.merge_and_unload() if is_lora(model) else model
+    has_tokenizer = (workdir / "tokenizer_config.json").exists()
+    tokenizer = Base(name="", folder=workdir).pretrained_tokenizer() if has_tokenizer else spelled()
+    return Package(model=model, example="The ", tokenizer=tokenizer)
+
+
+def spelled() -> "PreTrainedTokenizerBase":
+    """Returns a tokenizer whose tokens are a text's bytes in UTF-8, as the embedded model's are."""
+    from tokenizers import Tokenizer as Made
+    from tokenizers import decoders, models, pre_tokenizers
+
+    # What GPT-2 writes for each byte, in the order in which it numbers what can be printed.
+    printed = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printed]
+    letters = {chr(byte): byte for byte in printed}
+    letters |= {chr(256 + n): byte for n, byte in enumerate(others)}
+    made = Made(models.BPE(letters, merges=[]))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    return library().PreTrainedTokenizerFast(tokenizer_object=made)
 
 
 def load_saved(workdir: Path) -> nn.Module:

@@ -24,7 +24,7 @@ import torch._dynamo
 from torch import nn
 
 from trainers import alone, checkpoints, language_models, rows, texts
-from trainers.contract import Context, Measurement, Prepared
+from trainers.contract import Context, Measurement, Package, Prepared
 from trainers.language_models import Base
 from trainers.rows import Rows
 
@@ -247,6 +247,11 @@ def resume(learner: Learner, context: Context, subject: str) -> Measurement | No
     learner.optimizer.load_state_dict(state["optimizer"])
     learner.at_once, learner.steps = state["at_once"], state["steps"]
     return Measurement(**state["measurement"])
+
+
+def package(workdir: Path, data_dir: Path) -> Package:
+    """Returns the saved model, LoRA merged into it, and its tokenizer."""
+    return language_models.package(workdir)
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from trainers import alone, augmentation, checkpoints, data
-from trainers.contract import Context, Measurement, Prepared
+from trainers.contract import Context, Measurement, Package, Prepared
 from trainers.networks import OPTIMIZERS, Architecture, Network, make_optimizer
 
 WARMUP_STEPS = 10
@@ -238,6 +238,16 @@ def load_model(workdir: Path) -> Network:
     network = Network(Architecture(**training.get("architecture", {})))
     network.load_state_dict(load_file(path))
     return network.eval()
+
+
+def package(workdir: Path, data_dir: Path) -> Package:
+    """Returns the saved network and a few images."""
+    with safe_open(workdir / "model.safetensors", framework="pt") as file:
+        name = json.loads(file.metadata()["training"])["dataset"]
+    images = data.load(data_dir, name, "validation").images[:4]
+    model = load_model(workdir)
+    with torch.no_grad():
+        return Package(model=model, example=images.numpy(), output=model(images).numpy())
 
 
 def save_checkpoint(learner: Learner, workdir: Path, subject: str, measured: Measurement) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from mcp_automl.domain.leaderboard import top
-from mcp_automl.domain.study import Objective, Trial
+from mcp_automl.domain.study import Objective, Trial, TrialState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,12 @@ class Keeping:
         """What is kept once these have finished too; FAILed ones are never kept."""
         best = top((*self.trials, *trials), self.objective, self.most)
         return replace(self, trials=tuple(best))
+
+    @property
+    def best(self) -> Trial | None:
+        """The one whose model is published: the best, if it is COMPLETE."""
+        first = next(iter(self.trials), None)
+        return first if first is not None and first.state is TrialState.COMPLETE else None
 
     @property
     def numbers(self) -> frozenset[int]:

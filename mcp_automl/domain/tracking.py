@@ -16,6 +16,22 @@ class EntryKind(Enum):
     MEASURED = "measured"
     TRIAL_ENDED = "trial_ended"
     STUDY_ENDED = "study_ended"
+    MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """A trained model that a tracker shall keep with its training's run."""
+
+    trial: int
+    folder: str
+    """Where its files are; they may be gone when it is delivered."""
+    data_dir: str
+    module: str
+    """The trainer's code, and below what `bind` makes it of; as in `jobs.TrainerRef`."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    register: str = ""
+    """The name that it is registered under; empty if it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +50,8 @@ class TrackingEntry:
     epoch: int = 0
     state: str = ""
     """What a trial or study ended as."""
+    publication: Publication | None = None
+    """Of a MODEL."""
 
 
 KEY = "automl.key"

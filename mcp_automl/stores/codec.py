@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, TypeAlias, assert_never
 
 from mcp_automl.domain.space import (
@@ -16,7 +17,7 @@ from mcp_automl.domain.space import (
     Value,
 )
 from mcp_automl.domain.study import Objective, StudyConfig
-from mcp_automl.domain.tracking import EntryKind, TrackingEntry
+from mcp_automl.domain.tracking import EntryKind, Publication, TrackingEntry
 from mcp_automl.domain.training_job import Priority, TrainingJob
 
 Json: TypeAlias = "str | int | float | bool | None | list[Json] | dict[str, Json]"
@@ -191,6 +192,7 @@ def dump_entry(entry: TrackingEntry) -> str:
             "metrics": dump_metrics(entry.metrics),
             "epoch": entry.epoch,
             "state": entry.state,
+            **({} if entry.publication is None else {"publication": asdict(entry.publication)}),
         },
         allow_nan=False,
     )
@@ -200,4 +202,6 @@ def load_entry(text: str) -> TrackingEntry:
     loaded = json.loads(text)
     loaded["kind"] = EntryKind(loaded["kind"])
     loaded["metrics"] = load_metrics(loaded["metrics"])
+    if "publication" in loaded:
+        loaded["publication"] = Publication(**loaded["publication"])
     return TrackingEntry(**loaded)

@@ -21,7 +21,7 @@ from mcp_automl.domain.study import (
     TrialState,
     Waiting,
 )
-from mcp_automl.domain.tracking import TrackingEntry
+from mcp_automl.domain.tracking import Publication, TrackingEntry
 from mcp_automl.domain.workspace import OrchestratorSign
 from mcp_automl.stores import attempts, codec, outbox, paces, signs, studies, trials
 from mcp_automl.stores.database import Database
@@ -152,13 +152,17 @@ class Ledger:
             cost = attempts.cost(connection, study.id, record.trial)
             outbox.put(connection, outbox.trial_ended(study, record, cost, until))
 
-    def finish(self, study: Study, state: StudyState, reason: str) -> bool:
+    def finish(
+        self, study: Study, state: StudyState, reason: str, publication: Publication | None = None
+    ) -> bool:
         at = self.clock()
         with self.database.write() as connection:
             if not studies.finish(connection, study, state, reason, at):
                 return False
             if not outbox.has_one_run(study):
                 outbox.put(connection, outbox.study_ended(study, state, reason, at))
+            if publication is not None:
+                outbox.put(connection, outbox.model(study, publication, at))
             return True
 
     def announce(self, sign: OrchestratorSign) -> None:

@@ -29,7 +29,7 @@ from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import AttemptStart, ProcessRef
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import History, Measurement, Study, StudyState, Trial, TrialState
-from mcp_automl.domain.tracking import TrackingEntry
+from mcp_automl.domain.tracking import Publication, TrackingEntry
 from mcp_automl.domain.workspace import OrchestratorSign
 from mcp_automl.ports import Suggestion
 from mcp_automl.stores.database import Database
@@ -96,8 +96,10 @@ class OptunaStore:
             raise ValueError(f"trial #{record.trial} cannot be COMPLETE without a value")
         await self._in_thread(lambda: self._record(study, record, outcome))
 
-    async def finish(self, study: Study, state: StudyState, reason: str) -> bool:
-        return await self._in_thread(lambda: self._ledger.finish(study, state, reason))
+    async def finish(
+        self, study: Study, state: StudyState, reason: str, publication: Publication | None = None
+    ) -> bool:
+        return await self._in_thread(lambda: self._ledger.finish(study, state, reason, publication))
 
     async def sign(self, sign: OrchestratorSign) -> str:
         return await self._in_thread(lambda: self._ledger.sign(sign))

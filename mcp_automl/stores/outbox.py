@@ -7,7 +7,7 @@ from mcp_automl.domain.events import Record
 from mcp_automl.domain.jobs import AttemptStart
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Measurement, Study, StudyState
-from mcp_automl.domain.tracking import EntryKind, TrackingEntry
+from mcp_automl.domain.tracking import EntryKind, Publication, TrackingEntry
 from mcp_automl.domain.workspace import Backlog
 from mcp_automl.stores import codec
 
@@ -99,6 +99,17 @@ def study_ended(study: Study, state: StudyState, reason: str, at: float) -> Trac
         at=at,
         tags={"reason": reason},
         state=state.value,
+    )
+
+
+def model(study: Study, publication: Publication, at: float) -> TrackingEntry:
+    return TrackingEntry(
+        kind=EntryKind.MODEL,
+        study=study.config.name,
+        model=study.config.model,
+        at=at,
+        trial=_trial(study, publication.trial),
+        publication=publication,
     )
 
 

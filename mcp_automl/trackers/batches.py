@@ -60,10 +60,12 @@ def batches(entries: Iterable[TrackingEntry]) -> list[Batch]:
     """One batch for each run, in the order in which the runs first occur.
 
     The order of entries matters within a run only, so those of trials that train side by side are
-    drawn apart.
+    drawn apart. Models are delivered apart, and left out.
     """
     gathered: dict[tuple[str, int | None], Batch] = {}
     for it in entries:
+        if it.kind is EntryKind.MODEL:
+            continue
         batch = gathered.setdefault(
             (it.study, it.trial), Batch(study=it.study, model=it.model, trial=it.trial, at=it.at)
         )

@@ -23,6 +23,9 @@ LOCK_SECONDS = 60.0
 OPEN_SECONDS = 5.0
 """How long to wait for a database that another process writes to."""
 
+REFUSALS = {"INVALID_PARAMETER_VALUE", "INVALID_STATE", "RESOURCE_DOES_NOT_EXIST"}
+"""What MLflow says to a request that it will never grant."""
+
 ENVIRONMENT = {
     # MLflow's own: seven retries of 120 s each, which is an hour for a server that is not there.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",

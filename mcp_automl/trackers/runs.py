@@ -21,9 +21,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mcp_automl.domain.tracking import KEY, TrackingEntry, experiment, run_key
+from mcp_automl.domain.tracking import KEY, Publication, TrackingEntry, experiment, run_key
 from mcp_automl.trackers.batches import Batch, batches
-from mcp_automl.trackers.connection import connect, sqlite_path, unavailable
+from mcp_automl.trackers.connection import REFUSALS, connect, sqlite_path, unavailable
+from mcp_automl.trackers.publishing import publish
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -38,9 +39,6 @@ STATUSES = {
     "FAILED": "FAILED",
 }
 """MLflow's word for what a trial or a study ended as."""
-
-REFUSALS = {"INVALID_PARAMETER_VALUE", "INVALID_STATE", "RESOURCE_DOES_NOT_EXIST"}
-"""What MLflow says to a request that it will never grant."""
 
 METRICS_PER_REQUEST = 800
 """MLflow takes 1,000 things at once, parameters and tags among them."""
@@ -78,6 +76,9 @@ class MlflowRuns:
         try:
             for batch in batches(entries):
                 self._send(client, batch)
+            for entry in entries:
+                if entry.publication is not None:
+                    self._publish(client, entry, entry.publication)
         except (MlflowException, OSError) as error:
             raise unavailable(self._uri, error) from error
         return tuple(self._refused)
@@ -93,6 +94,14 @@ class MlflowRuns:
             if error.error_code not in REFUSALS:
                 raise
             self._refused.append(f"{self._key(batch.study, batch.trial)}: {error}")
+
+    def _publish(
+        self, client: "MlflowClient", entry: TrackingEntry, publication: Publication
+    ) -> None:
+        batch = Batch(study=entry.study, model=entry.model, trial=entry.trial, at=entry.at)
+        wrong = publish(client, self._uri, self._run(client, batch), publication)
+        if wrong is not None:
+            self._refused.append(f"the model of {self._key(entry.study, entry.trial)}: {wrong}")
 
     # --- finding and making ---
 
