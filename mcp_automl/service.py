@@ -12,6 +12,7 @@ from dataclasses import replace
 from mcp_automl.answers import (
     BestParams,
     Comparison,
+    Deleted,
     Exported,
     JobLog,
     Quoted,
@@ -23,6 +24,7 @@ from mcp_automl.answers import (
 )
 from mcp_automl.archive import Archive
 from mcp_automl.costs import Costs
+from mcp_automl.deletion import Deletions
 from mcp_automl.domain.costs import CostReport
 from mcp_automl.domain.errors import NameTaken
 from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
@@ -85,6 +87,7 @@ class Service:
         self._logs = JobLogs(registry, folders)
         self._results = Results(registry, folders, settings.tracking_origin)
         self._exports = Exports(archive, self._results, trainers, settings.exports_dir, now)
+        self._deletions = Deletions(archive=archive, folders=folders)
         self._settings = settings
         self._costs = Costs(accounts, now)
         self._quotes = Quotes(registry, accounts, settings.max_parallel_trials, devices)
@@ -168,6 +171,14 @@ class Service:
             # Who died running it left trials that only an orchestrator can put in order.
             notes=self._liveness.ensure(stopped, asked_now=True),
         )
+
+    def delete_study(self, name: str, confirm: str) -> Deleted:
+        """Deletes a study that has ended; its cost stays. See `Deletions.delete`, also for errors.
+
+        Raises:
+            StudyNotFound: there is no study of that name.
+        """
+        return self._deletions.delete(self._seen(name), name, confirm)
 
     def status(self, name: str) -> StudyStatus:
         """Where the study stands.

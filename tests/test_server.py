@@ -20,6 +20,7 @@ TOOLS = [
     "compare_automl_trials",
     "get_automl_best_params",
     "stop_automl_study",
+    "delete_automl_study",
     "get_cost_report",
     "export_automl_study",
 ]
@@ -59,7 +60,9 @@ async def test_the_tools_come_in_a_stable_order_with_titles_and_hints(client: Cl
     hints = [tool.annotations for tool in tools]
     read_only = [tool.name for tool, h in zip(tools, hints, strict=True) if h and h.read_only_hint]
     assert read_only == [*TOOLS[1:5], "get_cost_report"]
-    assert not any(h is None or h.destructive_hint or h.open_world_hint for h in hints)
+    assert not any(h is None or h.open_world_hint for h in hints)
+    destroys = [tool.name for tool, h in zip(tools, hints, strict=True) if h and h.destructive_hint]
+    assert destroys == ["delete_automl_study"]
 
 
 async def test_the_whole_list_of_tools_costs_less_than_four_thousand_tokens(client: Client) -> None:
@@ -100,6 +103,7 @@ async def test_every_answer_has_the_structure_that_its_tool_declares(
         "stop_automl_study": {"study_name": "new"},
         "get_cost_report": {"group_by": "day", "since": "7d"},
         "export_automl_study": {"study_name": DONE},
+        "delete_automl_study": {"study_name": DONE, "confirm_name": DONE},
     }
     for tool, arguments in calls.items():
         result = await call(client, tool, **arguments)
