@@ -67,6 +67,20 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """What `delete_study` did."""
+
+    study: Study
+    """As it was."""
+    trials: int
+    """How many it had, in whatever state."""
+    cost_usd: float
+    """What it has cost, which is still counted."""
+    notes: tuple[str, ...]
+    """Sentences about files that could not be deleted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobLog:
     """The end of what a job has printed."""
 

@@ -3,10 +3,20 @@
 The side of tool calls, like `ports.StudyRegistry`: synchronous, standard library only.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from mcp_automl.domain.study import Study, Trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """What a deleted study was."""
+
+    trials: int
+    cost_usd: float
+    """Stays in the sums of what was spent."""
 
 
 class Archive(Protocol):
@@ -17,3 +27,14 @@ class Archive(Protocol):
 
     def trials(self, study: Study) -> Iterator[Trial]:
         """Its trials by number, each complete, read one after the other from one moment's state."""
+
+    def delete(self, study: Study) -> Removed:
+        """Deletes all of it but what it cost; its name is free from then on.
+
+        Raises:
+            StudyRuns: it has not ended; nothing was changed.
+            StudyNotFound: it is deleted already, or was never ours.
+        """
+
+    def deleted(self) -> Collection[int]:
+        """Ids of deleted studies; no other study ever gets one of them."""

@@ -119,6 +119,23 @@ def stop(name: Annotated[str, typer.Argument(help="The study's name.")]) -> None
 
 
 @app.command()
+def delete(
+    name: Annotated[str, typer.Argument(help="The study's name, to the letter.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the name again.")] = False,
+) -> None:
+    """Delete a study that has ended, with its trials, models and logs; what it cost stays."""
+    from mcp_automl.composition import build_service
+    from mcp_automl.server.deletion import deleted
+
+    if not yes and not sys.stdin.isatty():
+        raise typer.BadParameter("--yes is required where nobody can be asked")
+    confirm = name if yes else typer.prompt(f"Type {name} to confirm deletion")
+    if confirm != name:
+        _fail(f"{confirm} is not {name}: nothing was deleted")
+    _print(deleted(build_service().delete_study(name, confirm)))
+
+
+@app.command()
 def studies() -> None:
     """List all studies of the workspace."""
     from mcp_automl.composition import build_service

@@ -15,6 +15,7 @@ from mcp_automl.settings import Settings
 if TYPE_CHECKING:
     from mcp_automl.domain.workspace import OrchestratorSign
     from mcp_automl.executors.devices import Device
+    from mcp_automl.folders import Folders
 
 
 def build_service(settings: Settings | None = None) -> Service:
@@ -114,6 +115,10 @@ def _announce(settings: Settings) -> None:
 def _live(settings: Settings, catalog: Catalog) -> bool:
     import anyio
 
+    from mcp_automl.deletion import Deletions
+    from mcp_automl.stores.archive import SqliteArchive
+
+    Deletions(archive=SqliteArchive(settings.database), folders=_folders(settings)).sweep()
     return anyio.run(_orchestrate, settings, catalog)
 
 
@@ -124,7 +129,6 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
     from mcp_automl.clocks import Clocks
     from mcp_automl.executors.local import LocalExecutor
     from mcp_automl.executors.processes import kill_leftover
-    from mcp_automl.folders import Folders
     from mcp_automl.orchestrator import Orchestrator
     from mcp_automl.stores.optuna import OptunaStore
     from mcp_automl.stores.sqlite_changes import INTENTIONS, SqliteChanges
@@ -148,7 +152,7 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
             ),
             changes=SqliteChanges(settings.database, watch=INTENTIONS),
             trainer_of=catalog.reference,
-            folders=Folders(studies=settings.studies_dir, data=settings.data_path),
+            folders=_folders(settings),
             clocks=Clocks(monotonic=time.monotonic, wall=time.time),
             sign=_sign(settings),
             max_parallel=settings.max_parallel_trials,
@@ -156,6 +160,12 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
             idle_seconds=settings.idle_seconds,
         )
         return await orchestrator.run()
+
+
+def _folders(settings: Settings) -> "Folders":
+    from mcp_automl.folders import Folders
+
+    return Folders(studies=settings.studies_dir, data=settings.data_path)
 
 
 def _sign(settings: Settings) -> "OrchestratorSign":

@@ -22,8 +22,12 @@ class Folders:
     studies: Path
     data: Path
 
+    def of(self, study_id: int) -> Path:
+        """All that is a study's."""
+        return self.studies / str(study_id)
+
     def trial(self, study: Study, number: int) -> Path:
-        return self.studies / str(study.id) / "trials" / str(number)
+        return self.of(study.id) / "trials" / str(number)
 
     def log(self, study: Study, number: int) -> Path:
         """What the trial's trainings print, one after the other."""

@@ -4,7 +4,13 @@ import re
 from collections.abc import Collection
 
 from mcp_automl.domain.budget import COST_BUDGET, dollars
-from mcp_automl.domain.errors import InvalidRequest, NameTaken, NothingToShow, StudyNotFound
+from mcp_automl.domain.errors import (
+    InvalidRequest,
+    NameTaken,
+    NothingToShow,
+    StudyNotFound,
+    StudyRuns,
+)
 from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import Study
@@ -44,6 +50,26 @@ def refuse_foreign(study: Study) -> None:
         raise NameTaken(
             f"{study.config.name!r} is a study made by plain Optuna and can only be read here; "
             "choose another study_name"
+        )
+
+
+def refuse_running(study: Study) -> None:
+    if study.state.should_run:
+        named = f'study_name="{study.config.name}"'
+        state = "stopping" if study.stop_requested else study.state.value
+        advice = "" if study.stop_requested else f"call stop_automl_study({named}), and "
+        raise StudyRuns(
+            f"{study.config.name!r} is {state}, and only a study that has ended can be deleted; "
+            f"{advice}wait until get_automl_study_status({named}) says STOPPED"
+        )
+
+
+def refuse_unconfirmed(study: Study, name: str, confirm: str) -> None:
+    own = study.config.name
+    if not name == confirm == own:
+        raise InvalidRequest(
+            "deleting cannot be undone, so the name is wanted twice, to the letter: if the user "
+            f'wants that very study deleted, send study_name="{own}", confirm_name="{own}"'
         )
 
 

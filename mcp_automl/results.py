@@ -6,7 +6,7 @@ from mcp_automl.answers import BestParams, Comparison, StudySummary
 from mcp_automl.domain import leaderboard
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.study import COUNTED, Study, Trial
-from mcp_automl.domain.tracking import TrackedRun, experiment, run_key
+from mcp_automl.domain.tracking import TrackedRun, experiment, run_key, tracked_as
 from mcp_automl.folders import Folders
 from mcp_automl.ports import StudyRegistry
 from mcp_automl.refusals import nothing_to_show
@@ -68,10 +68,9 @@ class Results:
         )
 
     def _run(self, study: Study, trial: Trial) -> TrackedRun:
-        config = study.config
         return TrackedRun(
-            experiment=experiment(config.model),
-            key=run_key(config.name, trial.number, origin=self.origin),
+            experiment=experiment(study.config.model),
+            key=run_key(tracked_as(study), trial.number, origin=self.origin),
         )
 
     def best(self, study: Study) -> Trial | None:

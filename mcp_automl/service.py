@@ -13,6 +13,7 @@ from mcp_automl.accounts import Accounts
 from mcp_automl.answers import (
     BestParams,
     Comparison,
+    Deleted,
     Exported,
     JobLog,
     Quoted,
@@ -24,6 +25,7 @@ from mcp_automl.answers import (
 )
 from mcp_automl.archive import Archive
 from mcp_automl.costs import Costs
+from mcp_automl.deletion import Deletions
 from mcp_automl.domain.costs import CostReport
 from mcp_automl.domain.errors import NameTaken
 from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
@@ -89,6 +91,7 @@ class Service:
         self._logs = JobLogs(registry, folders)
         self._results = Results(registry, folders, settings.tracking_origin)
         self._exports = Exports(archive, self._results, trainers, settings.exports_dir, now)
+        self._deletions = Deletions(archive=archive, folders=folders)
         self._settings = settings
         self._costs = Costs(accounts, now)
         self._quotes = Quotes(registry, accounts, settings.max_parallel_trials, devices)
@@ -177,6 +180,14 @@ class Service:
             notes=self._liveness.ensure(stopped, asked_now=True),
         )
 
+    def delete_study(self, name: str, confirm: str) -> Deleted:
+        """Deletes a study that has ended; its cost stays. See `Deletions.delete`, also for errors.
+
+        Raises:
+            StudyNotFound: there is no study of that name.
+        """
+        return self._deletions.delete(self._seen(name), name, confirm)
+
     def status(self, name: str) -> StudyStatus:
         """Where the study stands.
 
@@ -201,7 +212,7 @@ class Service:
             best=best,
             best_measured=self._registry.last_measurement(study, best.number) if best else None,
             running=self._running(study),
-            elapsed_s=self._elapsed(study),
+            elapsed_s=study.elapsed_s(self._now()),
             remaining_s=remaining if goes_on else None,
             cost_usd=progress.cost_usd,
             pruned_for_cost=progress.pruned_for_cost,
@@ -284,8 +295,3 @@ class Service:
             self._liveness.rouse()
             raise no_such_study(name, [s.config.name for s in self._registry.studies()])
         return study
-
-    def _elapsed(self, study: Study) -> float:
-        if study.started_at is None:
-            return 0.0
-        return max(0.0, (study.ended_at or self._now()) - study.started_at)

@@ -91,7 +91,7 @@ class TrainingJobs:
             runs=runs,
             last=self._registry.last_measurement(job, runs[0].number) if alone else None,
             cost_usd=self._registry.progress(job).cost_usd,
-            elapsed_s=self._elapsed(job),
+            elapsed_s=job.elapsed_s(self._now()),
             model_file=self._folders.model(job, runs[0].number) if alone else None,
             run=TrackedRun(
                 experiment=experiment(job.config.model),
@@ -140,11 +140,6 @@ class TrainingJobs:
             f"there is no training job {name[:80]!r}; the latest jobs: {known}. Call "
             "get_queue_status to see them, or trigger_training_job to start one"
         )
-
-    def _elapsed(self, job: Study) -> float:
-        if job.started_at is None:
-            return 0.0
-        return max(0.0, (job.ended_at or self._now()) - job.started_at)
 
 
 def _is_complete(state: TrialState) -> bool:

@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from mcp_automl.answers import Comparison, RunningTrial, Started, StudyStatus
+from mcp_automl.archive import Removed
 from mcp_automl.catalog import Catalog
 from mcp_automl.domain.costs import GroupBy, Spent
-from mcp_automl.domain.errors import NameTaken
+from mcp_automl.domain.errors import NameTaken, StudyRuns
 from mcp_automl.domain.outlook import Progress
 from mcp_automl.domain.queue import Holding
 from mcp_automl.domain.quote import TrialCost
@@ -149,12 +150,25 @@ class FakeArchive:
 
     def __init__(self, registry: FakeRegistry) -> None:
         self._registry = registry
+        self._gone: list[int] = []
 
     def parameters(self, study: Study) -> Sequence[str]:
         return list(study.config.space.parameters)
 
     def trials(self, study: Study) -> Iterator[Trial]:
         yield from self._registry.put.get(study.config.name.lower(), [])
+
+    def delete(self, study: Study) -> Removed:
+        name = study.config.name.lower()
+        if self._registry.stored[name].state.should_run:
+            raise StudyRuns
+        del self._registry.stored[name]
+        trials = self._registry.put.pop(name, [])
+        self._gone.append(study.id)
+        return Removed(trials=len(trials), cost_usd=sum(trial.cost_usd for trial in trials))
+
+    def deleted(self) -> Sequence[int]:
+        return self._gone
 
 
 class FakeJobs:

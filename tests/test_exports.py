@@ -33,7 +33,7 @@ from mcp_automl.results import Results
 from mcp_automl.server.app import build
 from mcp_automl.stores.archive import SqliteArchive
 from mcp_automl.stores.registry import SqliteRegistry
-from tests.fakes_server import FakeRegistry, a_config, a_service, a_study, a_trial
+from tests.fakes_server import FakeArchive, FakeRegistry, a_config, a_service, a_study, a_trial
 from tests.stores_for_tests import CONFIG, NOW, Pair, real_pair
 
 pytestmark = pytest.mark.anyio
@@ -164,7 +164,7 @@ def fill(path: Path, study: Study, n: int) -> None:
         )
 
 
-class Broken:
+class Broken(FakeArchive):
     """An archive that breaks off after its first trial."""
 
     def parameters(self, study: Study) -> Sequence[str]:
@@ -177,7 +177,7 @@ class Broken:
 
 def test_what_breaks_off_leaves_the_file_of_before(tmp_path: Path) -> None:
     results = cast("Results", None)
-    exports = Exports(Broken(), results, Catalog(), tmp_path, lambda: NOW)
+    exports = Exports(Broken(FakeRegistry()), results, Catalog(), tmp_path, lambda: NOW)
     (tmp_path / "mnist-opt-20260104.csv").write_text("of before")
     with pytest.raises(WorkspaceUnusable, match="the disk has gone"):
         exports.export(a_study(), "csv")

@@ -20,6 +20,7 @@ TOOLS = [
     "compare_automl_trials",
     "get_automl_best_params",
     "stop_automl_study",
+    "delete_automl_study",
     "trigger_training_job",
     "get_queue_status",
     "cancel_job",
@@ -63,8 +64,8 @@ async def test_the_tools_come_in_a_stable_order_with_titles_and_hints(client: Cl
     read_only = [tool.name for tool, h in zip(tools, hints, strict=True) if h and h.read_only_hint]
     assert read_only == [*TOOLS[1:5], "get_queue_status", "get_cost_report"]
     assert not any(h is None or h.open_world_hint for h in hints)
-    destroys = [t.name for t, h in zip(tools, hints, strict=True) if h and h.destructive_hint]
-    assert destroys == ["cancel_job"]
+    destroys = [tool.name for tool, h in zip(tools, hints, strict=True) if h and h.destructive_hint]
+    assert destroys == ["delete_automl_study", "cancel_job"]
 
 
 async def test_the_whole_list_of_tools_costs_less_than_four_thousand_tokens(client: Client) -> None:
@@ -105,6 +106,7 @@ async def test_every_answer_has_the_structure_that_its_tool_declares(
         "stop_automl_study": {"study_name": "new"},
         "get_cost_report": {"group_by": "day", "since": "7d"},
         "export_automl_study": {"study_name": DONE},
+        "delete_automl_study": {"study_name": DONE, "confirm_name": DONE},
     }
     for tool, arguments in calls.items():
         result = await call(client, tool, **arguments)

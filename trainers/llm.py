@@ -116,17 +116,14 @@ def train(config: Config, context: Context) -> Iterator[Measurement]:
     parts = corpus.parts(final=context.final)
     examples, held_out = (rows.rows(tokens, length, device) for tokens in parts)
     learner = new_learner(config, context.seed, base, length, device)
-    subject = f"{config.model}, {corpus.path.stem}, context {length}"
-    part = "test" if context.final else "val"
-    subject += " with its validation part" if context.final else ""
+    part, more = ("test", " with its validation part") if context.final else ("val", "")
+    subject = f"{config.model}, {corpus.path.stem}{more}, context {length}"
 
     resumed = resume(learner, context, subject)
     if resumed is not None:
         language_models.save(learner.model, base, context.workdir)
         yield resumed
-        baseline = resumed.metrics["baseline_perplexity"]
-    else:
-        baseline = perplexity(rows.mean_loss(learner.model, held_out, learner.at_once))
+    baseline = baseline_perplexity(learner, held_out, resumed)
 
     for epoch in range(resumed.epoch + 1 if resumed else 1, config.epochs + 1):
         began = time.perf_counter()
@@ -140,6 +137,13 @@ def train(config: Config, context: Context) -> Iterator[Measurement]:
         measured = Measurement(epoch=epoch, metrics=metrics, seconds=time.perf_counter() - began)
         save_checkpoint(learner, context.workdir, subject, measured)
         yield replace(measured, seconds=time.perf_counter() - began)
+
+
+def baseline_perplexity(learner: Learner, held_out: Rows, resumed: Measurement | None) -> float:
+    """Returns what the model reached before any training."""
+    if resumed is not None:
+        return resumed.metrics["baseline_perplexity"]
+    return perplexity(rows.mean_loss(learner.model, held_out, learner.at_once))
 
 
 def judged(loss: float, baseline: float, part: str) -> dict[str, float]:

@@ -19,6 +19,9 @@ MAX_ROWS = 20
 YEARS = range(2000, 9999)
 """Where a moment may lie: time zones lead out of the calendar from its very last year."""
 
+MARK = " (deleted)"
+"""Follows a deleted study's name, under which its jobs still count."""
+
 _DAYS = re.compile(r"(\d{1,4})d")
 
 

@@ -35,6 +35,10 @@ class NameTaken(AutomlError, ValueError):
     """That name belongs to another study; choose another name."""
 
 
+class StudyRuns(AutomlError, ValueError):
+    """The study still runs; call stop_automl_study, and wait until its status is STOPPED."""
+
+
 class TrainerUnavailable(AutomlError, RuntimeError):
     """The trainer's packages are missing; install its extra."""
 

@@ -214,6 +214,14 @@ class Study:
     """Grows with every intention written; who finishes a study names the one it acted on."""
     stop_requested: bool = False
     """Whether it was asked to stop, and has not stopped yet; asking for it again withdraws that."""
+    namesakes: int = 0
+    """How many studies of its name had been deleted when it was created."""
+
+    def elapsed_s(self, now: float) -> float:
+        """Seconds since it first began, until it ended or now."""
+        if self.started_at is None:
+            return 0.0
+        return max(0.0, (self.ended_at or now) - self.started_at)
 
     def followed_by(self, newer: "Study") -> "Study":
         """The study under a newer intention, which may have been read before its data was known."""
@@ -279,4 +287,4 @@ class History:
     failures: tuple[str, ...] = ()
     """Reasons of the latest FAILs in a row, oldest first."""
     wanted: bool = True
-    """False if the study was asked to stop before it was opened: nothing of it shall run."""
+    """False if the study was asked to stop, or deleted, before it was opened: nothing shall run."""

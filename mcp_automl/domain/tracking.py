@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from mcp_automl.domain.space import Params
+from mcp_automl.domain.study import Study
 
 
 class EntryKind(Enum):
@@ -40,6 +41,7 @@ class TrackingEntry:
 
     kind: EntryKind
     study: str
+    """As `tracked_as` names it."""
     model: str
     at: float
     """Wall clock seconds."""
@@ -63,10 +65,20 @@ def experiment(model: str) -> str:
     return f"{model}-training"
 
 
+def tracked_as(study: Study) -> str:
+    """What a study is called where its runs are: those of deleted studies of its name stay there.
+
+    No study has a tilde in its name.
+    """
+    name = study.config.name
+    return f"{name}~{study.namesakes + 1}" if study.namesakes else name
+
+
 def run_key(study: str, trial: int | None = None, *, origin: str = "") -> str:
     """The value of `KEY` for a trial's run, or the study's own.
 
     Args:
+        study: as `tracked_as` names it.
         origin: tells apart equally named studies of several workspaces on one server.
     """
     place = f"{origin}/{study}" if origin else study

@@ -28,6 +28,7 @@ from mcp_automl import __version__
 from mcp_automl.server.archive import ArchiveTools
 from mcp_automl.server.arguments import problem
 from mcp_automl.server.costs import CostTools
+from mcp_automl.server.deletion import DeletionTools
 from mcp_automl.server.failures import refused
 from mcp_automl.server.jobs import JobTools, add_job_resources
 from mcp_automl.server.provider import Once
@@ -90,7 +91,13 @@ def build(service: "Callable[[], Service]") -> AutomlServer:
     """The server over the use cases that `service` makes; called at the first call, once."""
     _log_to_stderr()
     once = Once(service)
-    rooms = (Tools(once), JobTools(once), CostTools(once), ArchiveTools(once))
+    rooms = (
+        Tools(once),
+        DeletionTools(once),
+        JobTools(once),
+        CostTools(once),
+        ArchiveTools(once),
+    )
     server = AutomlServer([tool for room in rooms for tool in room.all()])
     add_resources(server, once)
     add_trainer_resources(server, once)

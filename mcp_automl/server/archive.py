@@ -1,4 +1,4 @@
-"""What leaves: a study written to a file, and one deleted, as tools with their texts."""
+"""A study written to a file, as a tool with its text."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated

@@ -157,22 +157,22 @@ class StoppedModel(Model):
 
 class StatusModel(Model):
     study: StudyModel
-    stopping: bool = Field(description="Whether it was asked to stop and is about to")
+    stopping: bool
     counts: dict[str, int] = Field(description="Trials by state")
     done: int = Field(description="Trials that count towards n_trials")
     pruned_for_cost: int
     never_started: int
-    budget_share: float | None = Field(description="Which part of the budget is spent")
-    budget_trials: int | None = Field(description="About how many more trials the rest pays")
-    saved_usd: float | None = Field(description="By pruning, about; null until it ends")
+    budget_share: float | None
+    budget_trials: int | None = Field(description="How many more the rest pays")
+    saved_usd: float | None = Field(description="By pruning")
     saved_epochs: int | None
     best: TrialModel | None
-    best_metrics: dict[str, float | None] = Field(description="The best trial's last epoch's")
-    running: list[TrialModel]
+    best_metrics: dict[str, float | None]
+    running: list[TrialModel] = Field(description="As best")
     elapsed_s: float | None
     remaining_s: float | None
     cost_usd: float | None
-    next_look_s: int | None = Field(description="When to look again; null once nothing will change")
+    next_look_s: int | None = Field(description="Null once nothing will change")
     notes: list[str]
 
     @classmethod
@@ -258,12 +258,12 @@ class BestModel(Model):
     data: str
     objective: str
     trial: TrialModel
-    command: str = Field(description="The tool call that trains with these parameters")
-    terminal: str = Field(description="The shell command that repeats the trial's training")
-    model_file: str | None = Field(description="Where the trial's model is; null if not kept")
+    command: str = Field(description="A tool call")
+    terminal: str = Field(description="The same as a shell command")
+    model_file: str | None = Field(description="Null if not kept")
     mlflow_experiment: str | None
-    mlflow_search: str | None = Field(description="What finds the trial's run there")
-    verified: str | None = Field(description="Whether the win is real; null if not looked into")
+    mlflow_search: str | None
+    verified: str | None = Field(description="Whether the win is real")
 
     @classmethod
     def of(cls, answer: BestParams) -> "BestModel":

@@ -56,16 +56,23 @@ def tool(
         function,
         title=title,
         description=inspect.getdoc(function),
-        annotations=ToolAnnotations(
-            read_only_hint=not writes,
-            destructive_hint=destroys,
-            # A study asked for twice is the same study; nothing reaches beyond this machine.
-            idempotent_hint=not repeats,
-            open_world_hint=False,
-        ),
+        annotations=_hints(writes=writes, destroys=destroys, repeats=repeats),
     )
     made.parameters = asked(made.parameters)
     metadata = made.fn_metadata
     if metadata.output_schema is not None:
         metadata.output_schema = compact(metadata.output_schema)
     return made
+
+
+def _hints(*, writes: bool, destroys: bool, repeats: bool) -> ToolAnnotations:
+    """Nothing reaches beyond this machine; of what only reads, nothing else has to be said."""
+    if not writes:
+        return ToolAnnotations(read_only_hint=True, open_world_hint=False)
+    # A study asked for twice is the same study.
+    return ToolAnnotations(
+        read_only_hint=False,
+        destructive_hint=destroys,
+        idempotent_hint=not repeats,
+        open_world_hint=False,
+    )

@@ -1,12 +1,15 @@
 """Studies as wholes: read trial by trial, so that ten thousand need no more memory than one."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mcp_automl.archive import Removed
+from mcp_automl.domain.errors import StudyRuns
 from mcp_automl.domain.study import Study, Trial
-from mcp_automl.stores import attempts, trials
+from mcp_automl.stores import attempts, deletion, studies, trials
 from mcp_automl.stores.database import Database
 
 
@@ -16,8 +19,9 @@ class SqliteArchive:
     Every method may raise `WorkspaceUnusable` or `NewerDatabase`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         self._database = Database(path)
+        self._clock = clock
 
     def parameters(self, study: Study) -> Sequence[str]:
         config = study.config
@@ -32,6 +36,19 @@ class SqliteArchive:
         with self._database.read() as connection:
             for trial in trials.each(connection, study):
                 yield judged(connection, study, trial)
+
+    def delete(self, study: Study) -> Removed:
+        with self._database.write() as connection:
+            stored = studies.by_id(connection, study.id)
+            if not deletion.is_at_rest(connection, stored):
+                raise StudyRuns
+            cost_usd = attempts.cost(connection, stored.id)
+            n_trials = deletion.delete(connection, stored, self._clock())
+            return Removed(trials=n_trials, cost_usd=cost_usd)
+
+    def deleted(self) -> Collection[int]:
+        with self._database.read() as connection:
+            return deletion.all_deleted(connection)
 
 
 def judged(connection: sqlite3.Connection, study: Study, trial: Trial) -> Trial:

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from mcp_automl.domain.errors import StudyNotFound
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import AttemptStart
 from mcp_automl.domain.space import Params
@@ -23,7 +24,7 @@ from mcp_automl.domain.study import (
 )
 from mcp_automl.domain.tracking import Publication, TrackingEntry
 from mcp_automl.domain.workspace import OrchestratorSign
-from mcp_automl.stores import attempts, codec, outbox, paces, signs, studies, trials
+from mcp_automl.stores import attempts, codec, deletion, outbox, paces, signs, studies, trials
 from mcp_automl.stores.database import Database
 
 
@@ -63,7 +64,12 @@ class Ledger:
     def start(self, study: Study) -> History:
         """Marks the study as running, if it shall be, and returns what came of it so far."""
         with self.database.write() as connection:
-            stored = studies.by_id(connection, study.id)
+            try:
+                stored = studies.by_id(connection, study.id)
+            except StudyNotFound:
+                # Deleted since it was read; opening it has made Optuna's study once more.
+                deletion.clear_optuna(connection)
+                return History(waiting={}, wanted=False)
             if stored.stop_requested or not stored.state.should_run:
                 return replace(_history(connection, study), wanted=False)
             first = studies.start(connection, study.id, self.clock())
@@ -125,6 +131,11 @@ class Ledger:
                 decision=attempts.decision(connection, study.id, number),
                 values=trials.objective_values(connection, study, number),
             )
+
+    def clear_deleted(self) -> None:
+        """Takes away what was made of studies when they had been deleted."""
+        with self.database.write() as connection:
+            deletion.clear_optuna(connection)
 
     def open_attempts(self) -> list[attempts.OpenAttempt]:
         with self.database.read() as connection:

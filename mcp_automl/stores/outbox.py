@@ -7,7 +7,7 @@ from mcp_automl.domain.events import Record
 from mcp_automl.domain.jobs import AttemptStart
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Measurement, Study, StudyState
-from mcp_automl.domain.tracking import EntryKind, Publication, TrackingEntry
+from mcp_automl.domain.tracking import EntryKind, Publication, TrackingEntry, tracked_as
 from mcp_automl.domain.workspace import Backlog
 from mcp_automl.stores import codec
 
@@ -45,7 +45,7 @@ def study_started(study: Study, at: float) -> TrackingEntry:
     config = study.config
     return TrackingEntry(
         kind=EntryKind.STUDY_STARTED,
-        study=config.name,
+        study=tracked_as(study),
         model=config.model,
         at=at,
         tags={**_tags(study), "model": config.model, "objective": config.objective.name},
@@ -55,7 +55,7 @@ def study_started(study: Study, at: float) -> TrackingEntry:
 def trial_started(study: Study, start: AttemptStart, params: Params) -> TrackingEntry:
     return TrackingEntry(
         kind=EntryKind.TRIAL_STARTED,
-        study=study.config.name,
+        study=tracked_as(study),
         model=study.config.model,
         at=start.at,
         trial=_trial(study, start.trial),
@@ -67,7 +67,7 @@ def trial_started(study: Study, start: AttemptStart, params: Params) -> Tracking
 def measured(study: Study, trial: int, measurement: Measurement, at: float) -> TrackingEntry:
     return TrackingEntry(
         kind=EntryKind.MEASURED,
-        study=study.config.name,
+        study=tracked_as(study),
         model=study.config.model,
         at=at,
         trial=_trial(study, trial),
@@ -81,7 +81,7 @@ def trial_ended(study: Study, record: Record, cost_usd: float, at: float) -> Tra
     value = {} if record.value is None else {study.config.objective.name: record.value}
     return TrackingEntry(
         kind=EntryKind.TRIAL_ENDED,
-        study=study.config.name,
+        study=tracked_as(study),
         model=study.config.model,
         at=at,
         trial=_trial(study, record.trial),
@@ -94,7 +94,7 @@ def trial_ended(study: Study, record: Record, cost_usd: float, at: float) -> Tra
 def study_ended(study: Study, state: StudyState, reason: str, at: float) -> TrackingEntry:
     return TrackingEntry(
         kind=EntryKind.STUDY_ENDED,
-        study=study.config.name,
+        study=tracked_as(study),
         model=study.config.model,
         at=at,
         tags={"reason": reason},
@@ -105,7 +105,7 @@ def study_ended(study: Study, state: StudyState, reason: str, at: float) -> Trac
 def model(study: Study, publication: Publication, at: float) -> TrackingEntry:
     return TrackingEntry(
         kind=EntryKind.MODEL,
-        study=study.config.name,
+        study=tracked_as(study),
         model=study.config.model,
         at=at,
         trial=_trial(study, publication.trial),

@@ -9,6 +9,7 @@ Where it fell shows in what is stored, and needs no mark of its own:
     trial RUNNING, no attempt             killed between `ask` and the start: WAITING
     trial WAITING, attempt decided        it was given up, and Optuna not told: tell it now
     epoch ours, but not Optuna's          report it now
+    Optuna's study, but ours deleted      it was opened at that very moment: delete it
 
 Every step leaves one of these states or none, so recovery may be killed and repeated too.
 """
@@ -29,6 +30,7 @@ def recover(ledger: Ledger, engine: Engine, kill: Callable[[ProcessRef], object]
     Args:
         kill: ends what is left of a worker, and returns when it is gone.
     """
+    ledger.clear_deleted()
     for attempt in ledger.open_attempts():
         kill(attempt.process)
         # The worker ended itself soon after its orchestrator's last sign of life, if not just now.

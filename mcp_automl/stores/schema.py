@@ -96,6 +96,10 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE automl_orchestrator ADD COLUMN leave_for TEXT NOT NULL DEFAULT ''",
     ),
     ("ALTER TABLE automl_studies ADD COLUMN max_cost_per_trial_usd REAL",),
+    (
+        "ALTER TABLE automl_studies ADD COLUMN deleted_at REAL",
+        "ALTER TABLE automl_studies ADD COLUMN namesakes INTEGER NOT NULL DEFAULT 0",
+    ),
     ("ALTER TABLE automl_studies ADD COLUMN kind TEXT NOT NULL DEFAULT 'study'",),
 )
 """Step n leads from version n to n + 1. Never change one that was released: add another.

@@ -8,14 +8,17 @@ from collections.abc import Sequence
 
 from mcp_automl.domain.errors import StudyNotFound
 from mcp_automl.domain.study import STOPPED_BY_USER, Study, StudyConfig, StudyState, Target
-from mcp_automl.stores import codec
+from mcp_automl.stores import codec, deletion
+
+_FROM = "FROM automl_studies WHERE deleted_at IS NULL"
+"""Studies that there are: of a deleted one a row is left, for its costs; see `deletion.py`."""
 
 _RUNNABLE = tuple(state.value for state in StudyState if state.should_run)
 
 
 def of_all_kinds(connection: sqlite3.Connection) -> list[Study]:
     """Studies and training jobs, oldest first."""
-    return [_study(row) for row in connection.execute("SELECT * FROM automl_studies ORDER BY id")]
+    return [_study(row) for row in connection.execute(f"SELECT * {_FROM} ORDER BY id")]
 
 
 def latest_jobs(connection: sqlite3.Connection, limit: int) -> list[Study]:
@@ -26,24 +29,24 @@ def latest_jobs(connection: sqlite3.Connection, limit: int) -> list[Study]:
 
 def runnable(connection: sqlite3.Connection) -> list[Study]:
     """Those that an orchestrator should be running, oldest first."""
-    query = "SELECT * FROM automl_studies WHERE state IN (?, ?) ORDER BY id"
+    query = f"SELECT * {_FROM} AND state IN (?, ?) ORDER BY id"
     return [_study(row) for row in connection.execute(query, _RUNNABLE)]
 
 
 def any_runnable(connection: sqlite3.Connection) -> bool:
-    query = "SELECT 1 FROM automl_studies WHERE state IN (?, ?) LIMIT 1"
+    query = f"SELECT 1 {_FROM} AND state IN (?, ?) LIMIT 1"
     return connection.execute(query, _RUNNABLE).fetchone() is not None
 
 
 def with_trainer(connection: sqlite3.Connection, model: str) -> list[Study]:
     """Those with that trainer, newest first."""
-    query = "SELECT * FROM automl_studies WHERE model = ? AND kind = 'study' ORDER BY id DESC"
+    query = f"SELECT * {_FROM} AND model = ? AND kind = 'study' ORDER BY id DESC"
     return [_study(row) for row in connection.execute(query, (model,))]
 
 
 def named(connection: sqlite3.Connection, name: str) -> Study | None:
     """The study or job of that name, upper and lower case ignored."""
-    query = "SELECT * FROM automl_studies WHERE name_key = ?"
+    query = f"SELECT * {_FROM} AND name_key = ?"
     row = connection.execute(query, (name.lower(),)).fetchone()
     return None if row is None else _study(row)
 
@@ -52,9 +55,9 @@ def by_id(connection: sqlite3.Connection, study_id: int) -> Study:
     """The study of that id.
 
     Raises:
-        StudyNotFound: there is none.
+        StudyNotFound: there is none, or not any more.
     """
-    query = "SELECT * FROM automl_studies WHERE id = ?"
+    query = f"SELECT * {_FROM} AND id = ?"
     row = connection.execute(query, (study_id,)).fetchone()
     if row is None:
         raise StudyNotFound
@@ -67,8 +70,8 @@ def insert(connection: sqlite3.Connection, config: StudyConfig, at: float) -> in
         """
         INSERT INTO automl_studies
             (name, name_key, model, spec, n_trials, cost_budget_usd, max_cost_per_trial_usd,
-             owner, state, created_at, kind)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             owner, state, created_at, kind, namesakes)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         (
             config.name,
@@ -82,6 +85,7 @@ def insert(connection: sqlite3.Connection, config: StudyConfig, at: float) -> in
             StudyState.QUEUED.value,
             at,
             "study" if config.job is None else "job",
+            deletion.namesakes(connection, config.name),
         ),
     )
     assert cursor.lastrowid is not None
@@ -180,4 +184,5 @@ def _study(row: sqlite3.Row) -> Study:
         ended_at=row["ended_at"],
         revision=row["revision"],
         stop_requested=bool(row["stop_requested"]),
+        namesakes=row["namesakes"],
     )
