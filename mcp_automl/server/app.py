@@ -48,7 +48,8 @@ mcp-automl tunes a model's hyperparameters with real trainings on this machine.
 3. get_automl_study_status says how far it is, the best so far, and when to look again.
 4. Wait as many seconds as it says before the next look; meanwhile do something else.
 5. When it is COMPLETE, compare_automl_trials shows the best trials side by side.
-6. get_automl_best_params gives the winner and the command that trains with it.
+6. get_automl_best_params gives the winner and the trigger_training_job call that trains the model
+   to keep; get_queue_status(job_id=...) tells how that ends.
 7. The same study_name with a larger n_trials (a total) resumes a study; omitted values are kept.
 8. cost_budget_usd is a hard ceiling in dollars on all that the study spends.
 9. stop_automl_study stops one; starting the same name again goes on with it.
