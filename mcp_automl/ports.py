@@ -100,6 +100,9 @@ class StudyRegistry(Protocol):
     def backlog(self) -> Backlog:
         """What waits for the tracker."""
 
+    def changes(self) -> "Changes":
+        """A new look-out for whatever is written from now on."""
+
     def work_waits(self) -> bool:
         """Whether an orchestrator has anything to do: studies that should run, or a backlog."""
 
@@ -211,6 +214,9 @@ class Changes(Protocol):
 
     async def changed(self) -> None:
         """Returns once somebody else has written since the last return; bursts count as one."""
+
+    def close(self) -> None:
+        """Gives back what watching takes."""
 
 
 # --- where jobs run ----------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from mcp_automl.answers import (
     Exported,
     JobLog,
     Quoted,
-    RunningTrial,
     Started,
     Stopped,
     StudyStatus,
@@ -28,14 +27,12 @@ from mcp_automl.costs import Costs
 from mcp_automl.deletion import Deletions
 from mcp_automl.domain.costs import CostReport
 from mcp_automl.domain.errors import NameTaken
-from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
 from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import (
     Study,
     StudyConfig,
     StudyState,
     Target,
-    TrialState,
     counted,
 )
 from mcp_automl.exports import Exports
@@ -45,7 +42,7 @@ from mcp_automl.joblogs import JobLogs
 from mcp_automl.jobstore import JobStore
 from mcp_automl.launcher import Launcher
 from mcp_automl.liveness import Liveness
-from mcp_automl.ports import StudyRegistry, Trainers
+from mcp_automl.ports import Changes, StudyRegistry, Trainers
 from mcp_automl.quotes import Quotes
 from mcp_automl.refusals import (
     budget_is_spent,
@@ -55,6 +52,7 @@ from mcp_automl.refusals import (
 from mcp_automl.requests import Requests
 from mcp_automl.results import Results
 from mcp_automl.settings import Settings
+from mcp_automl.statuses import Statuses
 
 
 class Service:
@@ -94,6 +92,9 @@ class Service:
         self._deletions = Deletions(archive=archive, folders=folders)
         self._settings = settings
         self._costs = Costs(accounts, now)
+        self._statuses = Statuses(
+            registry, self._liveness, self._logs, self._results, self._costs, settings, now
+        )
         self._quotes = Quotes(registry, accounts, settings.max_parallel_trials, devices)
         self._devices = devices
         self._now = now
@@ -194,33 +195,7 @@ class Service:
         Raises:
             StudyNotFound: there is no study of that name.
         """
-        study = self._found(name)
-        notes = self._liveness.ensure(study) + self._logs.of_failed(study)
-        progress = self._registry.progress(study)
-        remaining = remaining_seconds(
-            missing=study.config.n_trials - counted(progress.counts),
-            finished_seconds=progress.finished_seconds,
-            parallel=self._settings.max_parallel_trials,
-        )
-        # A study that is stopping ends within seconds.
-        look = next_look_seconds(0.0 if study.stop_requested else remaining)
-        goes_on = study.state.should_run and not study.stop_requested
-        best = self._results.best(study)
-        return StudyStatus(
-            study=study,
-            counts=progress.counts,
-            best=best,
-            best_measured=self._registry.last_measurement(study, best.number) if best else None,
-            running=self._running(study),
-            elapsed_s=study.elapsed_s(self._now()),
-            remaining_s=remaining if goes_on else None,
-            cost_usd=progress.cost_usd,
-            pruned_for_cost=progress.pruned_for_cost,
-            interrupted=progress.interrupted,
-            savings=self._costs.savings(study),
-            next_look_s=look if study.state.should_run else None,
-            notes=(*notes, *self._liveness.tracking()),
-        )
+        return self._statuses.of(self._found(name))
 
     def studies(self) -> list[StudySummary]:
         """All studies, newest first."""
@@ -268,6 +243,10 @@ class Service:
         self._liveness.rouse()
         return self._costs.report(group_by, since)
 
+    def changes(self) -> Changes:
+        """A look-out for whatever is written to the workspace's database."""
+        return self._registry.changes()
+
     def rouse(self) -> None:
         """Sees to it that whatever waits goes on; where there is no workspace yet, none is made."""
         if self._settings.database.exists():
@@ -277,11 +256,6 @@ class Service:
         """The end of what a job, such as `mnist-opt-1.3`, has printed; raises JobNotFound."""
         self._liveness.rouse()
         return self._logs.read(job)
-
-    def _running(self, study: Study) -> tuple[RunningTrial, ...]:
-        numbers = [trial.number for trial in self._registry.trials(study, (TrialState.RUNNING,))]
-        of, last = self._registry.trial, self._registry.last_measurement
-        return tuple(RunningTrial(trial=of(study, n), last=last(study, n)) for n in numbers)
 
     def _seen(self, name: str) -> Study:
         """The study of that name, for one who only reads; whatever should run is seen to."""

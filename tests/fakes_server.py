@@ -1,6 +1,6 @@
 """The use cases over a registry in memory, and answers to make texts from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +42,19 @@ SPACE = SearchSpace(
 BEST: Params = {"lr": 0.001547, "batch_size": 128, "epochs": 4}
 
 
+class Cues:
+    """A `Changes` that never rests: every look finds that something may have been written."""
+
+    def __init__(self, written: Callable[[], None]) -> None:
+        self._written = written
+
+    async def changed(self) -> None:
+        self._written()
+
+    def close(self) -> None:
+        """There is nothing to be given back."""
+
+
 class FakeRegistry:
     """A `StudyRegistry` whose trials are put in by hand."""
 
@@ -52,6 +65,8 @@ class FakeRegistry:
         self.sign: OrchestratorSign | None = None
         self.leave_for = ""
         self.waiting = Backlog(entries=0, since=None)
+        self.write_more: Callable[[], None] = lambda: None
+        """What others write whenever somebody waits for it."""
 
     def create(self, config: StudyConfig) -> Study:
         if config.name.lower() in self.stored:
@@ -116,6 +131,9 @@ class FakeRegistry:
 
     def backlog(self) -> Backlog:
         return self.waiting
+
+    def changes(self) -> Cues:
+        return Cues(self.write_more)
 
     def work_waits(self) -> bool:
         should_run = any(study.state.should_run for study in self.stored.values())

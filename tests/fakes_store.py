@@ -140,6 +140,9 @@ class FakeRegistry:
     def orchestrator(self) -> OrchestratorSign | None:
         return self.database.signed
 
+    def changes(self) -> "FakeChanges":
+        return FakeChanges(self.database)
+
     def ask_to_leave(self, sign: OrchestratorSign, version: str) -> bool:
         known = self.database.signed
         if self.database.leave_for or known is None or _who(known) != _who(sign):
@@ -354,6 +357,9 @@ class FakeChanges:
 
     async def changed(self) -> None:
         await self.database.intention.wait()
+
+    def close(self) -> None:
+        """There is nothing to be given back."""
 
 
 def _who(sign: OrchestratorSign) -> tuple[str, int]:

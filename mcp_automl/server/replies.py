@@ -1,7 +1,7 @@
 """How a tool is defined, and how a use case's answer, or its error, becomes what a client gets."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from mcp.server.mcpserver.tools import Tool
@@ -38,7 +38,7 @@ def reply(
 
 
 def tool(
-    function: Callable[..., CallToolResult],
+    function: Callable[..., CallToolResult | Awaitable[CallToolResult]],
     title: str,
     *,
     writes: bool = False,

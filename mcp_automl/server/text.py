@@ -113,7 +113,6 @@ def _complete(answer: StudyStatus) -> str:
 
 def _going(answer: StudyStatus) -> str:
     study = answer.study
-    next_look = f" in about {answer.next_look_s} s" if answer.next_look_s is not None else ""
     return _lines(
         [f"[{study.state.value}] AutoML Study: {plain(study.config.name)}"],
         [f"Model: {plain(study.config.model)} ({plain(study.data) or 'data set not chosen yet'})"],
@@ -125,8 +124,12 @@ def _going(answer: StudyStatus) -> str:
         [f"Cost so far: {dollars(answer.cost_usd)}{money.of_budget(study)}"],
         money.warning(answer),
         _notes(answer.notes),
-        [f"Next: {status_call(study)}{next_look}"],
+        [f"Next: {_wait_call(study)}, or without waiting in about {answer.next_look_s} s"],
     )
+
+
+def _wait_call(study: Study) -> str:
+    return f"get_automl_study_status(study_name={quoted(study.config.name)}, wait_seconds=45)"
 
 
 def _ended_early(answer: StudyStatus) -> str:

@@ -9,13 +9,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
+from anyio import to_thread
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult
 from pydantic import BeforeValidator, Field
 
+from mcp_automl.answers import StudyStatus
 from mcp_automl.domain.bounds import MAX_EPOCHS, MAX_TRIALS
 from mcp_automl.domain.request import StudyRequest
-from mcp_automl.server import quotes, recipe, stopping, tables, text
+from mcp_automl.server import quotes, recipe, stopping, tables, text, waiting
 from mcp_automl.server.models import (
     BestModel,
     ComparisonModel,
@@ -131,6 +134,31 @@ TopK = Annotated[
 ]
 
 
+Wait = Annotated[
+    float | None,
+    BeforeValidator(number),
+    Field(
+        description="Wait until a trial or the study ends, at most 45 s",
+        examples=[45],
+        json_schema_extra={"minimum": 0},
+    ),
+]
+
+
+def _teller(context: Context[Any, Any]) -> waiting.Tell:
+    """Sends progress to whoever has asked for it, and never twice the same."""
+    told = -1.0
+
+    async def tell(status: StudyStatus) -> None:
+        nonlocal told
+        reached, total, words = waiting.progress(status)
+        if reached > told:
+            told = reached
+            await context.report_progress(reached, total, words)
+
+    return tell
+
+
 class Tools:
     """The tools over one workspace's use cases."""
 
@@ -184,21 +212,25 @@ class Tools:
             StartedModel.of,
         )
 
-    def get_automl_study_status(
-        self, study_name: Existing
+    async def get_automl_study_status(
+        self, study_name: Existing, context: Context[Any, Any], wait_seconds: Wait = None
     ) -> Annotated[CallToolResult, StatusModel]:
         """Tells where a study stands: trials done and running, best so far, time left, cost.
 
-        Use it after start_automl_study until the study is COMPLETE; the reply says in how many
-        seconds the next look is worth it, so do not call in a tight loop. Once complete it gives
-        the best value and its parameters; call compare_automl_trials or get_automl_best_params
-        next.
+        Use it after start_automl_study until the study is COMPLETE. With wait_seconds it waits and
+        returns as soon as a trial ends; without, the reply says when the next look is worth it, so
+        do not call in a tight loop. Once complete, call compare_automl_trials or
+        get_automl_best_params.
         """
-        return reply(
-            "get_automl_study_status",
-            lambda: self._service().status(study_name),
-            text.status,
-            StatusModel.of,
+        if wait_seconds:
+            await waiting.for_news(self._service, study_name, wait_seconds, _teller(context))
+        return await to_thread.run_sync(
+            lambda: reply(
+                "get_automl_study_status",
+                lambda: self._service().status(study_name),
+                text.status,
+                StatusModel.of,
+            )
         )
 
     def list_automl_studies(self) -> Annotated[CallToolResult, StudiesModel]:

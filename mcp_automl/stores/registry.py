@@ -14,6 +14,7 @@ from mcp_automl.domain.study import Measurement, Study, StudyConfig, Target, Tri
 from mcp_automl.domain.workspace import Backlog, OrchestratorSign
 from mcp_automl.stores import attempts, outbox, plain, signs, studies, trials
 from mcp_automl.stores.database import Database
+from mcp_automl.stores.sqlite_changes import SqliteChanges
 
 
 class SqliteRegistry:
@@ -105,6 +106,9 @@ class SqliteRegistry:
     def backlog(self) -> Backlog:
         with self._database.read() as connection:
             return outbox.backlog(connection)
+
+    def changes(self) -> SqliteChanges:
+        return SqliteChanges(self._database.path)
 
     def work_waits(self) -> bool:
         with self._database.read() as connection:

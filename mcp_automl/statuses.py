@@ -1,0 +1,73 @@
+"""Where a study stands: what its trials have come to, what runs, and what is to be expected."""
+
+from collections.abc import Callable
+
+from mcp_automl.answers import RunningTrial, StudyStatus
+from mcp_automl.costs import Costs
+from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
+from mcp_automl.domain.study import Study, TrialState, counted
+from mcp_automl.joblogs import JobLogs
+from mcp_automl.liveness import Liveness
+from mcp_automl.ports import StudyRegistry
+from mcp_automl.results import Results
+from mcp_automl.settings import Settings
+
+
+class Statuses:
+    """Tells where the studies of one workspace stand.
+
+    Args:
+        now: wall clock seconds.
+    """
+
+    def __init__(
+        self,
+        registry: StudyRegistry,
+        liveness: Liveness,
+        logs: JobLogs,
+        results: Results,
+        costs: Costs,
+        settings: Settings,
+        now: Callable[[], float],
+    ) -> None:
+        self._registry = registry
+        self._liveness = liveness
+        self._logs = logs
+        self._results = results
+        self._costs = costs
+        self._settings = settings
+        self._now = now
+
+    def of(self, study: Study) -> StudyStatus:
+        """The study's status; whoever should run it is seen to."""
+        notes = self._liveness.ensure(study) + self._logs.of_failed(study)
+        progress = self._registry.progress(study)
+        remaining = remaining_seconds(
+            missing=study.config.n_trials - counted(progress.counts),
+            finished_seconds=progress.finished_seconds,
+            parallel=self._settings.max_parallel_trials,
+        )
+        # A study that is stopping ends within seconds.
+        look = next_look_seconds(0.0 if study.stop_requested else remaining)
+        goes_on = study.state.should_run and not study.stop_requested
+        best = self._results.best(study)
+        return StudyStatus(
+            study=study,
+            counts=progress.counts,
+            best=best,
+            best_measured=self._registry.last_measurement(study, best.number) if best else None,
+            running=self._running(study),
+            elapsed_s=study.elapsed_s(self._now()),
+            remaining_s=remaining if goes_on else None,
+            cost_usd=progress.cost_usd,
+            pruned_for_cost=progress.pruned_for_cost,
+            interrupted=progress.interrupted,
+            savings=self._costs.savings(study),
+            next_look_s=look if study.state.should_run else None,
+            notes=(*notes, *self._liveness.tracking()),
+        )
+
+    def _running(self, study: Study) -> tuple[RunningTrial, ...]:
+        numbers = [trial.number for trial in self._registry.trials(study, (TrialState.RUNNING,))]
+        of, last = self._registry.trial, self._registry.last_measurement
+        return tuple(RunningTrial(trial=of(study, n), last=last(study, n)) for n in numbers)

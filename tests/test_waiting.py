@@ -1,0 +1,76 @@
+"""Waiting for a study through its status: early news, progress, and running out of time."""
+
+from dataclasses import replace
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.types import TextContent
+
+from mcp_automl.domain.study import StudyState, TrialState
+from mcp_automl.server import waiting
+from tests.fakes_server import FakeRegistry, a_config, a_study, a_trial
+
+pytestmark = pytest.mark.anyio
+NAME = "mnist-opt-20260104"
+
+
+def going(registry: FakeRegistry, *, done: int) -> None:
+    trials = [a_trial(n, 0.9) for n in range(done)]
+    running = replace(a_trial(done, 0.5), state=TrialState.RUNNING)
+    registry.add(a_study(StudyState.RUNNING, config=a_config(NAME)), [*trials, running])
+
+
+async def told(client: Client, **arguments: object) -> tuple[str, list[str]]:
+    """What a status says, and the progress on the way."""
+    heard: list[str] = []
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        heard.append(f"{progress:g}/{total:g} {message}")
+
+    with anyio.fail_after(10):
+        result = await client.call_tool(
+            "get_automl_study_status", {"study_name": NAME, **arguments}, progress_callback=hear
+        )
+    assert isinstance(result.content[0], TextContent)
+    return result.content[0].text, heard
+
+
+async def test_waiting_ends_as_soon_as_a_trial_does_and_tells_how_far_it_is(
+    client: Client, registry: FakeRegistry
+) -> None:
+    going(registry, done=1)
+    looks: list[int] = []
+
+    def write() -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            going(registry, done=2)
+
+    registry.write_more = write
+    text, heard = await told(client, wait_seconds=45)
+    assert "Trials: 2 of 10 done" in text
+    assert heard == ["1/10 1 of 10 trials done, 1 running"], "and nothing twice"
+
+
+async def test_running_out_of_time_is_an_answer_like_any_other(
+    client: Client, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "MAX_SECONDS", 0.2)
+    going(registry, done=1)
+    text, _ = await told(client, wait_seconds=1e9)
+    assert "Trials: 1 of 10 done" in text
+    assert f'Next: get_automl_study_status(study_name="{NAME}", wait_seconds=45)' in text
+
+
+async def test_nobody_waits_for_a_study_that_has_ended(
+    client: Client, registry: FakeRegistry
+) -> None:
+    registry.add(a_study(config=a_config(NAME)), [a_trial(0, 0.9)])
+    text, heard = await told(client, wait_seconds=45)
+    assert text.startswith("[OK] AutoML Study Complete") and heard == []
+
+
+async def test_waiting_for_a_study_that_is_not_there_is_refused_at_once(client: Client) -> None:
+    text, _ = await told(client, wait_seconds=45)
+    assert "there is no study named" in text
