@@ -156,7 +156,7 @@ async def _orchestrate(settings: Settings, catalog: Catalog) -> bool:
             clocks=Clocks(monotonic=time.monotonic, wall=time.time),
             sign=_sign(settings),
             max_parallel=settings.max_parallel_trials,
-            keep_models=settings.keep_models,
+            models=settings.models,
             idle_seconds=settings.idle_seconds,
         )
         return await orchestrator.run()

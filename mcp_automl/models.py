@@ -12,17 +12,11 @@ from anyio import to_thread
 
 from mcp_automl.domain.events import Record
 from mcp_automl.domain.jobs import TrainerRef
-from mcp_automl.domain.keeping import Keeping
+from mcp_automl.domain.keeping import Keeping, Policy
 from mcp_automl.domain.study import Study, Trial
 from mcp_automl.domain.tracking import Publication
 from mcp_automl.folders import Folders
 from mcp_automl.ports import Executor, StudyStore
-
-
-def keeps(study: Study, most: int) -> int:
-    """Of how many trials models are kept: a job's one, and none where a win is only verified."""
-    job = study.config.job
-    return most if job is None else int(not job.verifies)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,18 +24,18 @@ class Models:
     """Keeps the models of a study's best trials.
 
     Args:
-        most: how many models are kept.
+        policy: how many models are kept, and whether the best is logged.
     """
 
     study: Study
-    most: int
+    policy: Policy
     store: StudyStore
     executor: Executor
     folders: Folders
     _keeping: Keeping = field(init=False)
 
     def __post_init__(self) -> None:
-        self._keeping = Keeping(objective=self.study.config.objective, most=self.most)
+        self._keeping = Keeping(objective=self.study.config.objective, most=self.policy.most)
 
     async def take_up(self, waiting: Collection[int]) -> None:
         """Deletes what a kill, or a larger setting, has left; before any trial is launched."""
@@ -51,7 +45,7 @@ class Models:
 
     async def published(self, trainer: TrainerRef) -> Publication | None:
         """The best trial's model, for a tracker to keep; None where there is none."""
-        best = self._keeping.best
+        best = self._keeping.best if self.policy.logged else None
         if best is None or await to_thread.run_sync(self._file, best.number) is None:
             return None
         job = self.study.config.job

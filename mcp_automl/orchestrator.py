@@ -24,11 +24,11 @@ from mcp_automl.clocks import Clocks
 from mcp_automl.domain.errors import TrackerUnavailable
 from mcp_automl.domain.events import Ticked
 from mcp_automl.domain.jobs import NoSlot, Slot, TrainerRef
+from mcp_automl.domain.keeping import Policy
 from mcp_automl.domain.study import Study
 from mcp_automl.domain.turns import Claim, in_turn
 from mcp_automl.domain.workspace import OrchestratorSign
 from mcp_automl.folders import Folders
-from mcp_automl.models import keeps
 from mcp_automl.performer import StudyPerformer
 from mcp_automl.ports import Changes, Executor, StudyStore, Tracker
 
@@ -51,7 +51,7 @@ class Orchestrator:
 
     Args:
         trainer_of: where the code of a study's trainer is.
-        keep_models: of how many of a study's best trials the models are kept.
+        models: what becomes of the models that a study's trials leave.
         idle_seconds: how long to wait for more work before `run` returns.
     """
 
@@ -64,7 +64,7 @@ class Orchestrator:
     clocks: Clocks
     sign: OrchestratorSign
     max_parallel: int
-    keep_models: int
+    models: Policy
     idle_seconds: float
     _performers: dict[int, StudyPerformer] = field(default_factory=dict, init=False)
     _since: dict[int, float] = field(default_factory=dict, init=False)
@@ -136,7 +136,7 @@ class Orchestrator:
             study=study,
             trainer_of=self.trainer_of,
             max_parallel=self.max_parallel,
-            keep_models=keeps(study, self.keep_models),
+            models=self.models.of(study.config.job),
             store=self.store,
             executor=self.executor,
             folders=self.folders,

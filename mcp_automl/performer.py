@@ -38,6 +38,7 @@ from mcp_automl.domain.events import (
     TrialEnded,
 )
 from mcp_automl.domain.jobs import Need, Slot, TrainerRef
+from mcp_automl.domain.keeping import Policy
 from mcp_automl.domain.run import StudyRun
 from mcp_automl.domain.study import STOPPED_BY_USER, History, Study, StudyState
 from mcp_automl.domain.tracking import Publication
@@ -63,14 +64,14 @@ class StudyPerformer:
         study: as it was read when it was taken up.
         trainer_of: where the code of its trainer is; may refuse.
         max_parallel: how many of its trials may be in flight at once.
-        keep_models: of how many of its best trials the models are kept.
+        models: what becomes of the models that its trials leave.
         moved: called after every event that changed anything: a slot may have come free.
     """
 
     study: Study
     trainer_of: Callable[[str], TrainerRef]
     max_parallel: int
-    keep_models: int
+    models: Policy
     store: StudyStore
     executor: Executor
     folders: Folders
@@ -95,7 +96,7 @@ class StudyPerformer:
         self._to_store, self._stored = anyio.create_memory_object_stream[Stored](math.inf)
         self._models = Models(
             study=self.study,
-            most=self.keep_models,
+            policy=self.models,
             store=self.store,
             executor=self.executor,
             folders=self.folders,

@@ -25,6 +25,7 @@ from pydantic_settings import (
 
 from mcp_automl.domain.errors import InvalidSettings
 from mcp_automl.domain.jobs import Limits
+from mcp_automl.domain.keeping import Policy
 from mcp_automl.domain.prices import VALID, Prices, is_price
 
 APP = "mcp-automl"
@@ -136,6 +137,8 @@ class Settings(BaseSettings):
     """How long a trial may train before it is ended as failed; no limit when not set."""
     keep_models: int = Field(default=3, ge=0, le=10_000)
     """Of how many of a study's best trials the models are kept."""
+    log_models: bool = True
+    """Whether the best one is logged to MLflow when its study is COMPLETE."""
     mlflow_tracking_uri: str | None = Field(
         default=None,
         validation_alias=AliasChoices("MLFLOW_TRACKING_URI", "mlflow_tracking_uri"),
@@ -205,6 +208,10 @@ class Settings(BaseSettings):
         return f"sqlite:///{self.workspace / 'mlflow.db'}"
 
     @property
+    def models(self) -> Policy:
+        return Policy(most=self.keep_models, logged=self.log_models)
+
+    @property
     def prices(self) -> Prices:
         return Prices(
             gpu_usd_per_hour=self.gpu_usd_per_hour,
@@ -242,5 +249,6 @@ class Settings(BaseSettings):
             "MCP_AUTOML_TRIAL_STALL_TIMEOUT_S": repr(self.trial_stall_timeout_s),
             "MCP_AUTOML_TRIAL_TIMEOUT_S": "" if timeout is None else repr(timeout),
             "MCP_AUTOML_KEEP_MODELS": str(self.keep_models),
+            "MCP_AUTOML_LOG_MODELS": str(self.log_models).lower(),
             "MLFLOW_TRACKING_URI": self.tracking_uri,
         }

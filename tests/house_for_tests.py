@@ -10,6 +10,7 @@ from mcp_automl.clocks import Clocks
 from mcp_automl.domain.errors import TrackerUnavailable
 from mcp_automl.domain.events import Outcome
 from mcp_automl.domain.jobs import Ended, TrainerRef
+from mcp_automl.domain.keeping import Policy
 from mcp_automl.domain.study import StudyConfig, StudyState, TrialState
 from mcp_automl.domain.tracking import TrackingEntry
 from mcp_automl.domain.workspace import OrchestratorSign
@@ -64,7 +65,7 @@ class House:
             clocks=Clocks(monotonic=anyio.current_time, wall=anyio.current_time),
             sign=SIGN,
             max_parallel=self.max_parallel,
-            keep_models=self.keep_models,
+            models=Policy(most=self.keep_models),
             idle_seconds=self.idle_seconds,
         )
 

@@ -48,16 +48,14 @@ class Finished:
         """The MLflow run of a study's job."""
         client = MlflowClient(self.uri)
         place = client.get_experiment_by_name(self.jobs[study]["mlflow_experiment"])
+        assert place is not None
         (found,) = client.search_runs([place.experiment_id], self.jobs[study]["mlflow_search"])
         return found
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    workspace = Workspace(tmp_path_factory.mktemp("jobs") / "home")
-    # Of the job's model alone is it asked here how it is logged; each takes seconds.
-    workspace.environment["MCP_AUTOML_KEEP_MODELS"] = "0"
-    return anyio.run(_run_all, workspace)
+    return anyio.run(_run_all, Workspace(tmp_path_factory.mktemp("jobs") / "home"))
 
 
 async def _run_all(workspace: Workspace) -> Finished:
@@ -120,7 +118,9 @@ async def test_the_printed_command_trains_the_model_to_keep(finished: Finished) 
 async def test_its_model_is_loaded_by_a_fresh_process_and_scores_the_same(
     finished: Finished,
 ) -> None:
-    (model,) = finished.run("digits").outputs.model_outputs
+    outputs = finished.run("digits").outputs
+    assert outputs is not None
+    (model,) = outputs.model_outputs
     (images,) = (finished.workspace.home / "data").glob("digits-*.safetensors")
     arguments = [finished.uri, f"models:/{model.model_id}", str(images)]
     command = [sys.executable, "-P", "-c", SCORE, *arguments]

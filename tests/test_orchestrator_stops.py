@@ -8,6 +8,7 @@ import pytest
 
 from mcp_automl.domain.jobs import Prepared
 from mcp_automl.domain.study import Study, StudyState, Target
+from mcp_automl.domain.tracking import Publication
 from tests.fakes_executor import FakeExecutor
 from tests.fakes_store import FakeStore
 from tests.house_for_tests import SIGN, AtJob, FakeTracker, House
@@ -66,14 +67,16 @@ async def test_a_study_that_is_asked_for_again_in_the_instant_in_which_it_ends_g
     study = house.registry.create(a_config(n_trials=2))
     finish = FakeStore.finish
 
-    async def finish_late(store: FakeStore, ending: Study, state: StudyState, why: str) -> bool:
+    async def finish_late(
+        store: FakeStore, ending: Study, state: StudyState, why: str, model: Publication | None
+    ) -> bool:
         if ending.config.n_trials == 2:
             house.registry.retarget(study.id, Target(n_trials=4))
             # Until the watch has told the run, which no longer listens.
             await anyio.wait_all_tasks_blocked()
         else:
             signal.raise_signal(signal.SIGTERM)
-        return await finish(store, ending, state, why)
+        return await finish(store, ending, state, why, model)
 
     monkeypatch.setattr(FakeStore, "finish", finish_late)
     await house.run()

@@ -34,6 +34,8 @@ class Workspace:
             **os.environ,
             "MCP_AUTOML_HOME": str(home),
             "MCP_AUTOML_IDLE_SECONDS": str(idle_seconds),
+            # It takes seconds each time; what is logged is looked at where it is about that.
+            "MCP_AUTOML_LOG_MODELS": "false",
         }
 
     @property

@@ -5,6 +5,23 @@ from dataclasses import dataclass, replace
 
 from mcp_automl.domain.leaderboard import top
 from mcp_automl.domain.study import Objective, Trial, TrialState
+from mcp_automl.domain.training_job import TrainingJob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What becomes of the models that trainings leave."""
+
+    most: int = 3
+    """Of how many of a study's best trials they are kept."""
+    logged: bool = True
+    """Whether the best one is logged to the tracker."""
+
+    def of(self, job: TrainingJob | None) -> "Policy":
+        """The same for a training job: its model is what it is for, unless it only verifies."""
+        if job is None:
+            return self
+        return Policy(most=0 if job.verifies else 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
