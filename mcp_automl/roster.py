@@ -132,6 +132,7 @@ def _of_command(name: str, table: CommandTable, beside: Path) -> Own:
             "command": table.command,
             "folder": str(folder),
             "objective": table.objective,
+            "measurements": table.measurements,
         },
     )
 

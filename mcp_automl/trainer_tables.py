@@ -130,6 +130,8 @@ class CommandTable(Limited):
     description: str = ""
     objective: str = Field(min_length=1)
     direction: Literal["maximize", "minimize"]
+    measurements: Literal["json", "mlflow"] = "json"
+    """How it says what it has measured: lines of JSON on stdout, or metrics that it logs to MLflow."""
     parameters: dict[Annotated[str, Field(pattern=PARAMETER)], ParameterTable] = Field(min_length=1)
 
     def spec(self, name: str) -> contract.TrainerSpec:
