@@ -131,7 +131,7 @@ class CommandTable(Limited):
     objective: str = Field(min_length=1)
     direction: Literal["maximize", "minimize"]
     measurements: Literal["json", "mlflow"] = "json"
-    """How it says what it has measured: lines of JSON on stdout, or metrics that it logs to MLflow."""
+    """How it says what it has measured: lines of JSON on stdout, or metrics logged to MLflow."""
     parameters: dict[Annotated[str, Field(pattern=PARAMETER)], ParameterTable] = Field(min_length=1)
 
     def spec(self, name: str) -> contract.TrainerSpec:

@@ -3,10 +3,10 @@
 Theory of operation
 -------------------
 The command gets each parameter three times: as `--name value`, as the variable
-`MCP_AUTOML_PARAM_NAME`, and in the JSON file that `MCP_AUTOML_PARAMS_FILE` names. It is heard in one
-of two ways: a line on its stdout that is a JSON object with the objective in it is a measurement
-(`printed`), or what it logs to MLflow is (`mlflow_endpoint`). Whatever else it prints goes to the
-log. Its last line on stderr says why it failed.
+`MCP_AUTOML_PARAM_NAME`, and in the JSON file that `MCP_AUTOML_PARAMS_FILE` names. It is heard in
+one of two ways: a line on its stdout that is a JSON object with the objective in it is a
+measurement (`printed`), or what it logs to MLflow is one (`mlflow_endpoint`). Whatever else it
+prints goes to the log. Its last line on stderr says why it failed.
 
 It runs in this process's group, so that whoever ends the group ends it and what it has started. It
 is followed until it exits: a process that it leaves behind, holding its stdout, keeps nobody.
@@ -35,7 +35,6 @@ from typing import Literal, Protocol, TypeAlias
 from trainers.checkpoints import checkpoint_folder, replace_atomically
 from trainers.contract import Context, Interrupted, Measurement, Value
 from trainers.following import Follower
-from trainers.mlflow_endpoint import Endpoint
 from trainers.printed import Printed
 
 SHOWN = 80
@@ -71,7 +70,9 @@ class Voice(Protocol):
         """Hears nothing any more."""
 
 
-def bind(command: Sequence[str], folder: str, objective: str, measurements: Way = "json") -> "Command":
+def bind(
+    command: Sequence[str], folder: str, objective: str, measurements: Way = "json"
+) -> "Command":
     """The trainer that a command is.
 
     Args:
@@ -128,6 +129,9 @@ class Command:
     def _voice(self, workdir: Path, reached: int, step: int | None) -> Voice:
         if self.measurements == "json":
             return Printed(objective=self.objective)
+        # Here, because it costs each worker some milliseconds that most do not need.
+        from trainers.mlflow_endpoint import Endpoint
+
         return Endpoint(objective=self.objective, workdir=workdir, reached=reached, step=step)
 
     def _start(

@@ -5,7 +5,7 @@ import os
 import selectors
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Protocol, TypeAlias
 
 CLOSE_SECONDS = 0.5
@@ -60,16 +60,12 @@ class Follower:
             while not has_exited:
                 ready = [key for key, _ in selector.select()]
                 has_exited = any(key.fileobj == self._exited for key in ready)
-                if not has_exited:
-                    for key in ready:
-                        if key.data is not None:
-                            key.data.read(key.fd)
-                            if key.data.ended:
-                                selector.unregister(key.fileobj)
-                else:
+                if has_exited:
                     # What it has said is in the pipes by now, and after it nothing counts.
                     out.drain(self._stdout.fileno())
                     err.drain(self._stderr.fileno())
+                else:
+                    _read(ready, selector)
                 self._hear(err.taken())
                 yield from out.taken()
                 if source is not None and any(key.fileobj is source for key in ready):
@@ -130,6 +126,15 @@ class _Lines:
         """Lines that nobody has taken yet."""
         lines, self._lines = self._lines, []
         return iter(lines)
+
+
+def _read(ready: Sequence[selectors.SelectorKey], selector: selectors.BaseSelector) -> None:
+    """Reads once from each pipe that has something."""
+    for key in ready:
+        if isinstance(key.data, _Lines):
+            key.data.read(key.fd)
+            if key.data.ended:
+                selector.unregister(key.fileobj)
 
 
 def _wait(process: "subprocess.Popen[bytes]", exits: int) -> None:

@@ -29,6 +29,7 @@ from urllib.parse import parse_qsl
 
 from trainers.following import Follower, Metrics, log
 from trainers.mlflow_run import EXPERIMENT, Refused, Run, Told
+from trainers.mlflow_steps import Steps
 
 CALL_SECONDS = 5.0
 """How long a call that has begun may take to arrive."""
@@ -59,7 +60,8 @@ class Endpoint:
     def __init__(self, *, objective: str, workdir: Path, reached: int, step: int | None) -> None:
         self._folder = workdir / "mlflow"
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._run = Run(objective=objective, folder=self._folder, step=step)
+        self._steps = Steps(objective, step)
+        self._run = Run(steps=self._steps, folder=self._folder)
         self._reached = reached
         self._secret = secrets.token_urlsafe(16)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=WAITING)
@@ -68,7 +70,7 @@ class Endpoint:
     @property
     def step(self) -> int | None:
         """The step of the last measurement."""
-        return self._run.step
+        return self._steps.step
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -85,6 +87,9 @@ class Endpoint:
             "MLFLOW_REGISTRY_URI": f"sqlite:///{self._folder.absolute()}/registry.db",
             # Several threads would send steps out of order.
             "MLFLOW_ASYNC_LOGGING_THREADPOOL_SIZE": "1",
+            # An answer takes as long as the decision whether to go on; a user's own limit is for
+            # a server far away.
+            "MLFLOW_HTTP_REQUEST_TIMEOUT": "3600",
             # There is nothing to be seen at these addresses.
             "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
             "no_proxy": direct,
@@ -102,7 +107,7 @@ class Endpoint:
 
     def silence(self) -> str:
         """Why there was no measurement."""
-        return self._run.silence()
+        return self._steps.silence()
 
     def close(self) -> None:
         """Answers nothing any more."""
@@ -123,12 +128,13 @@ class Endpoint:
             except Refused as refused:
                 call.reply(refused.status, refused.told)
                 return
-            yield from self._run.epochs()
+            yield from self._steps.epochs()
             call.reply(HTTPStatus.OK, told)
 
     def _name(self, call: "_Call") -> str:
         found = PATH.fullmatch(call.path)
-        if found is None or not secrets.compare_digest(found["secret"], self._secret):
+        told = b"" if found is None else found["secret"].encode()
+        if found is None or not secrets.compare_digest(told, self._secret.encode()):
             raise Refused(404, "ENDPOINT_NOT_FOUND", f"there is nothing at {call.path}")
         return found["call"]
 

@@ -1,25 +1,21 @@
-"""The MLflow run of a training: what is logged into it becomes the metrics of epochs.
+"""The MLflow run of a training, as the calls of MLflow's REST API that logging makes see it.
 
-It answers the calls of MLflow's REST API that logging makes, whichever version makes them, and knows
-nothing of how they come. Whatever a training logs, it is one run of one experiment: a run that it
-creates is this one, unless it is nested, and then nothing in it is heard.
-
-A step is a number that the framework counts by, from 0 or 1, in epochs or batches. The objective at
-a later step than all before is a new epoch; with it go the metrics last logged for that very step.
+It knows nothing of how the calls come, and answers those of MLflow 2 and 3. However a training goes
+about it, it has one run of one experiment: a run that it creates is this one, unless it is nested;
+a nested one can be logged to, and nothing in it is heard. So what autologging finds out is heard,
+whether or not the script has a `with mlflow.start_run()` around it.
 """
 
 import json
-import logging
 import math
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from trainers.checkpoints import replace_atomically
+from trainers.mlflow_steps import Steps
 
 Told: TypeAlias = Mapping[str, Any]
 """A call's arguments, or what is answered."""
@@ -29,10 +25,11 @@ EXPERIMENT = "1"
 PARENT = "mlflow.parentRunId"
 """The tag that makes a run a nested one."""
 
-SHOWN = 10
-"""Metrics that are named where the objective is missing."""
+NONSENSE = (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+"""What arguments that are not MLflow's lead to."""
 
-logger = logging.getLogger(__name__)
+LISTS = {"log-metric": "metrics", "log-parameter": "params", "set-tag": "tags"}
+"""Calls that log one thing, and where a batch has it."""
 
 
 class Refused(Exception):
@@ -48,26 +45,19 @@ class Run:
     """See the top of this file.
 
     Args:
-        objective: the metric whose steps are epochs.
+        steps: hears of its metrics.
         folder: where its artifacts go.
-        step: the last one that an earlier attempt has measured.
     """
 
-    def __init__(self, *, objective: str, folder: Path, step: int | None = None) -> None:
+    def __init__(self, *, steps: Steps, folder: Path) -> None:
         self.id = secrets.token_hex(16)
-        self.step = step
-        """The last one at which the objective was measured."""
-        self._objective = objective
+        self._steps = steps
         self._folder = folder
         self._began = _now()
         self._nested: set[str] = set()
         self._models: dict[str, dict[str, Any]] = {}
         self._tags: dict[str, str] = {}
         self._params: dict[str, str] = {}
-        self._logged: list[tuple[int, str, float]] = []
-        """What `epochs` has not seen yet: step, name, value."""
-        self._latest: dict[str, tuple[int, float]] = {}
-        self._was_repeated = False
 
     def answer(self, call: str, told: Told) -> Told:
         """What MLflow would answer.
@@ -88,26 +78,9 @@ class Run:
                     return self._created_model(told)
                 case ["logged-models", model, *_]:
                     return self._of_model(model, told)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except NONSENSE as error:
             raise Refused(400, "INVALID_PARAMETER_VALUE", f"{call}: {error!r}") from error
         raise _unknown(call)
-
-    def epochs(self) -> Iterator[dict[str, float]]:
-        """The metrics of each epoch that has ended since it was last asked."""
-        logged, self._logged = sorted(self._logged, key=itemgetter(0)), []
-        for step, metrics in groupby(logged, key=itemgetter(0)):
-            named = {name: value for _, name, value in metrics}
-            self._latest |= {name: (step, value) for name, value in named.items()}
-            if self._objective in named and self._is_new(step):
-                self.step = step
-                yield {name: value for name, (at, value) in self._latest.items() if at == step}
-
-    def silence(self) -> str:
-        """What there was in place of the objective."""
-        names = sorted(self._latest)
-        heard = ", ".join(repr(name) for name in names[:SHOWN]) or "nothing"
-        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        return f"logged no metric {self._objective!r} into the run of MLflow, but {heard}{more}"
 
     def keep(self) -> None:
         """Leaves a file that tells the parameters and tags that were logged."""
@@ -116,40 +89,30 @@ class Run:
             self._folder / "run.json", lambda path: path.write_text(told, encoding="utf-8")
         )
 
-    def _is_new(self, step: int) -> bool:
-        if self.step is None or step > self.step:
-            return True
-        if not self._was_repeated:
-            self._was_repeated = True
-            logger.warning(
-                "%s was logged for step %d, but it is known for step %d: such values are left out; "
-                "log each epoch's with a greater `step`",
-                *(self._objective, step, self.step),
-            )
-        return False
-
     # --- calls about runs -----------------------------------------------------------------------
 
     def _of_runs(self, what: str, told: Told) -> Told:
-        if what == "create":
-            return {"run": self._described(self._created(told))}
-        run = told.get("run_id") or told.get("run_uuid")
+        match what:
+            case "create":
+                return {"run": self._described(self._created(told))}
+            case "search":
+                return {"runs": [self._described(self.id)]}
+        # Older versions know a run by the second name.
+        run = told.get("run_id") or told["run_uuid"]
         if run != self.id and run not in self._nested:
             raise Refused(404, "RESOURCE_DOES_NOT_EXIST", f"Run '{run}' not found")
+        return self._of_run(run, what, told)
+
+    def _of_run(self, run: str, what: str, told: Told) -> Told:
         match what:
             case "get":
                 return {"run": self._described(run)}
             case "update":
                 return {"run_info": self._info(run)}
-            case "log-metric":
-                self._log(run, metrics=[told])
-            case "log-parameter":
-                self._log(run, params=[told])
-            case "set-tag":
-                self._log(run, tags=[told])
             case "log-batch":
-                lists = ("metrics", "params", "tags")
-                self._log(run, **{name: told.get(name) or [] for name in lists})
+                self._log(run, told)
+            case "log-metric" | "log-parameter" | "set-tag":
+                self._log(run, {LISTS[what]: [told]})
             case "delete-tag" | "log-inputs" | "log-model" | "outputs":
                 pass
             case _:
@@ -157,33 +120,25 @@ class Run:
         return {}
 
     def _created(self, told: Told) -> str:
-        tags = told.get("tags") or []
-        if all(tag["key"] != PARENT for tag in tags):
-            self._log(self.id, tags=tags)
+        if all(tag["key"] != PARENT for tag in told.get("tags") or ()):
+            self._log(self.id, {"tags": told.get("tags")})
             return self.id
         nested = secrets.token_hex(16)
         self._nested.add(nested)
         return nested
 
-    def _log(
-        self,
-        run: str,
-        *,
-        metrics: Sequence[Told] = (),
-        params: Sequence[Told] = (),
-        tags: Sequence[Told] = (),
-    ) -> None:
+    def _log(self, run: str, lists: Told) -> None:
         if run == self.id:
-            self._logged += [_metric(metric) for metric in metrics]
-            self._params |= {it["key"]: it.get("value", "") for it in params}
-            self._tags |= {it["key"]: it.get("value", "") for it in tags}
+            self._steps.log([_metric(it) for it in lists.get("metrics") or ()])
+            self._params |= _named(lists.get("params"))
+            self._tags |= _named(lists.get("tags"))
 
     def _described(self, run: str) -> Told:
         if run != self.id:
             return {"info": self._info(run), "data": {}}
         metrics = [
             {"key": name, "value": _plain(value), "timestamp": self._began, "step": step}
-            for name, (step, value) in self._latest.items()
+            for name, (step, value) in self._steps.latest.items()
         ]
         data = {"metrics": metrics, "params": _pairs(self._params), "tags": _pairs(self._tags)}
         return {"info": self._info(run), "data": data}
@@ -212,7 +167,7 @@ class Run:
                 return {
                     "experiment": {
                         "experiment_id": EXPERIMENT,
-                        "name": told.get("experiment_name", "mcp-automl"),
+                        "name": str(told.get("experiment_name", "mcp-automl")),
                         "artifact_location": self._uri(""),
                         "lifecycle_stage": "active",
                     }
@@ -227,12 +182,12 @@ class Run:
         info = {
             "model_id": model,
             "experiment_id": EXPERIMENT,
-            "name": told.get("name", "model"),
+            "name": str(told.get("name", "model")),
             "creation_timestamp_ms": _now(),
             "last_updated_timestamp_ms": _now(),
             "artifact_uri": self._uri(f"models/{model}"),
             "status": "LOGGED_MODEL_PENDING",
-            "source_run_id": told.get("source_run_id", ""),
+            "source_run_id": str(told.get("source_run_id", "")),
         }
         self._models[model] = info
         return {"model": {"info": info, "data": {}}}
@@ -241,7 +196,7 @@ class Run:
         if model not in self._models:
             raise Refused(404, "RESOURCE_DOES_NOT_EXIST", f"Logged model '{model}' not found")
         info = self._models[model]
-        info["status"] = told.get("status", info["status"])
+        info["status"] = str(told.get("status", info["status"]))
         return {"model": {"info": info, "data": {}}}
 
     def _uri(self, name: str) -> str:
@@ -258,6 +213,10 @@ def _plain(value: float) -> float | str:
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _named(pairs: Sequence[Told] | None) -> Mapping[str, str]:
+    return {str(it["key"]): str(it.get("value", "")) for it in pairs or ()}
 
 
 def _pairs(named: Mapping[str, str]) -> list[Told]:
