@@ -120,18 +120,22 @@ async def test_a_command_does_not_train_on_while_it_is_decided_whether_it_shall(
     executor: LocalExecutor, tmp_path: Path
 ) -> None:
     script = """
-log(0, val_loss=1.0)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+log(0, val_loss=1.0, command=os.getpid(), child=child.pid)
 open("second", "w")
 log(1, val_loss=1.0)
 open("third", "w")
 """
+    job = calling_job(tmp_path, script)
     with fail_after(20):
-        async with executor, going(executor, calling_job(tmp_path, script)) as (attempt, words, _):
+        async with executor, going(executor, job) as (attempt, words, first):
             assert isinstance(await anext(words), Measurement)
             await attempt.stop()
             assert await anext(words) == Ended(outcome=Outcome.STOPPED)
 
     assert (tmp_path / "second").exists() and not (tmp_path / "third").exists()
+    del first.metrics["val_loss"]  # type: ignore[attr-defined]
+    assert await survivors(pids_in(first)) == []
 
 
 async def test_a_command_that_fails_has_measured_what_it_has_logged(
@@ -194,20 +198,13 @@ json.dump([status for status, _ in codes], open("codes", "w"))
     assert codes == [404, 404, 400, 400, 400, 400, 404, 400, 400, 400, 404, 404, 404, 404]
 
 
-async def test_a_command_that_hangs_is_ended_with_what_it_has_started(tmp_path: Path) -> None:
+async def test_a_command_that_hangs_after_it_has_logged_has_stalled(tmp_path: Path) -> None:
     hide_main_module()
     executor = LocalExecutor(grace=0.3, limits=Limits(stall_s=1.0))
-    script = """
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
-log(0, val_loss=1.0, command=os.getpid(), child=child.pid)
-child.wait()
-"""
-    first, ended = await said(executor, calling_job(tmp_path, script))
+    script = "import time\nlog(0, val_loss=1.0)\ntime.sleep(1000)"
+    *_, ended = await said(executor, calling_job(tmp_path, script))
 
     assert isinstance(ended, Ended) and ended.outcome is Outcome.STALLED
-    assert isinstance(first, Measurement)
-    del first.metrics["val_loss"]  # type: ignore[attr-defined]
-    assert await survivors(pids_in(first)) == []
 
 
 @pytest.mark.parametrize("begins", [0, 2])
