@@ -133,6 +133,7 @@ def _of_command(name: str, table: CommandTable, beside: Path) -> Own:
             "folder": str(folder),
             "objective": table.objective,
             "final_objective": table.final_objective,
+            "measurements": table.measurements,
         },
     )
 

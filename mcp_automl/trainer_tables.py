@@ -132,6 +132,8 @@ class CommandTable(Limited):
     direction: Literal["maximize", "minimize"]
     final_objective: str | None = Field(default=None, min_length=1)
     """What it reports instead when `MCP_AUTOML_FINAL` is true; in the same direction."""
+    measurements: Literal["json", "mlflow"] = "json"
+    """How it says what it has measured: lines of JSON on stdout, or metrics logged to MLflow."""
     parameters: dict[Annotated[str, Field(pattern=PARAMETER)], ParameterTable] = Field(min_length=1)
 
     def spec(self, name: str) -> contract.TrainerSpec:

@@ -14,6 +14,7 @@ EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 ASKED: dict[str, dict[str, Any]] = {
     "boosting": {},
     "digits": {"epochs_max": 2},
+    "logistic": {"n_trials": 1},
     "perceptron": {"epochs_max": 2},
     "parabola": {},
 }
@@ -43,6 +44,7 @@ async def test_trainers_of_ones_own_are_tuned_like_any_other(tmp_path: Path) -> 
     best = {model: it["best"]["value"] for model, it in ended.items()}
     assert 0 < best["boosting"] < 0.3
     assert 0 < best["digits"] < 2.3
+    assert 0.5 < best["logistic"] <= 1
     assert 0.5 < best["perceptron"] <= 1
     assert 0 <= best["parabola"] <= 0.25
     logs = [path.read_text() for path in (workspace.home / "studies").rglob("log.txt")]

@@ -102,13 +102,15 @@ def test_every_own_trainer_that_is_shown_is_understood(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MCP_AUTOML_CONFIG", str(tmp_path / "mcp_automl.toml"))
-    shown = "\n".join(block for block in indented("toml") if "[trainers." in block)
+    tables = (*indented("toml"), *blocks("toml"))
+    shown = "\n".join(block for block in tables if "[trainers." in block)
     (tmp_path / "perceptron.py").write_text(next(b for b in indented("python") if "SPEC" in b))
     (tmp_path / "mcp_automl.toml").write_text(shown.replace("/home/me/project", str(tmp_path)))
     catalog = Catalog(own=lambda: own_trainers(Declarations()))
 
     assert set(catalog.search("digits", None, None).space.parameters) == {"lr", "hidden", "epochs"}
     assert set(catalog.search("perceptron", None, None).space.parameters) == {"lr", "epochs"}
+    assert set(catalog.search("logistic", None, None).space.parameters) == {"C"}
 
 
 def indented(language: str) -> list[str]:

@@ -77,6 +77,7 @@ def test_a_command_runs_where_the_file_is_unless_it_says_where(
         "folder": str(file.parent),
         "objective": "val_loss",
         "final_objective": None,
+        "measurements": "json",
     }
 
     file.write_text(WHOLE.replace("trial_timeout_s", 'folder = "elsewhere"\ntrial_timeout_s'))
@@ -110,6 +111,10 @@ def parameters(lines: str) -> str:
         (WHOLE.replace('"python", "train.py"', ""), "command"),
         (WHOLE.replace('"python"', '"no-such-program"'), "there is no program 'no-such-program'"),
         (WHOLE.replace("minimize", "down"), "direction: Input should be 'maximize' or 'minimize'"),
+        (
+            WHOLE.replace("trial_timeout_s = 60", 'measurements = "wandb"'),
+            "measurements: Input should be 'json' or 'mlflow'",
+        ),
         (WHOLE.replace("trainers.mine", "trainers.'a b'"), "its name may have letters"),
         (WHOLE.replace("trainers.mine", "trainers.mnist"), "a built-in trainer has that name"),
     ],

@@ -1,11 +1,12 @@
-"""Any command in any language as a trainer: parameters go in, lines of JSON come out.
+"""Any command in any language as a trainer: parameters go in, measurements come out.
 
 Theory of operation
 -------------------
 The command gets each parameter three times: as `--name value`, as the variable
-`MCP_AUTOML_PARAM_NAME`, and in the JSON file that `MCP_AUTOML_PARAMS_FILE` names. A line on its
-stdout that is a JSON object with the objective in it is a measurement; whatever else it prints goes
-to the log. Its last line on stderr says why it failed.
+`MCP_AUTOML_PARAM_NAME`, and in the JSON file that `MCP_AUTOML_PARAMS_FILE` names. It is heard in
+one of two ways: a line on its stdout that is a JSON object with the objective in it is a
+measurement (`printed`), or what it logs to MLflow is one (`mlflow_endpoint`). Whatever else it
+prints goes to the log. Its last line on stderr says why it failed.
 
 It runs in this process's group, so that whoever ends the group ends it and what it has started. It
 is followed until it exits: a process that it leaves behind, holding its stdout, keeps nobody.
@@ -15,6 +16,7 @@ trainer repeats the last one and tells the command its epoch; a command that can
 again, and what it measures a second time is left out.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -28,10 +30,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
 
 from trainers.checkpoints import checkpoint_folder, replace_atomically
 from trainers.contract import Context, Interrupted, Measurement, Value
-from trainers.following import Follower, log
+from trainers.following import Follower
+from trainers.printed import Printed
 
 SHOWN = 80
 """Characters of the command in a reason."""
@@ -41,22 +45,52 @@ OUT_OF_MEMORY = re.compile(r"([\w.]*\.)?(OutOfMemoryError|MemoryError)\b|CUDA ou
 Params = Mapping[str, Value]
 """Every parameter by its name."""
 
+Way: TypeAlias = Literal["json", "mlflow"]
+"""How a command says what it has measured: lines on stdout, or MLflow's metrics."""
+
+
+class Voice(Protocol):
+    """A command's measurements, in whatever way it says them."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What the command is to be given for it."""
+
+    @property
+    def step(self) -> int | None:
+        """What the command itself calls the last epoch, if that is another number."""
+
+    def heard(self, follower: Follower) -> Iterator[dict[str, float]]:
+        """Metrics as they come, until the command exits; `epoch` may be among them."""
+
+    def silence(self) -> str:
+        """Why there was no measurement; the command is the subject."""
+
+    def close(self) -> None:
+        """Hears nothing any more."""
+
 
 def bind(
-    command: Sequence[str], folder: str, objective: str, final_objective: str | None = None
+    command: Sequence[str],
+    folder: str,
+    objective: str,
+    measurements: Way = "json",
+    final_objective: str | None = None,
 ) -> "Command":
     """The trainer that a command is.
 
     Args:
         command: the program and its first arguments.
         folder: where it runs.
-        objective: the metric that makes a line a measurement.
-        final_objective: the same for a final training; None where it knows no such thing.
+        objective: the metric that makes what it says a measurement.
+        measurements: how it says that.
+        final_objective: the metric of a final training; None where it knows no such thing.
     """
     return Command(
         words=tuple(command),
         folder=Path(folder),
         objective=objective,
+        measurements=measurements,
         final_objective=final_objective,
     )
 
@@ -68,6 +102,7 @@ class Command:
     words: tuple[str, ...]
     folder: Path
     objective: str
+    measurements: Way = "json"
     final_objective: str | None = None
 
     def Config(self, **params: Value) -> Params:
@@ -82,24 +117,39 @@ class Command:
             Interrupted: it was ended by a signal.
             ValueError: it measured an epoch that is none.
         """
-        last = _recall(context.workdir)
+        last, step = _recall(context.workdir)
         if last is not None:
             yield last
         reached = 0 if last is None else last.epoch
-        process = self._start(config, context, reached)
-        follower = Follower(process)
-        try:
-            for measurement in self._measurements(follower, self._awaited(context)):
+        voice = self._voice(context, reached, step)
+        with contextlib.ExitStack() as stack:
+            stack.callback(voice.close)
+            process = self._start(config, context, reached, voice)
+            follower = Follower(process)
+            stack.callback(follower.close)
+            for measurement in _measurements(voice.heard(follower)):
                 if measurement.epoch > reached:
                     reached = measurement.epoch
-                    _remember(context.workdir, measurement)
+                    _remember(context.workdir, measurement, voice.step)
                     yield measurement
-            awaited = None if reached else self._awaited(context)
-            self._check(process.wait(), follower.last_error, awaited)
-        finally:
-            follower.close()
+            self._check(process.wait(), follower.last_error)
+            if not reached:
+                raise RuntimeError(f"{self._shown()} {voice.silence()}")
 
-    def _start(self, config: Params, context: Context, reached: int) -> "subprocess.Popen[bytes]":
+    def _voice(self, context: Context, reached: int, step: int | None) -> Voice:
+        objective = self.final_objective if context.final else self.objective
+        if objective is None:
+            raise ValueError("the command declares no final_objective")
+        if self.measurements == "json":
+            return Printed(objective=objective)
+        # Here, because it costs each worker some milliseconds that most do not need.
+        from trainers.mlflow_endpoint import Endpoint
+
+        return Endpoint(objective=objective, workdir=context.workdir, reached=reached, step=step)
+
+    def _start(
+        self, config: Params, context: Context, reached: int, voice: Voice
+    ) -> "subprocess.Popen[bytes]":
         folder = checkpoint_folder(context.workdir)
         folder.mkdir(parents=True, exist_ok=True)
         program, *rest = self.words
@@ -109,49 +159,21 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=self.folder,
-            env={**os.environ, **_environment(config, context, reached)},
+            env={**os.environ, **_environment(config, context, reached), **voice.environment},
         )
 
-    def _awaited(self, context: Context) -> str:
-        """The metric that makes a line a measurement.
-
-        Raises:
-            ValueError: it is a final training, and there is none for that.
-        """
-        if not context.final:
-            return self.objective
-        if self.final_objective is None:
-            raise ValueError("the command declares no final_objective")
-        return self.final_objective
-
-    def _measurements(self, follower: "Follower", awaited: str) -> Iterator[Measurement]:
-        began, epoch = time.monotonic(), 0
-        for line in follower.lines():
-            metrics = _metrics(line, awaited)
-            if metrics is None:
-                log(line)
-                continue
-            epoch = _epoch(metrics.pop("epoch", epoch + 1))
-            now = time.monotonic()
-            yield Measurement(epoch=epoch, metrics=metrics, seconds=now - began)
-            began = now
-
-    def _check(self, code: int, last_error: str, awaited: str | None) -> None:
-        """Raises unless the command has ended well.
-
-        Args:
-            awaited: the metric that it has not measured once; None if it has.
-        """
-        command = shlex.join(self.words)
-        command = command if len(command) <= SHOWN else f"{command[: SHOWN - 1]}…"
+    def _check(self, code: int, last_error: str) -> None:
+        """Raises unless the command has ended well."""
         if code < 0:
-            raise Interrupted(f"{command} was ended by signal {-code} ({_name(-code)})")
+            raise Interrupted(f"{self._shown()} was ended by signal {-code} ({_name(-code)})")
         if code:
-            reason = f"{command} ended with exit code {code}: {last_error or 'no word on stderr'}"
+            word = last_error or "no word on stderr"
+            reason = f"{self._shown()} ended with exit code {code}: {word}"
             raise MemoryError(reason) if OUT_OF_MEMORY.match(last_error) else RuntimeError(reason)
-        if awaited is not None:
-            example = json.dumps({"epoch": 1, awaited: 0.31})
-            raise RuntimeError(f"{command} printed no measurement; a line such as {example} is one")
+
+    def _shown(self) -> str:
+        command = shlex.join(self.words)
+        return command if len(command) <= SHOWN else f"{command[: SHOWN - 1]}…"
 
 
 # --- what the command is given ------------------------------------------------------------------
@@ -197,31 +219,13 @@ def _environment(config: Params, context: Context, reached: int) -> Mapping[str,
 # --- what it says -------------------------------------------------------------------------------
 
 
-def _metrics(line: bytes, awaited: str) -> dict[str, float] | None:
-    """The numbers of a line, if it is a measurement."""
-    if not line.lstrip().startswith(b"{"):
-        return None
-    try:
-        told = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if awaited not in told:
-        return None
-    # JavaScript, for one, writes a number that is none as null.
-    objective = told[awaited]
-    told[awaited] = math.nan if objective is None else objective
-    return {name: _number(value) for name, value in told.items() if _is_number(value)}
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _number(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
+def _measurements(heard: Iterator[dict[str, float]]) -> Iterator[Measurement]:
+    began, epoch = time.monotonic(), 0
+    for metrics in heard:
+        epoch = _epoch(metrics.pop("epoch", epoch + 1))
+        now = time.monotonic()
+        yield Measurement(epoch=epoch, metrics=metrics, seconds=now - began)
+        began = now
 
 
 def _epoch(number: float) -> int:
@@ -240,17 +244,19 @@ def _name(number: int) -> str:
 # --- what is kept -------------------------------------------------------------------------------
 
 
-def _remember(workdir: Path, measurement: Measurement) -> None:
-    told = json.dumps(asdict(measurement))
+def _remember(workdir: Path, measurement: Measurement, step: int | None) -> None:
+    told = json.dumps({**asdict(measurement), "step": step})
     replace_atomically(_note(workdir), lambda path: path.write_text(told, encoding="utf-8"))
 
 
-def _recall(workdir: Path) -> Measurement | None:
-    """The last measurement of an earlier attempt, if there was one."""
+def _recall(workdir: Path) -> tuple[Measurement | None, int | None]:
+    """The last measurement of an earlier attempt, if there was one, and its step."""
     try:
-        return Measurement(**json.loads(_note(workdir).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
+        told = json.loads(_note(workdir).read_text(encoding="utf-8"))
+        step = told.pop("step", None)
+        return Measurement(**told), step
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None, None
 
 
 def _note(workdir: Path) -> Path:

@@ -5,8 +5,8 @@ import os
 import selectors
 import subprocess
 import threading
-from collections.abc import Iterator
-from typing import IO
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Protocol, TypeAlias
 
 CLOSE_SECONDS = 0.5
 """How long a command that is to stop may take from SIGTERM to SIGKILL."""
@@ -16,6 +16,19 @@ MAX_LINE = 1 << 18
 
 CHUNK = 1 << 16
 PIPE_READS = 16
+
+Metrics: TypeAlias = Mapping[str, float]
+"""What was measured in one epoch."""
+
+
+class Source(Protocol):
+    """What else a process may be heard by."""
+
+    def fileno(self) -> int:
+        """A descriptor that can be read from when there is something."""
+
+    def said(self) -> Iterator[Metrics]:
+        """What there is, taken; never waits for what there is not."""
 
 
 class Follower:
@@ -33,29 +46,30 @@ class Follower:
         self._waiter = threading.Thread(target=_wait, args=(process, exits), daemon=True)
         self._waiter.start()
 
-    def lines(self) -> Iterator[bytes]:
-        """Lines of its stdout as they come."""
+    def lines(self, source: Source | None = None) -> Iterator[bytes | Metrics]:
+        """Lines of its stdout, and what is heard elsewhere, as they come."""
         out, err = _Lines(), _Lines()
         with selectors.DefaultSelector() as selector:
             for stream, lines in ((self._stdout, out), (self._stderr, err)):
                 os.set_blocking(stream.fileno(), False)
                 selector.register(stream, selectors.EVENT_READ, lines)
             selector.register(self._exited, selectors.EVENT_READ)
+            if source is not None:
+                selector.register(source, selectors.EVENT_READ)
             has_exited = False
             while not has_exited:
                 ready = [key for key, _ in selector.select()]
                 has_exited = any(key.fileobj == self._exited for key in ready)
-                if not has_exited:
-                    for key in ready:
-                        key.data.read(key.fd)
-                        if key.data.ended:
-                            selector.unregister(key.fileobj)
-                else:
+                if has_exited:
                     # What it has said is in the pipes by now, and after it nothing counts.
                     out.drain(self._stdout.fileno())
                     err.drain(self._stderr.fileno())
+                else:
+                    _read(ready, selector)
                 self._hear(err.taken())
                 yield from out.taken()
+                if source is not None and any(key.fileobj is source for key in ready):
+                    yield from source.said()
 
     def close(self) -> None:
         """Ends the process if it has not ended."""
@@ -112,6 +126,15 @@ class _Lines:
         """Lines that nobody has taken yet."""
         lines, self._lines = self._lines, []
         return iter(lines)
+
+
+def _read(ready: Sequence[selectors.SelectorKey], selector: selectors.BaseSelector) -> None:
+    """Reads once from each pipe that has something."""
+    for key in ready:
+        if isinstance(key.data, _Lines):
+            key.data.read(key.fd)
+            if key.data.ended:
+                selector.unregister(key.fileobj)
 
 
 def _wait(process: "subprocess.Popen[bytes]", exits: int) -> None:
