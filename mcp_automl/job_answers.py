@@ -39,6 +39,12 @@ class JobShown:
     """What it has found out about the study's win, once it is COMPLETE."""
     notes: tuple[str, ...] = ()
 
+    @property
+    def value(self) -> float | None:
+        """What its one training has come to."""
+        alone = len(self.job.config.first) == 1
+        return next((run.value for run in self.runs), None) if alone else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled:

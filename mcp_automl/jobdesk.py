@@ -5,6 +5,7 @@ from collections.abc import Callable
 from mcp_automl.accounts import Accounts
 from mcp_automl.folders import Folders
 from mcp_automl.job_requests import JobRequests
+from mcp_automl.joblogs import JobLogs
 from mcp_automl.jobstore import JobStore
 from mcp_automl.liveness import Liveness
 from mcp_automl.ports import StudyRegistry, Trainers
@@ -31,6 +32,7 @@ class JobDesk:
         accounts: Accounts,
         liveness: Liveness,
         folders: Folders,
+        logs: JobLogs,
         settings: Settings,
         devices: Callable[[], str],
         owner: str,
@@ -43,6 +45,7 @@ class JobDesk:
             liveness=liveness,
             accounts=accounts,
             folders=folders,
+            logs=logs,
             settings=settings,
             now=now,
         )

@@ -1,8 +1,9 @@
 """What trainings print: found by the job's name, and no more of it shown than its end.
 
-A job is named by its study's name, a dot and its trial's number: `mnist-opt-1.3`. A name may hold
-dots, but a number never does, so the last dot parts the two. The path is made of the study's id and
-the number alone; nothing that a caller writes becomes part of it.
+A trial's job is named by its study's name, a dot and its trial's number: `mnist-opt-1.3`. A name may
+hold dots, but a number never does, so the last dot parts the two. A training job has a name of its
+own, `job-7`, and one that trains several times a number, too: `job-7.2`. The path is made of an id
+and the number alone; nothing that a caller writes becomes part of it.
 """
 
 import os
@@ -14,9 +15,10 @@ from mcp_automl.answers import JobLog
 from mcp_automl.domain.errors import JobNotFound
 from mcp_automl.domain.study import Study, TrialState
 from mcp_automl.folders import Folders
+from mcp_automl.jobstore import JobStore
 from mcp_automl.ports import StudyRegistry
 
-JOB = re.compile(r"(?P<study>.+)\.(?P<trial>[0-9]{1,6})", re.ASCII)
+JOB = re.compile(r"(?P<study>.+?)(?:\.(?P<trial>[0-9]{1,6}))?", re.ASCII)
 
 MAX_LINES = 50
 MAX_BYTES = 4_000
@@ -28,6 +30,7 @@ class JobLogs:
     """The logs of one workspace's jobs."""
 
     registry: StudyRegistry
+    jobs: JobStore
     folders: Folders
 
     def read(self, job: str) -> JobLog:
@@ -36,14 +39,14 @@ class JobLogs:
         Raises:
             JobNotFound: there is no such job, or it has printed nothing because it never started.
         """
-        named = JOB.fullmatch(job)
-        study = self.registry.find(named["study"]) if named else None
-        if named is None or study is None:
+        study, number = self._found(job)
+        if study is None:
             raise JobNotFound(
                 f"there is no job {job[:80]!r}; a job is named by its study, a dot and its trial's "
-                "number, such as mnist-opt-1.3; call list_automl_studies to see the studies"
+                "number, such as mnist-opt-1.3, or is a training job such as job-7; call "
+                "list_automl_studies or get_queue_status to see what there is"
             )
-        path = self.folders.log(study, int(named["trial"]))
+        path = self.folders.log(study, number)
         try:
             return _end_of(path)
         except OSError as error:
@@ -51,6 +54,16 @@ class JobLogs:
                 f"job {job[:80]!r} has no log: {path} cannot be read; call get_automl_study_status "
                 "to see which trials have begun"
             ) from error
+
+    def _found(self, job: str) -> tuple[Study | None, int]:
+        """Whose it is, and the number of its trial, or training."""
+        named = JOB.fullmatch(job)
+        if named is None:
+            return None, 0
+        own = self.jobs.find(named["study"])
+        if own is None and named["trial"] is None:
+            return None, 0
+        return own or self.registry.find(named["study"]), int(named["trial"] or 0)
 
     def of_failed(self, study: Study) -> tuple[str, ...]:
         """Where to read on about the study's latest failure, if there is one."""

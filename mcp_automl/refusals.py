@@ -141,6 +141,11 @@ def budget_is_spent(study: Study, spent_usd: float) -> tuple[str, ...]:
 
 
 def no_such_study(name: str, names: list[str]) -> StudyNotFound:
+    if is_job_name(name):
+        return StudyNotFound(
+            f"{name!r} is no study but the name of a training job; call "
+            f'get_queue_status(job_id="{name}") to see it, or cancel_job to end it'
+        )
     shown = ", ".join(repr(known) for known in names[:10]) or "there are none yet"
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
     return StudyNotFound(

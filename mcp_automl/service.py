@@ -86,7 +86,7 @@ class Service:
             registry, trainers, prices=self._liveness.prices, gpus=gpus, owner=owner
         )
         folders = Folders(studies=settings.studies_dir, data=settings.data_path)
-        self._logs = JobLogs(registry, folders)
+        self._logs = JobLogs(registry, jobs, folders)
         self._results = Results(registry, folders, settings.tracking_origin)
         self._exports = Exports(archive, self._results, trainers, settings.exports_dir, now)
         self._deletions = Deletions(archive=archive, folders=folders)
@@ -100,7 +100,7 @@ class Service:
         self._now = now
         self.desk = JobDesk(
             jobs, registry, trainers, accounts=accounts, liveness=self._liveness, folders=folders,
-            settings=settings, devices=devices, owner=owner, now=now,
+            logs=self._logs, settings=settings, devices=devices, owner=owner, now=now,
         )  # fmt: skip
 
     def start_study(self, request: StudyRequest) -> Started:

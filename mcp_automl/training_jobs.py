@@ -12,6 +12,7 @@ from mcp_automl.domain.verification import Verification, verify
 from mcp_automl.folders import Folders
 from mcp_automl.job_answers import Cancelled, JobShown, JobStarted
 from mcp_automl.job_requests import JobRequests
+from mcp_automl.joblogs import JobLogs
 from mcp_automl.jobstore import JobStore
 from mcp_automl.liveness import Liveness
 from mcp_automl.ports import StudyRegistry
@@ -34,6 +35,7 @@ class TrainingJobs:
         liveness: Liveness,
         accounts: Accounts,
         folders: Folders,
+        logs: JobLogs,
         settings: Settings,
         now: Callable[[], float],
     ) -> None:
@@ -43,6 +45,7 @@ class TrainingJobs:
         self._liveness = liveness
         self._accounts = accounts
         self._folders = folders
+        self._logs = logs
         self._settings = settings
         self._now = now
 
@@ -80,7 +83,7 @@ class TrainingJobs:
     def show(self, name: str) -> JobShown:
         """Where a job stands; raises JobNotFound."""
         job = self._found(name)
-        return self.shown(job, self._liveness.ensure(job))
+        return self.shown(job, self._liveness.ensure(job) + self._logs.of_failed(job))
 
     def shown(self, job: Study, notes: tuple[str, ...] = ()) -> JobShown:
         """Where a job stands that was read before."""

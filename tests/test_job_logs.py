@@ -13,7 +13,7 @@ from mcp_automl.folders import Folders
 from mcp_automl.joblogs import MAX_BYTES, MAX_LINES, JobLogs
 from mcp_automl.server.app import build
 from mcp_automl.worker import log as worker_log
-from tests.fakes_server import FakeRegistry, a_config, a_service, a_study, a_trial
+from tests.fakes_server import FakeJobs, FakeRegistry, a_config, a_service, a_study, a_trial
 
 
 @pytest.fixture
@@ -23,7 +23,8 @@ def registry() -> FakeRegistry:
 
 @pytest.fixture
 def logs(registry: FakeRegistry, tmp_path: Path) -> JobLogs:
-    return JobLogs(registry, Folders(studies=tmp_path / "studies", data=tmp_path / "data"))
+    folders = Folders(studies=tmp_path / "studies", data=tmp_path / "data")
+    return JobLogs(registry, FakeJobs(), folders)
 
 
 def written(home: Path, study: int, trial: int, content: bytes) -> Path:

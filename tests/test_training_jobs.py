@@ -37,6 +37,7 @@ class Desk:
     """A workspace with a study of three finished trials, and its use cases."""
 
     def __init__(self, home: Path) -> None:
+        self.home = home
         settings = Settings(home=home)
         self.pair: Pair = real_pair(settings.database)
         self.woken: list[Settings] = []
@@ -227,6 +228,24 @@ async def test_a_training_that_failed_is_not_replaced_by_another(desk: Desk) -> 
     await desk.pair.store.record(job, record, Outcome.RAISED)
     again = await desk.pair.store.open(job)
     assert again.failures == ("ValueError: no",)
+
+
+async def test_a_jobs_log_is_found_by_its_name_and_named_where_it_failed(desk: Desk) -> None:
+    job = await desk.start()
+    folder = desk.home / "studies" / str(job.id) / "trials" / "0"
+    await anyio.Path(folder).mkdir(parents=True)
+    await anyio.Path(folder / "log.txt").write_text("what went wrong\n")
+    for name in (job.config.name, f"{job.config.name}.0"):
+        log = await to_thread.run_sync(desk.service.job_log, name)
+        assert log.lines == ("what went wrong",)
+    await desk.pair.store.open(job)
+    await desk.pair.failed(job, "ValueError: no")
+    assert str(folder / "log.txt") in await desk.told(job.config.name)
+
+
+async def test_whoever_takes_a_job_for_a_study_is_told_what_it_is(desk: Desk) -> None:
+    with pytest.raises(StudyNotFound, match=r'get_queue_status\(job_id="job-5"\)'):
+        await to_thread.run_sync(desk.service.stop_study, "job-5")
 
 
 async def test_two_calls_at_once_make_two_jobs(desk: Desk) -> None:

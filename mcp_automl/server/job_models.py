@@ -60,7 +60,6 @@ class JobModel(Model):
     def of(cls, answer: JobShown) -> "JobModel":
         job, config = answer.job, answer.job.config
         assert config.job is not None
-        value = next((run.value for run in answer.runs if run.value is not None), None)
         metrics = answer.last.metrics if answer.last else {}
         return cls(
             job_id=config.name,
@@ -71,7 +70,7 @@ class JobModel(Model):
             params=scalars(config.job.points[0]),
             final=config.job.final,
             objective=plain(config.objective.name),
-            value=finite(value),
+            value=finite(answer.value),
             epoch=answer.last.epoch if answer.last else 0,
             metrics={plain(name, 40): finite(value) for name, value in metrics.items()},
             cost_usd=rounded(answer.cost_usd),

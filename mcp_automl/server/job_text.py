@@ -226,8 +226,8 @@ def _line(answer: JobShown) -> str:
     job = answer.job
     if answer.verification is not None:
         return f"{job.config.name}: {verdict(answer.verification, job.config.objective.name)[1]}"
-    value = next((run.value for run in answer.runs if run.value is not None), None)
-    metric = f", {plain(job.config.objective.name, 40)} {score(value)}" if value else ""
+    value = answer.value
+    metric = f", {plain(job.config.objective.name, 40)} {score(value)}" if value is not None else ""
     return f"{job.config.name}: {job.state.value}{metric}, {dollars(answer.cost_usd)}"
 
 

@@ -62,7 +62,7 @@ def _add_others(server: "MCPServer[object]", service: "Callable[[], Service]") -
         "automl://jobs/{job}/log",
         name="job-log",
         title="A training's log",
-        description="The last lines that a trial's training printed; job is STUDY_NAME.NUMBER.",
+        description="What a training printed last; job is STUDY_NAME.NUMBER or job-NUMBER.",
         mime_type="text/plain",
     )
     def log(job: str) -> str:
