@@ -1,9 +1,9 @@
 """What trainings print: found by the job's name, and no more of it shown than its end.
 
-A trial's job is named by its study's name, a dot and its trial's number: `mnist-opt-1.3`. A name may
-hold dots, but a number never does, so the last dot parts the two. A training job has a name of its
-own, `job-7`, and one that trains several times a number, too: `job-7.2`. The path is made of an id
-and the number alone; nothing that a caller writes becomes part of it.
+A trial's job is named by its study's name, a dot and its trial's number: `mnist-opt-1.3`. A name
+may hold dots, but a number never does, so the last dot parts the two. A training job has a name of
+its own, `job-7`, and one that trains several times a number, too: `job-7.2`. The path is made of an
+id and the number alone; nothing that a caller writes becomes part of it.
 """
 
 import os
