@@ -55,6 +55,12 @@ def home(tmp_path: Path, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch) -> Pa
     return tmp_path / "workspace"
 
 
+def the_snippet() -> str:
+    """The README's program that tunes."""
+    (snippet,) = (block for block in blocks("python") if "import SearchSpace" in block)
+    return snippet
+
+
 def run(code: str) -> dict[str, object]:
     names: dict[str, object] = {"StudyConfig": StudyConfig}
     exec(compile(code, "snippet", "exec"), names)
@@ -63,7 +69,7 @@ def run(code: str) -> dict[str, object]:
 
 @pytest.mark.slow
 def test_the_snippet_of_the_readme_tunes(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (snippet,) = blocks("python")
+    snippet = the_snippet()
     assert "n_trials=30" in snippet
     names = run(snippet.replace("n_trials=30", "n_trials=3"))
 
@@ -85,7 +91,7 @@ def test_the_snippet_of_the_readme_tunes(home: Path, capsys: pytest.CaptureFixtu
 
 
 def test_the_snippet_of_the_guide_asks_for_what_the_readme_tunes() -> None:
-    (snippet,) = blocks("python")
+    snippet = the_snippet()
     config = run(SNIPPET)["config"]
     assert isinstance(config, StudyConfig) and isinstance(config.search_space, SearchSpace)
 
