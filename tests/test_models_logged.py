@@ -6,14 +6,13 @@ from pathlib import Path
 
 import mlflow
 import pytest
-import torch
 from mlflow import MlflowClient
 
 from mcp_automl.domain.tracking import EntryKind, Publication, TrackingEntry
 from mcp_automl.trackers.mlflow import MlflowTracker
 from tests.entries_for_tests import NEW_YEAR, trial_ended, trial_started
 from tests.language_models_for_tests import write_model, write_text
-from trainers import data, language_models, llm, mnist
+from trainers import language_models, llm
 from trainers.contract import Context
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
@@ -37,38 +36,21 @@ def models_of(uri: str) -> list[str]:
     return [f"models:/{model.model_id}" for models in outputs for model in models]
 
 
-async def test_a_digits_model_is_logged_once_registered_once_and_scores_the_same_elsewhere(
-    tmp_path: Path, mlflow_uri: str
-) -> None:
-    data.prepare(tmp_path / "data", "digits")
-    context = Context(workdir=tmp_path / "work", data_dir=tmp_path / "data")
-    list(mnist.train(mnist.Config(epochs=1, dataset="digits"), context))
-    entry = published(context.workdir, context.data_dir, "trainers.mnist", register="mnist")
-    tracker = MlflowTracker(mlflow_uri)
-    await tracker.deliver([trial_started(), trial_ended(), entry])
-    await tracker.deliver([entry])
-
-    (model,) = models_of(mlflow_uri)
-    (version,) = MlflowClient(mlflow_uri).search_model_versions()
-    assert (version.name, version.source) == ("mnist", model)
-    images = data.load(context.data_dir, "digits", "test").images
-    mlflow.set_tracking_uri(mlflow_uri)
-    loaded = mlflow.pytorch.load_model(model)
-    assert type(loaded).__module__.partition(".")[0] == "torch"
-    assert torch.equal(loaded(images), mnist.load_model(context.workdir)(images))
-
-
-async def test_a_language_model_is_logged_with_its_tokenizer(
+async def test_a_language_model_is_logged_once_with_its_tokenizer_and_registered_once(
     tmp_path: Path, mlflow_uri: str
 ) -> None:
     folder, text = write_model(tmp_path / "model"), write_text(tmp_path / "text.txt")
     context = Context(workdir=tmp_path / "work", data_dir=tmp_path / "data")
     config = llm.Config(epochs=1, context=16, model=str(folder), text=str(text))
     list(llm.train(config, context))
-    entry = published(context.workdir, context.data_dir, "trainers.llm")
-    await MlflowTracker(mlflow_uri).deliver([trial_started(), entry])
+    entry = published(context.workdir, context.data_dir, "trainers.llm", register="llm")
+    tracker = MlflowTracker(mlflow_uri)
+    await tracker.deliver([trial_started(), trial_ended(), entry])
+    await tracker.deliver([entry])
 
     (model,) = models_of(mlflow_uri)
+    (version,) = MlflowClient(mlflow_uri).search_model_versions()
+    assert (version.name, version.source) == ("llm", model)
     tokens = language_models.find(str(folder)).tokenizer.encode("The ")
     mlflow.set_tracking_uri(mlflow_uri)
     pipeline = mlflow.transformers.load_model(model)

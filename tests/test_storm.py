@@ -9,7 +9,7 @@ from tests.storm import SITES, VICTIMS, plan, storms
 
 pytestmark = pytest.mark.anyio
 
-KILLS = 4
+KILLS = 3
 
 
 @pytest.mark.parametrize("seed", range(3))
