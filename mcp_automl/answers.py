@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.outlook import Allowance, allowance
+from mcp_automl.domain.paging import Page
 from mcp_automl.domain.quote import Quote
 from mcp_automl.domain.savings import Savings
 from mcp_automl.domain.space import Params
@@ -222,3 +223,32 @@ class Exported:
     """How many trials are in it; a script has one."""
     size: int
     """Bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialPage:
+    """Some of a study's trials, by number."""
+
+    study: Study
+    trials: tuple[Trial, ...]
+    page: Page
+    total: int
+    """How many there are in all pages."""
+
+    @property
+    def next_offset(self) -> int | None:
+        return self.page.after(self.total)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialShown:
+    """One trial."""
+
+    study: Study
+    trial: Trial
+    measurements: tuple[Measurement, ...]
+    """Its epochs; evenly spread ones where there are many."""
+    epochs: int
+    """How many were measured."""
+    log: tuple[str, ...]
+    """What its trainings have printed last."""

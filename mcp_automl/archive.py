@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mcp_automl.domain.study import Study, Trial
+from mcp_automl.domain.study import Measurement, Study, Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,9 @@ class Archive(Protocol):
 
     def parameters(self, study: Study) -> Sequence[str]:
         """The names of all parameters that any of its trials has, the space's first."""
+
+    def measurements(self, study: Study, number: int) -> Sequence[Measurement]:
+        """Every epoch of a trial; of plain Optuna's trials nothing but the objective is known."""
 
     def trials(self, study: Study) -> Iterator[Trial]:
         """Its trials by number, each complete, read one after the other from one moment's state."""

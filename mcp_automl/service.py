@@ -21,12 +21,15 @@ from mcp_automl.answers import (
     Stopped,
     StudyStatus,
     StudySummary,
+    TrialPage,
+    TrialShown,
 )
 from mcp_automl.archive import Archive
 from mcp_automl.costs import Costs
 from mcp_automl.deletion import Deletions
 from mcp_automl.domain.costs import CostReport
-from mcp_automl.domain.errors import NameTaken
+from mcp_automl.domain.errors import NameTaken, NothingToShow
+from mcp_automl.domain.paging import Page
 from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import (
     Study,
@@ -53,6 +56,7 @@ from mcp_automl.requests import Requests
 from mcp_automl.results import Results
 from mcp_automl.settings import Settings
 from mcp_automl.statuses import Statuses
+from mcp_automl.trial_pages import TrialPages
 
 
 class Service:
@@ -92,6 +96,7 @@ class Service:
         self._deletions = Deletions(archive=archive, folders=folders)
         self._settings = settings
         self._costs = Costs(accounts, now)
+        self._trial_pages = TrialPages(registry, archive, self._logs)
         self._statuses = Statuses(
             registry, self._liveness, self._logs, self._results, self._costs, settings, now
         )
@@ -211,6 +216,21 @@ class Service:
             NothingToShow: no trial has finished.
         """
         return self._results.compare(self._seen(name), top_k)
+
+    def top(self, name: str) -> Comparison | None:
+        """Its ten best trials; None while none has finished. Raises StudyNotFound."""
+        try:
+            return self.compare(name, 10)
+        except NothingToShow:
+            return None
+
+    def trials(self, name: str, page: Page, state: str | None = None) -> TrialPage:
+        """Some of the study's trials; see `TrialPages`, also for what it raises."""
+        return self._trial_pages.page(self._seen(name), page, state)
+
+    def trial(self, name: str, number: int) -> TrialShown:
+        """One trial; see `TrialPages`, also for what it raises."""
+        return self._trial_pages.trial(self._seen(name), number)
 
     def best(self, name: str) -> BestParams:
         """The study's best trial with its parameters.

@@ -1,6 +1,6 @@
 """Training jobs: from parameters that somebody likes to a model, or to the truth about a win."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mcp_automl.accounts import Accounts
 from mcp_automl.domain.errors import JobNotFound
@@ -17,6 +17,9 @@ from mcp_automl.jobstore import JobStore
 from mcp_automl.liveness import Liveness
 from mcp_automl.ports import StudyRegistry
 from mcp_automl.settings import Settings
+
+LATEST = 100
+"""How many jobs are listed."""
 
 
 class TrainingJobs:
@@ -84,6 +87,10 @@ class TrainingJobs:
         """Where a job stands; raises JobNotFound."""
         job = self._found(name)
         return self.shown(job, self._liveness.ensure(job) + self._logs.of_failed(job))
+
+    def latest(self) -> Sequence[Study]:
+        """The latest jobs, newest first."""
+        return self._store.latest(LATEST)
 
     def shown(self, job: Study, notes: tuple[str, ...] = ()) -> JobShown:
         """Where a job stands that was read before."""

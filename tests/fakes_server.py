@@ -116,7 +116,10 @@ class FakeRegistry:
         return [replace(t, params={}) for t in self._trials(study) if t.state in states]
 
     def trial(self, study: Study, number: int) -> Trial:
-        return next(trial for trial in self._trials(study) if trial.number == number)
+        found = [trial for trial in self._trials(study) if trial.number == number]
+        if not found:
+            raise LookupError(number)
+        return found[0]
 
     def last_measurement(self, study: Study, number: int) -> Measurement | None:
         return None
@@ -172,6 +175,12 @@ class FakeArchive:
 
     def parameters(self, study: Study) -> Sequence[str]:
         return list(study.config.space.parameters)
+
+    def measurements(self, study: Study, number: int) -> Sequence[Measurement]:
+        objective = study.config.objective.name
+        trial = self._registry.trial(study, number)
+        epochs = range(1, trial.epoch + 1)
+        return [Measurement(epoch=n, metrics={objective: n / 10}, seconds=1.0) for n in epochs]
 
     def trials(self, study: Study) -> Iterator[Trial]:
         yield from self._registry.put.get(study.config.name.lower(), [])

@@ -321,6 +321,10 @@ async def test_studies_can_be_read_as_resources(client: Client, registry: FakeRe
         "automl://exports/{file}",
         "automl://trainers/{name}",
         "automl://jobs/{job}",
+        "automl://studies/{name}/trials{?limit,offset,state}",
+        "automl://studies/{name}/trials/{number}",
+        "automl://studies/{name}/best",
+        "automl://studies/{name}/report.md",
     ]
     assert listed.mime_type == one.mime_type == "application/json"
     assert json.loads(getattr(listed, "text"))["total"] == 1  # noqa: B009

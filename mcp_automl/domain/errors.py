@@ -23,6 +23,10 @@ class JobNotFound(AutomlError, LookupError):
     """There is no such job; call get_queue_status to see the training jobs there are."""
 
 
+class TrialNotFound(AutomlError, LookupError):
+    """There is no such trial; read automl://studies/NAME/trials to see which there are."""
+
+
 class ExportNotFound(AutomlError, LookupError):
     """There is no such export; call export_automl_study to write one."""
 

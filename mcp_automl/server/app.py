@@ -31,8 +31,10 @@ from mcp_automl.server.costs import CostTools
 from mcp_automl.server.deletion import DeletionTools
 from mcp_automl.server.failures import refused
 from mcp_automl.server.jobs import JobTools, add_job_resources
+from mcp_automl.server.prompts import add_prompts
 from mcp_automl.server.provider import Once
 from mcp_automl.server.resources import add_resources
+from mcp_automl.server.study_resources import add_study_resources
 from mcp_automl.server.tools import Tools
 from mcp_automl.server.trainers import add_trainer_resources
 
@@ -103,6 +105,8 @@ def build(service: "Callable[[], Service]") -> AutomlServer:
     add_resources(server, once)
     add_trainer_resources(server, once)
     add_job_resources(server, once)
+    add_study_resources(server, once)
+    add_prompts(server, once)
     return server
 
 

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
-from mcp_automl.domain.errors import AutomlError, ExportNotFound, JobNotFound, StudyNotFound
+from mcp_automl.domain.errors import (
+    AutomlError,
+    ExportNotFound,
+    JobNotFound,
+    StudyNotFound,
+    TrialNotFound,
+)
 from mcp_automl.server import text
 from mcp_automl.server.costs import CostsModel
 from mcp_automl.server.failures import sentence
@@ -83,7 +89,7 @@ def read(ask: Callable[[], str]) -> str:
     """What was asked for; an error in the SDK's words for it."""
     try:
         return ask()
-    except (StudyNotFound, JobNotFound, ExportNotFound) as error:
+    except (StudyNotFound, TrialNotFound, JobNotFound, ExportNotFound) as error:
         raise ResourceNotFoundError(sentence(error)) from error
     except AutomlError as error:
         raise ResourceError(sentence(error)) from error

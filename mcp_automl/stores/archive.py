@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mcp_automl.archive import Removed
 from mcp_automl.domain.errors import StudyRuns
-from mcp_automl.domain.study import Study, Trial
+from mcp_automl.domain.study import Measurement, Study, Trial
 from mcp_automl.stores import attempts, deletion, studies, trials
 from mcp_automl.stores.database import Database
 
@@ -31,6 +31,10 @@ class SqliteArchive:
         first = [name for name in (*config.space.parameters, *config.constants) if name in found]
         fixed = [name for name in config.constants if name not in found]
         return [*first, *sorted(found - set(first)), *fixed]
+
+    def measurements(self, study: Study, number: int) -> Sequence[Measurement]:
+        with self._database.read() as connection:
+            return trials.measurements(connection, study, number)
 
     def trials(self, study: Study) -> Iterator[Trial]:
         with self._database.read() as connection:

@@ -137,6 +137,36 @@ def last_measurement(
     return Measurement(epoch=row["epoch"], metrics=metrics, seconds=row["seconds"])
 
 
+def measurements(connection: sqlite3.Connection, study: Study, number: int) -> list[Measurement]:
+    """Every epoch of a trial; plain Optuna's are numbered as they came."""
+    if study.id < 0:
+        return _reported(connection, study, number)
+    query = """
+        SELECT epoch, metrics, seconds FROM automl_measurements
+        WHERE study_id = ? AND trial = ? ORDER BY epoch
+    """
+    return [
+        Measurement(epoch=epoch, metrics=codec.load_metrics(metrics), seconds=seconds)
+        for epoch, metrics, seconds in connection.execute(query, (study.id, number))
+    ]
+
+
+def _reported(connection: sqlite3.Connection, study: Study, number: int) -> list[Measurement]:
+    query = """
+        SELECT i.intermediate_value, i.intermediate_value_type
+        FROM trials t JOIN trial_intermediate_values i ON i.trial_id = t.trial_id
+        WHERE t.study_id = ? AND t.number = ? ORDER BY i.step
+    """
+    rows = connection.execute(query, (-study.id, number))
+    values = [stored_value(value, kind) for value, kind in rows]
+    name = study.config.objective.name
+    return [
+        Measurement(epoch=epoch, metrics={name: value}, seconds=0.0)
+        for epoch, value in enumerate(values, start=1)
+        if value is not None
+    ]
+
+
 def objective_values(connection: sqlite3.Connection, study: Study, number: int) -> dict[int, float]:
     """Our measurements' objective by epoch, where there is one and it is finite."""
     query = "SELECT epoch, metrics FROM automl_measurements WHERE study_id = ? AND trial = ?"

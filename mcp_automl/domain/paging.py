@@ -1,0 +1,45 @@
+"""Pages of lists that grow, and curves thinned to what a reply can hold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from mcp_automl.domain.errors import InvalidRequest
+
+T = TypeVar("T")
+
+MAX_LIMIT = 25
+"""Rows of one page."""
+
+MAX_POINTS = 40
+"""Points of one curve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list is asked for."""
+
+    limit: int = 20
+    offset: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.limit <= MAX_LIMIT:
+            raise InvalidRequest(f"limit must be from 1 to {MAX_LIMIT}, not {self.limit}")
+        if self.offset < 0:
+            raise InvalidRequest(f"offset must be 0 or more, not {self.offset}")
+
+    def of(self, items: Sequence[T]) -> Sequence[T]:
+        return items[self.offset : self.offset + self.limit]
+
+    def after(self, total: int) -> int | None:
+        """The offset of the next page; None if this is the last."""
+        following = self.offset + self.limit
+        return following if following < total else None
+
+
+def thinned(items: Sequence[T], most: int = MAX_POINTS) -> list[T]:
+    """At most so many of them, evenly spread, the first and the last among them."""
+    if len(items) <= most:
+        return list(items)
+    step = (len(items) - 1) / (most - 1)
+    return [items[round(n * step)] for n in range(most)]

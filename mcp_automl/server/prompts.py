@@ -1,0 +1,102 @@
+"""The product's three workflows as prompts, and completions for what they and resources ask for."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from anyio import to_thread
+from mcp.server.mcpserver import MCPServer
+from mcp.types import (
+    Completion,
+    CompletionArgument,
+    CompletionContext,
+    PromptReference,
+    ResourceTemplateReference,
+)
+
+if TYPE_CHECKING:
+    from mcp_automl.service import Service
+
+MAX_VALUES = 100
+"""What the protocol allows of one completion."""
+
+FOLLOW = """\
+Follow it with get_automl_study_status(study_name=..., wait_seconds=45) until it is COMPLETE, and
+tell me in one line what is new whenever a trial ends. Then show compare_automl_trials, name the
+winner with get_automl_best_params, and say on which data set it was measured."""
+
+QUICK = """\
+Optimize hyperparameters for {model} with {trials} trials: call start_automl_study with a study_name
+that says what it is. {follow}"""
+
+BUDGET = """\
+Find the best {model} model that ${budget_usd} can buy. First call start_automl_study with
+dry_run=true and cost_budget_usd={budget_usd}, and tell me what it will cost and take; then start it
+for real with the same arguments. {follow} Close with get_cost_report."""
+
+IMPROVE = """\
+Improve on the study {study}: look at get_automl_study_status and compare_automl_trials, say in one
+sentence what its best trials have in common, and go on with it: start_automl_study(
+study_name={study!r}) with an n_trials of {more_trials} more than its total. {follow} If the best
+value is new, call trigger_training_job(study_name={study!r}, verify_seeds=3) to see whether the win
+is real, and then the printed trigger_training_job command for the model to keep."""
+
+
+def add_prompts(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
+    """Gives the server its prompts, and completes their arguments."""
+
+    @server.prompt(
+        name="quick_optimization",
+        title="Tune a model",
+        description="A study of so many trials, followed to its end.",
+    )
+    def quick_optimization(model: str = "mnist", trials: str = "10") -> str:
+        return QUICK.format(model=model, trials=trials, follow=FOLLOW)
+
+    @server.prompt(
+        name="best_within_budget",
+        title="The best model for so many dollars",
+        description="A quote first, then a study that cannot spend more.",
+    )
+    def best_within_budget(budget_usd: str, model: str = "mnist") -> str:
+        return BUDGET.format(model=model, budget_usd=budget_usd, follow=FOLLOW)
+
+    @server.prompt(
+        name="improve_model",
+        title="Improve on an earlier study",
+        description="More trials where an earlier study left off, and a model to keep.",
+    )
+    def improve_model(study: str, more_trials: str = "10") -> str:
+        return IMPROVE.format(study=study, more_trials=more_trials, follow=FOLLOW)
+
+    _add_completion(server, service)
+
+
+def _add_completion(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
+    # Not annotated in the SDK.
+    @server.completion()  # type: ignore[no-untyped-call,untyped-decorator]
+    async def complete(
+        reference: PromptReference | ResourceTemplateReference,
+        argument: CompletionArgument,
+        context: CompletionContext | None,
+    ) -> Completion | None:
+        known = await to_thread.run_sync(lambda: _known(service(), reference, argument.name))
+        return None if known is None else _completion(known, argument.value)
+
+
+def _known(
+    service: "Service", reference: PromptReference | ResourceTemplateReference, argument: str
+) -> list[str] | None:
+    """All values of that argument, the likeliest first; None where there is nothing to choose."""
+    of_trainers = getattr(reference, "uri", "").startswith("automl://trainers/")
+    if argument == "model" or (argument == "name" and of_trainers):
+        return list(service.trainers.names)
+    if argument in ("study", "name"):
+        return [summary.study.config.name for summary in service.studies()]
+    if argument == "job":
+        return [job.config.name for job in service.desk.jobs.latest()]
+    return None
+
+
+def _completion(known: Iterable[str], begun: str) -> Completion:
+    found = [value for value in known if value.lower().startswith(begun.lower())]
+    return Completion(values=found[:MAX_VALUES], total=len(found), has_more=len(found) > MAX_VALUES)

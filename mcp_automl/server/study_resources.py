@@ -1,0 +1,127 @@
+"""One study as resources: its trials in pages, a single one, the best, and a report to keep."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mcp.server.mcpserver import MCPServer
+
+from mcp_automl.answers import TrialPage, TrialShown
+from mcp_automl.domain.paging import Page
+from mcp_automl.server import report
+from mcp_automl.server.models import BestModel, TrialModel
+from mcp_automl.server.resources import JSON, read
+from mcp_automl.server.shapes import Model, rounded
+from mcp_automl.server.trainers import MARKDOWN
+from mcp_automl.server.words import finite, plain
+
+if TYPE_CHECKING:
+    from mcp_automl.service import Service
+
+
+class TrialPageModel(Model):
+    study: str
+    objective: str
+    total: int
+    offset: int
+    next_offset: int | None
+    trials: list[TrialModel]
+
+    @classmethod
+    def of(cls, answer: TrialPage) -> "TrialPageModel":
+        config = answer.study.config
+        return cls(
+            study=plain(config.name),
+            objective=plain(config.objective.name),
+            total=answer.total,
+            offset=answer.page.offset,
+            next_offset=answer.next_offset,
+            trials=[TrialModel.of(trial) for trial in answer.trials],
+        )
+
+
+class EpochModel(Model):
+    epoch: int
+    seconds: float | None
+    metrics: dict[str, float | None]
+
+
+class TrialShownModel(Model):
+    study: str
+    objective: str
+    trial: TrialModel
+    epochs: int
+    measurements: list[EpochModel]
+    log: list[str]
+
+    @classmethod
+    def of(cls, answer: TrialShown) -> "TrialShownModel":
+        config = answer.study.config
+        return cls(
+            study=plain(config.name),
+            objective=plain(config.objective.name),
+            trial=TrialModel.of(answer.trial),
+            epochs=answer.epochs,
+            measurements=[
+                EpochModel(
+                    epoch=it.epoch,
+                    seconds=rounded(it.seconds, 3),
+                    metrics={plain(k, 40): finite(value) for k, value in it.metrics.items()},
+                )
+                for it in answer.measurements
+            ],
+            log=[plain(line) for line in answer.log],
+        )
+
+
+def add_study_resources(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
+    """Gives the server what there is to read of one study."""
+    _add_trials(server, service)
+    _add_results(server, service)
+
+
+def _add_trials(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
+    @server.resource(
+        "automl://studies/{name}/trials{?limit,offset,state}",
+        name="trials",
+        title="A study's trials",
+        description="Trials by number, a page at a time; state is COMPLETE, PRUNED, FAIL, ...",
+        mime_type=JSON,
+    )
+    def trials(name: str, limit: int = 20, offset: int = 0, state: str | None = None) -> str:
+        return read(
+            lambda: TrialPageModel.of(
+                service().trials(name, Page(limit, offset), state)
+            ).model_dump_json()
+        )
+
+    @server.resource(
+        "automl://studies/{name}/trials/{number}",
+        name="trial",
+        title="One trial",
+        description="A trial's parameters, every epoch's metrics, reason, cost and log's end.",
+        mime_type=JSON,
+    )
+    def trial(name: str, number: int) -> str:
+        return read(lambda: TrialShownModel.of(service().trial(name, number)).model_dump_json())
+
+
+def _add_results(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
+    @server.resource(
+        "automl://studies/{name}/best",
+        name="best",
+        title="A study's best trial",
+        description="Parameters, model file and run, as get_automl_best_params gives them.",
+        mime_type=JSON,
+    )
+    def best(name: str) -> str:
+        return read(lambda: BestModel.of(service().best(name)).model_dump_json())
+
+    @server.resource(
+        "automl://studies/{name}/report.md",
+        name="report",
+        title="A study's report",
+        description="A page to keep: what was searched, what came of it, and what it cost.",
+        mime_type=MARKDOWN,
+    )
+    def report_page(name: str) -> str:
+        return read(lambda: report.page(service().status(name), service().top(name)))

@@ -1,0 +1,132 @@
+"""One study as resources: pages of trials, a trial, the best, a report; prompts and completions."""
+
+import json
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client, MCPError
+from mcp.types import PromptReference, ResourceTemplateReference, TextContent
+
+from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.paging import MAX_POINTS, Page, thinned
+from mcp_automl.domain.study import TrialState
+from tests.fakes_server import FakeRegistry, a_config, a_study, a_trial
+
+pytestmark = pytest.mark.anyio
+NAME = "mnist-opt-20260104"
+
+
+async def text_at(client: Client, uri: str) -> str:
+    with anyio.fail_after(5):
+        (content,) = (await client.read_resource(uri)).contents
+    return str(getattr(content, "text"))  # noqa: B009
+
+
+async def json_at(client: Client, uri: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(await text_at(client, uri))
+    return found
+
+
+@pytest.fixture
+def study(registry: FakeRegistry) -> None:
+    states = [TrialState.PRUNED if n % 5 == 0 else TrialState.COMPLETE for n in range(30)]
+    trials = [a_trial(n, n / 30, state=state) for n, state in enumerate(states)]
+    registry.add(a_study(config=a_config(NAME, n_trials=30)), trials)
+
+
+@pytest.mark.usefixtures("study")
+async def test_trials_come_in_pages_that_say_where_the_next_one_begins(client: Client) -> None:
+    first = await json_at(client, f"automl://studies/{NAME}/trials")
+    assert (first["total"], len(first["trials"]), first["next_offset"]) == (30, 20, 20)
+    last = await json_at(client, f"automl://studies/{NAME}/trials?limit=15&offset=20")
+    assert [it["number"] for it in last["trials"]] == list(range(20, 30))
+    assert last["next_offset"] is None
+    pruned = await json_at(client, f"automl://studies/{NAME}/trials?state=pruned")
+    assert pruned["total"] == 6 and {it["state"] for it in pruned["trials"]} == {"PRUNED"}
+
+
+@pytest.mark.usefixtures("study")
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [("limit=1000", "limit must be from 1 to 25"), ("state=DONE", "state must be one of RUNNING")],
+)
+async def test_a_page_that_cannot_be_is_refused_with_what_can(
+    client: Client, query: str, told: str
+) -> None:
+    with pytest.raises(MCPError, match=told):
+        await client.read_resource(f"automl://studies/{NAME}/trials?{query}")
+
+
+@pytest.mark.usefixtures("study")
+async def test_a_trial_has_its_epochs_parameters_and_cost(client: Client) -> None:
+    trial = await json_at(client, f"automl://studies/{NAME}/trials/7")
+    assert trial["trial"]["number"] == 7 and trial["trial"]["params"]["lr"] == 0.001547
+    assert trial["epochs"] == len(trial["measurements"])
+    assert trial["measurements"][-1]["metrics"].keys() == {"val_accuracy"}
+    with pytest.raises(MCPError, match="has no trial #99"):
+        await client.read_resource(f"automl://studies/{NAME}/trials/99")
+
+
+@pytest.mark.usefixtures("study")
+async def test_the_best_trial_is_what_the_tool_gives(client: Client) -> None:
+    tool = await client.call_tool("get_automl_best_params", {"study_name": NAME})
+    assert await json_at(client, f"automl://studies/{NAME}/best") == tool.structured_content
+
+
+@pytest.mark.usefixtures("study")
+async def test_a_report_is_a_page_of_its_own(client: Client) -> None:
+    page = await text_at(client, f"automl://studies/{NAME}/report.md")
+    assert page.startswith(f"# {NAME}\n")
+    assert "Trial #29: **val_accuracy 0.9667**" in page
+    assert page.count("\n| #") == 10, "its ten best trials"
+    assert "lr: 1e-05 to 0.01, log scale" in page
+
+
+async def test_a_report_of_a_study_without_results_says_so(
+    client: Client, registry: FakeRegistry
+) -> None:
+    registry.add(a_study(config=a_config(NAME)))
+    assert "None has finished yet." in await text_at(client, f"automl://studies/{NAME}/report.md")
+
+
+@pytest.mark.usefixtures("study")
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("quick_optimization", {"trials": "5"}, "for mnist with 5 trials"),
+        ("best_within_budget", {"budget_usd": "0.50"}, "cost_budget_usd=0.50"),
+        ("improve_model", {"study": NAME}, f"study_name='{NAME}', verify_seeds=3"),
+    ],
+)
+async def test_each_workflow_is_a_prompt(
+    client: Client, name: str, arguments: dict[str, str], told: str
+) -> None:
+    (message,) = (await client.get_prompt(name, arguments)).messages
+    assert isinstance(message.content, TextContent) and told in message.content.text
+
+
+@pytest.mark.usefixtures("study")
+async def test_names_are_completed(client: Client) -> None:
+    template = ResourceTemplateReference(type="ref/resource", uri="automl://studies/{name}")
+    studies = await client.complete(template, {"name": "name", "value": "MNIST"})
+    assert studies.completion.values == [NAME]
+    prompt = PromptReference(type="ref/prompt", name="quick_optimization")
+    models = await client.complete(prompt, {"name": "model", "value": "l"})
+    assert models.completion.values == ["llm"]
+    nothing = await client.complete(prompt, {"name": "trials", "value": "1"})
+    assert nothing.completion.values == []
+
+
+def test_a_page_is_a_part_of_a_list() -> None:
+    assert Page(limit=2, offset=3).of(range(6)) == range(3, 5)
+    assert Page(limit=2, offset=3).after(6) == 5 and Page(limit=2, offset=4).after(6) is None
+    for wrong in ({"limit": 0}, {"limit": 26}, {"offset": -1}):
+        with pytest.raises(InvalidRequest):
+            Page(**wrong)
+
+
+def test_a_long_curve_keeps_its_ends() -> None:
+    assert thinned([1, 2, 3]) == [1, 2, 3]
+    many = thinned(range(10_000))
+    assert (len(many), many[0], many[-1]) == (MAX_POINTS, 0, 9_999)
