@@ -7,7 +7,7 @@ tool calls: synchronous, a few milliseconds, standard library only. The store is
 side, the only one that writes trials; its calls may take long and are awaited.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +99,9 @@ class StudyRegistry(Protocol):
 
     def backlog(self) -> Backlog:
         """What waits for the tracker."""
+
+    def marks(self) -> Mapping[str, object]:
+        """Of every study and job by name something that changes whenever anything of it does."""
 
     def changes(self) -> "Changes":
         """A new look-out for whatever is written from now on."""

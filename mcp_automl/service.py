@@ -6,7 +6,7 @@ calls change nothing.
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from mcp_automl.accounts import Accounts
@@ -262,6 +262,10 @@ class Service:
         """What all studies have cost; see `Costs.report`, also for what it raises."""
         self._liveness.rouse()
         return self._costs.report(group_by, since)
+
+    def marks(self) -> Mapping[str, object]:
+        """Of every study and job by name something that changes whenever anything of it does."""
+        return self._registry.marks()
 
     def changes(self) -> Changes:
         """A look-out for whatever is written to the workspace's database."""

@@ -135,6 +135,9 @@ class FakeRegistry:
     def backlog(self) -> Backlog:
         return self.waiting
 
+    def marks(self) -> Mapping[str, object]:
+        return {s.config.name: (s.state, len(self._trials(s))) for s in self.stored.values()}
+
     def changes(self) -> Cues:
         return Cues(self.write_more)
 

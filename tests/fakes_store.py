@@ -140,6 +140,9 @@ class FakeRegistry:
     def orchestrator(self) -> OrchestratorSign | None:
         return self.database.signed
 
+    def marks(self) -> Mapping[str, object]:
+        return {study.config.name: study for study in self.database.all_studies.values()}
+
     def changes(self) -> "FakeChanges":
         return FakeChanges(self.database)
 

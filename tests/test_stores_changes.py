@@ -97,3 +97,16 @@ async def test_an_orchestrator_is_not_woken_by_its_own_writes(path: Path, pair: 
     with anyio.fail_after(5):
         await intentions.changed()
     intentions.close()
+
+
+async def test_a_studys_mark_changes_with_every_epoch_and_every_intention(tmp_path: Path) -> None:
+    pair = real_pair(tmp_path / "automl_studies.db")
+    study = await pair.started()
+    trial = (await pair.attempted(study)).trial
+    seen = [pair.registry.marks()[study.config.name]]
+    await pair.measure(study, trial, {1: 0.5})
+    seen.append(pair.registry.marks()[study.config.name])
+    pair.registry.stop(study.id)
+    seen.append(pair.registry.marks()[study.config.name])
+    assert len(set(seen)) == 3
+    assert pair.registry.marks()[study.config.name] == seen[-1]

@@ -27,6 +27,7 @@ from mcp.types import Tool as ListedTool
 from mcp_automl import __version__
 from mcp_automl.server.archive import ArchiveTools
 from mcp_automl.server.arguments import problem
+from mcp_automl.server.changes import Cues
 from mcp_automl.server.costs import CostTools
 from mcp_automl.server.deletion import DeletionTools
 from mcp_automl.server.failures import refused
@@ -64,14 +65,17 @@ Errors say what would be valid.
 class AutomlServer(MCPServer[Any]):
     """An MCP server whose tools are called only with arguments they can use."""
 
-    def __init__(self, tools: Sequence[Tool]) -> None:
+    def __init__(self, tools: Sequence[Tool], cues: Cues) -> None:
         super().__init__(
             "mcp-automl",
             title="AutoML",
             version=__version__,
             instructions=INSTRUCTIONS,
             tools=list(tools),
+            subscriptions=cues,
+            lifespan=cues.lifespan,
         )
+        cues.attach(self)
         self._known = {tool.name: tool for tool in tools}
         self.listed = anyio.Event()
         """Set once a client has seen the tools."""
@@ -101,7 +105,7 @@ def build(service: "Callable[[], Service]") -> AutomlServer:
         CostTools(once),
         ArchiveTools(once),
     )
-    server = AutomlServer([tool for room in rooms for tool in room.all()])
+    server = AutomlServer([tool for room in rooms for tool in room.all()], Cues(once))
     add_resources(server, once)
     add_trainer_resources(server, once)
     add_job_resources(server, once)

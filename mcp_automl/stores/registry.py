@@ -4,7 +4,7 @@ Neither Optuna nor SQLAlchemy is imported here: a server answers before either w
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,6 +106,10 @@ class SqliteRegistry:
     def backlog(self) -> Backlog:
         with self._database.read() as connection:
             return outbox.backlog(connection)
+
+    def marks(self) -> Mapping[str, object]:
+        with self._database.read() as connection:
+            return studies.marks(connection)
 
     def changes(self) -> SqliteChanges:
         return SqliteChanges(self._database.path)

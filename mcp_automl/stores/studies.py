@@ -64,6 +64,17 @@ def by_id(connection: sqlite3.Connection, study_id: int) -> Study:
     return _study(row)
 
 
+def marks(connection: sqlite3.Connection) -> dict[str, object]:
+    """By name, what changes with every intention, attempt and epoch of a study or job."""
+    query = """
+        SELECT s.name, s.state, s.revision, s.data, COUNT(a.id), TOTAL(a.new_epochs),
+               COUNT(a.ended_at)
+        FROM automl_studies s LEFT JOIN automl_attempts a ON a.study_id = s.id
+        WHERE s.deleted_at IS NULL GROUP BY s.id
+    """
+    return {name: tuple(mark) for name, *mark in connection.execute(query)}
+
+
 def insert(connection: sqlite3.Connection, config: StudyConfig, at: float) -> int:
     """Adds a QUEUED study and returns its id."""
     cursor = connection.execute(

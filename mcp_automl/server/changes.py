@@ -1,0 +1,136 @@
+"""Cues for those who have subscribed to resources, in both eras of the protocol.
+
+A client of 2026 listens (`subscriptions/listen`): it is served by the SDK, over the bus that is
+given here. One of 2025 subscribes to single resources, which the SDK leaves to its users: these
+handlers are added to its inner server. That is the only touch of what the SDK does not promise.
+
+The database is watched while somebody listens or has subscribed, and then cues are gathered for a
+second. Whoever changed it, a server of another client or the orchestrator, makes no difference.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio import to_thread
+from mcp.server.mcpserver import MCPServer
+from mcp.server.subscriptions import ResourceUpdated, ServerEvent
+from mcp.types import EmptyResult, SubscribeRequestParams, UnsubscribeRequestParams
+
+from mcp_automl.domain import cues
+from mcp_automl.domain.cues import Marks
+from mcp_automl.domain.errors import AutomlError
+
+if TYPE_CHECKING:
+    from mcp_automl.service import Service
+
+GATHER_SECONDS = 1.0
+"""At most one cue for each resource in that time."""
+
+QUIET_SECONDS = 5.0
+"""How long to wait for a change before looking whether anybody still listens."""
+
+Listener = Callable[[ServerEvent], None]
+
+logger = logging.getLogger(__name__)
+
+
+class Cues:
+    """Tells subscribers what has changed; the bus of the SDK's listen handler."""
+
+    def __init__(self, service: "Callable[[], Service]") -> None:
+        self._service = service
+        self._listeners: dict[object, Listener] = {}
+        self._sessions: dict[str, set[Any]] = {}
+        """Sessions of the 2025 era by the resource that they have subscribed to."""
+        self._wanted = anyio.Event()
+
+    # --- the bus of the 2026 era ---
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Adds a listener; returns what takes it away again."""
+        token = object()
+        self._listeners[token] = listener
+        self._wanted.set()
+
+        def unsubscribe() -> None:
+            self._listeners.pop(token, None)
+
+        return unsubscribe
+
+    async def publish(self, event: ServerEvent) -> None:
+        """Tells all listeners; what each of them wants is the SDK's to know."""
+        for listener in tuple(self._listeners.values()):
+            listener(event)
+        await anyio.lowlevel.checkpoint()
+
+    # --- the handlers of the 2025 era ---
+
+    def attach(self, server: "MCPServer[Any]") -> None:
+        """Serves `resources/subscribe` and `resources/unsubscribe`."""
+        inner = server._lowlevel_server
+        inner.add_request_handler("resources/subscribe", SubscribeRequestParams, self._add)
+        inner.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, self._remove)
+
+    async def _add(self, context: Any, params: SubscribeRequestParams) -> EmptyResult:
+        self._sessions.setdefault(str(params.uri), set()).add(context.session)
+        self._wanted.set()
+        return EmptyResult()
+
+    async def _remove(self, context: Any, params: UnsubscribeRequestParams) -> EmptyResult:
+        self._sessions.get(str(params.uri), set()).discard(context.session)
+        return EmptyResult()
+
+    # --- watching ---
+
+    @asynccontextmanager
+    async def lifespan(self, _: object) -> AsyncIterator[None]:
+        """Watches for as long as the server lives."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._watch)
+            yield
+            tasks.cancel_scope.cancel()
+
+    @property
+    def _is_heard(self) -> bool:
+        return bool(self._listeners) or any(self._sessions.values())
+
+    async def _watch(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted = anyio.Event()
+            try:
+                await self._follow()
+            # Cues are a convenience: whatever is wrong with the workspace, its reader will hear.
+            except (AutomlError, OSError):
+                logger.exception("nobody is told of changes for a while")
+                await anyio.sleep(QUIET_SECONDS)
+                self._wanted.set()
+
+    async def _follow(self) -> None:
+        """Gives cues for as long as anybody hears them."""
+        changes = await to_thread.run_sync(lambda: self._service().changes())
+        try:
+            # Before the first look: what is written meanwhile must make us look again.
+            await changes.changed()
+            known = await self._look()
+            while self._is_heard:
+                with anyio.move_on_after(QUIET_SECONDS):
+                    await changes.changed()
+                    now = await self._look()
+                    await self._tell(known, now)
+                    known = now
+                    await anyio.sleep(GATHER_SECONDS)
+        finally:
+            changes.close()
+
+    async def _look(self) -> Marks:
+        return await to_thread.run_sync(lambda: self._service().marks())
+
+    async def _tell(self, known: Marks, now: Marks) -> None:
+        for uri in cues.changed(known, now):
+            await self.publish(ResourceUpdated(uri))
+            for session in tuple(self._sessions.get(uri, ())):
+                await session.send_resource_updated(uri)
