@@ -32,6 +32,7 @@ from mcp_automl.server.costs import CostTools
 from mcp_automl.server.deletion import DeletionTools
 from mcp_automl.server.failures import refused
 from mcp_automl.server.jobs import JobTools, add_job_resources
+from mcp_automl.server.live import live_view
 from mcp_automl.server.prompts import add_prompts
 from mcp_automl.server.provider import Once
 from mcp_automl.server.resources import add_resources
@@ -74,6 +75,7 @@ class AutomlServer(MCPServer[Any]):
             tools=list(tools),
             subscriptions=cues,
             lifespan=cues.lifespan,
+            extensions=[live_view()],
         )
         cues.attach(self)
         self._known = {tool.name: tool for tool in tools}

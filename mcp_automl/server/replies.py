@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ResourceLink, TextContent, ToolAnnotations
@@ -44,6 +44,7 @@ def tool(
     writes: bool = False,
     destroys: bool = False,
     repeats: bool = False,
+    meta: dict[str, Any] | None = None,
 ) -> Tool:
     """The tool of that name, described by its docstring.
 
@@ -51,12 +52,14 @@ def tool(
         writes: whether it changes anything.
         destroys: whether something is gone afterwards.
         repeats: whether the same call a second time does the same once more.
+        meta: what clients with extensions want to know.
     """
     made = Tool.from_function(
         function,
         title=title,
         description=inspect.getdoc(function),
         annotations=_hints(writes=writes, destroys=destroys, repeats=repeats),
+        meta=meta,
     )
     made.parameters = asked(made.parameters)
     metadata = made.fn_metadata

@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, Field
 from mcp_automl.answers import StudyStatus
 from mcp_automl.domain.bounds import MAX_EPOCHS, MAX_TRIALS
 from mcp_automl.domain.request import StudyRequest
-from mcp_automl.server import quotes, recipe, stopping, tables, text, waiting
+from mcp_automl.server import live, quotes, recipe, stopping, tables, text, waiting
 from mcp_automl.server.models import (
     BestModel,
     ComparisonModel,
@@ -62,8 +62,8 @@ Trials = Annotated[
     int | None,
     BeforeValidator(number),
     Field(
-        description="The study's total of trials, finished ones included: 30 for a study that has "
-        "20 runs 10 more. Default for a new study: 20; an existing one keeps its total",
+        description="The study's total of trials: 30 for a study that has 20 runs 10 more. "
+        "Default: 20; an existing one keeps its total",
         examples=[20],
         json_schema_extra={"minimum": 1, "maximum": MAX_TRIALS},
     ),
@@ -72,8 +72,7 @@ EpochsMax = Annotated[
     int | None,
     BeforeValidator(number),
     Field(
-        description="Most epochs a trial may train. Default for a new study: 5; it cannot be "
-        "changed later",
+        description="Most epochs a trial may train. Default: 5; it cannot be changed later",
         examples=[5],
         json_schema_extra={"minimum": 1, "maximum": MAX_EPOCHS},
     ),
@@ -82,8 +81,8 @@ Budget = Annotated[
     float | None,
     BeforeValidator(number),
     Field(
-        description="Hard ceiling in US dollars over the study's whole life. Default for a new "
-        "study: none; an existing one keeps its budget",
+        description="Hard ceiling in US dollars over the study's whole life. Default: none; an "
+        "existing one keeps its budget",
         examples=[0.5],
         json_schema_extra={"exclusiveMinimum": 0},
     ),
@@ -92,8 +91,7 @@ PerTrial = Annotated[
     float | None,
     BeforeValidator(number),
     Field(
-        description="Ceiling in US dollars for each trial. Default for a new study: none; an "
-        "existing one keeps its own",
+        description="The same for each trial",
         examples=[0.05],
         json_schema_extra={"exclusiveMinimum": 0},
     ),
@@ -169,7 +167,7 @@ class Tools:
         """The tools in the order in which clients list them."""
         return [
             tool(self.start_automl_study, "Start or resume an AutoML study", writes=True),
-            tool(self.get_automl_study_status, "Status of an AutoML study"),
+            tool(self.get_automl_study_status, "Status of an AutoML study", meta=live.META),
             tool(self.list_automl_studies, "List AutoML studies"),
             tool(self.compare_automl_trials, "Compare the best trials of a study"),
             tool(self.get_automl_best_params, "Best hyperparameters of a study"),
