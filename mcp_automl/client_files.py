@@ -46,11 +46,12 @@ def place(path: Path, client: Client, server: Server) -> Placed:
     old = _read(real)
     try:
         new = _merged(old or "", client, server, real)
+        content = new.encode()
         if new == old:
             return Placed(path=real, changed=False, backup=None)
         real.parent.mkdir(parents=True, exist_ok=True)
         backup = None if old is None else _keep(real, old)
-        _replace(real, new.encode())
+        _replace(real, content)
     # A character that cannot be encoded is a ValueError.
     except (OSError, ValueError) as error:
         raise ClientFileUnusable(
