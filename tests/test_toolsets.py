@@ -1,15 +1,17 @@
 """A server that offers some of its tools: listed, callable and spoken of are those alone."""
 
+import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import anyio
 import pytest
-from mcp import Client
+from mcp import Client, StdioServerParameters
 from mcp.types import TextContent
 
-from mcp_automl.__main__ import asked
+from mcp_automl.__main__ import asked, main
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.toolsets import Offer, Toolset
 from mcp_automl.server.app import AutomlServer, build
@@ -153,3 +155,29 @@ def test_the_fast_lane_understands_what_serve_is_usually_given(options: list[str
 @pytest.mark.parametrize("options", [["--help"], ["--toolsets"], ["--toolsets", "x"], ["more"]])
 def test_the_rest_is_for_the_command_line_to_answer(options: list[str]) -> None:
     assert asked(options) is None
+
+
+def test_a_toolset_that_does_not_exist_is_one_sentence_on_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["mcp-automl", "serve", "--toolsets", "queues"])
+
+    with pytest.raises(SystemExit) as left:
+        main()
+
+    said = capsys.readouterr()
+    assert (left.value.code, said.out) == (1, "")
+    assert said.err.startswith("error: there is no toolset 'queues'; there are studies")
+
+
+async def test_a_server_process_offers_what_its_command_line_says() -> None:
+    words = ["-P", "-m", "mcp_automl", "serve", "--toolsets=studies,costs", "--read-only"]
+    process = StdioServerParameters(command=sys.executable, args=words, env=dict(os.environ))
+    with anyio.fail_after(30):
+        async with Client(process) as client:
+            names = [tool.name for tool in (await client.list_tools()).tools]
+            refused = await client.call_tool("stop_automl_study", {"study_name": "a"})
+
+    assert "get_automl_study_status" in names and names[-1] == "get_cost_report"
+    assert "stop_automl_study" not in names
+    assert refused.is_error and "read-only" in str(refused.content[0])
