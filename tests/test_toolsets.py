@@ -5,10 +5,12 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 from mcp import Client, StdioServerParameters
+from mcp.server.mcpserver import MCPServer
 from mcp.types import TextContent
 
 from mcp_automl.__main__ import asked, main
@@ -22,7 +24,8 @@ Offering = Callable[[Offer], AutomlServer]
 
 
 @pytest.fixture
-def offering(registry: FakeRegistry, tmp_path: Path) -> Offering:
+def offering(registry: FakeRegistry, server: MCPServer[Any], tmp_path: Path) -> Offering:
+    """Makes servers; one is made already, because the first imports what blocks an event loop."""
     return lambda offer: build(lambda: a_service(registry, tmp_path), offer)
 
 
@@ -62,7 +65,7 @@ async def test_a_tool_that_is_kept_back_is_refused_with_the_reason(
     mode: str, offering: Offering, registry: FakeRegistry
 ) -> None:
     server = offering(Offer.of("studies,costs", read_only=True))
-    async with Client(server, mode=mode, raise_exceptions=True) as client:  # type: ignore[arg-type]
+    async with Client(server, mode=mode, raise_exceptions=True) as client:
         with anyio.fail_after(5):
             started = await client.call_tool("start_automl_study", {"study_name": "new"})
             queue = await client.call_tool("get_queue_status", {})
