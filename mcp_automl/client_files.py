@@ -159,11 +159,15 @@ def _toml(
         new = parted + block(client, server)
         return new.replace("\r\n", "\n").replace("\n", "\r\n") if "\r\n" in text else new
     import tomlkit
+    from tomlkit.exceptions import TOMLKitError
 
-    document = tomlkit.parse(text)
-    table: Any = document[client.table]
-    _update(table[NAME], entry)
-    return tomlkit.dumps(document)
+    try:
+        document = tomlkit.parse(text)
+        table: Any = document[client.table]
+        _update(table[NAME], entry)
+        return tomlkit.dumps(document)
+    except TOMLKitError as error:
+        raise ValueError(str(error)) from error
 
 
 def _update(table: MutableMapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -248,6 +248,7 @@ def test_a_link_is_followed_and_stays_a_link(tmp_path: Path) -> None:
         (Client.VSCODE, b'{"a": "\\ud800"}'),
         (Client.VSCODE, b"\xff\xfe"),
         (Client.CODEX, b"[mcp_servers"),
+        (Client.CODEX, b'mcp_servers.automl.command = "x"\nmcp_servers.automl.args = []\n'),
         (Client.CODEX, b'mcp_servers = {other = {command = "x"}}\n'),
     ],
 )
