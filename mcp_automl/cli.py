@@ -9,9 +9,12 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
+from mcp_automl.cli_config import ReadOnly, ToolsetNames
+from mcp_automl.cli_config import app as config
 from mcp_automl.domain.errors import AutomlError
 from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import StudyState
+from mcp_automl.domain.toolsets import Offer
 from mcp_automl.settings import Settings
 
 app = typer.Typer(
@@ -20,7 +23,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-config = typer.Typer(help="Print configuration for other programs.", no_args_is_help=True)
 app.add_typer(config, name="config")
 console = Console()
 
@@ -33,12 +35,12 @@ def _print(said: str) -> None:
 
 
 @app.command()
-def serve() -> None:
+def serve(toolsets: ToolsetNames = None, read_only: ReadOnly = False) -> None:
     """Serve MCP over stdin and stdout; a chat client starts this."""
     from mcp_automl.composition import build_service
     from mcp_automl.server.app import serve as serve_stdio
 
-    serve_stdio(build_service)
+    serve_stdio(build_service, Offer.of(toolsets, read_only=read_only))
 
 
 @app.command()
@@ -226,28 +228,6 @@ def doctor() -> None:
     healthy, table = report(Settings())
     console.print(table)
     sys.exit(0 if healthy else 1)
-
-
-@config.callback()
-def config_group() -> None:
-    """Print configuration for other programs."""
-
-
-@config.command()
-def service(
-    systemd: Annotated[bool, typer.Option("--systemd", help="A systemd user unit.")] = False,
-    launchd: Annotated[bool, typer.Option("--launchd", help="A launchd property list.")] = False,
-) -> None:
-    """Print a service that goes on with studies after a reboot; how to install it, on stderr."""
-    from mcp_automl.boot import Starter, service_file, usual
-
-    if systemd and launchd:
-        raise typer.BadParameter("choose --systemd or --launchd")
-    chosen = Starter.SYSTEMD if systemd else Starter.LAUNCHD if launchd else usual()
-    file = service_file(chosen, Settings())
-    # Written as it is: a console would wrap and style what another program is going to read.
-    sys.stdout.write(file.text)
-    sys.stderr.write("\n".join(["", "To install it:", *file.install, ""]))
 
 
 def main() -> None:

@@ -252,3 +252,10 @@ class Settings(BaseSettings):
             "MCP_AUTOML_LOG_MODELS": str(self.log_models).lower(),
             "MLFLOW_TRACKING_URI": self.tracking_uri,
         }
+
+
+def variables() -> frozenset[str]:
+    """The names of all environment variables that are settings."""
+    prefix = Settings.model_config.get("env_prefix", "")
+    ours = {f"{prefix}{name.upper()}" for name in Settings.model_fields}
+    return frozenset(ours - {f"{prefix}MLFLOW_TRACKING_URI"} | {"MLFLOW_TRACKING_URI"})

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from mcp_automl.boot import command
 from mcp_automl.catalog import Catalog
 from mcp_automl.cli import app
+from mcp_automl.clients import Client, Server, block, file
 from mcp_automl.declarations import Declarations
+from mcp_automl.domain.toolsets import Toolset
 from mcp_automl.roster import own_trainers
 from mcp_automl.server.app import build
 from mcp_automl.settings import Settings
@@ -25,18 +28,36 @@ def blocks(language: str) -> list[str]:
 
 def commands() -> set[str]:
     return {
-        str(command.name or getattr(command.callback, "__name__", ""))
-        for command in app.registered_commands
+        str(known.name or getattr(known.callback, "__name__", ""))
+        for known in app.registered_commands
     }
 
 
+PYTHON = "/absolute/path/to/mcp-automl/.venv/bin/python"
+SERVE = Server(command=(PYTHON, *command()[1:], "serve"))
+
+
 def test_the_claude_desktop_block_is_the_example_file() -> None:
-    (block,) = blocks("json")
-    example = json.loads((ROOT / "claude_desktop_config.example.json").read_text())
-    assert json.loads(block) == example
-    server = example["mcpServers"]["automl"]
-    assert server["args"] == ["serve"]
-    assert "serve" in commands()
+    example = (ROOT / "claude_desktop_config.example.json").read_text()
+    environment = json.loads(example)["mcpServers"]["automl"]["env"]
+    server = Server(command=SERVE.command, environment=environment)
+    assert example == block(Client.CLAUDE_DESKTOP, server)
+    assert example in blocks("json")
+
+
+@pytest.mark.parametrize("client", [c for c in Client if c is not Client.CLAUDE_DESKTOP])
+def test_every_clients_block_is_what_the_command_prints(client: Client) -> None:
+    (section,) = re.findall(rf"<summary>{client.title}</summary>(.*?)</details>", README, re.DOTALL)
+    (shown,) = re.findall(r"^```\w+\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    assert shown == block(client, SERVE)
+    path = file(client, Path("~"), {}, "linux")
+    assert path is None or client is Client.CLAUDE_CODE or f"`{path}`" in section
+
+
+def test_the_clients_and_toolsets_that_are_named_are_those_there_are() -> None:
+    section = README[README.index("## Connecting") : README.index("## A session")]
+    assert all(f"`{client.value}`" in section for client in Client)
+    assert all(f"`{toolset.value}`" in section for toolset in Toolset)
 
 
 def test_the_environment_of_the_example_is_made_of_settings(

@@ -59,6 +59,10 @@ class InvalidSettings(AutomlError, ValueError):
     """The settings cannot be used; correct mcp_automl.toml, and start again."""
 
 
+class ClientFileUnusable(AutomlError, ValueError):
+    """The client's configuration cannot be changed; put the printed block into it by hand."""
+
+
 class UnsupportedPlatform(AutomlError, RuntimeError):
     """Native Windows is not supported; run mcp-automl inside WSL2."""
 

@@ -14,7 +14,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -25,16 +25,19 @@ from mcp.types import CallToolResult, InputRequiredResult
 from mcp.types import Tool as ListedTool
 
 from mcp_automl import __version__
+from mcp_automl.domain.toolsets import Offer, Toolset
 from mcp_automl.server.archive import ArchiveTools
 from mcp_automl.server.arguments import problem
 from mcp_automl.server.changes import Cues
 from mcp_automl.server.costs import CostTools
 from mcp_automl.server.deletion import DeletionTools
 from mcp_automl.server.failures import refused
+from mcp_automl.server.instructions import instructions
 from mcp_automl.server.jobs import JobTools, add_job_resources
 from mcp_automl.server.live import live_view
 from mcp_automl.server.prompts import add_prompts
 from mcp_automl.server.provider import Once
+from mcp_automl.server.replies import writes
 from mcp_automl.server.resources import add_resources
 from mcp_automl.server.study_resources import add_study_resources
 from mcp_automl.server.tools import Tools
@@ -45,33 +48,20 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-INSTRUCTIONS = """\
-mcp-automl tunes a model's hyperparameters with real trainings on this machine.
-1. start_automl_study(study_name="mnist-opt-1", n_trials=10) begins a study and returns at once.
-2. It runs in the background, also when this chat closes. Nothing has to be kept open.
-3. get_automl_study_status says how far it is, the best so far, and when to look again.
-4. Wait as many seconds as it says before the next look; meanwhile do something else.
-5. When it is COMPLETE, compare_automl_trials shows the best trials side by side.
-6. get_automl_best_params gives the winner and the trigger_training_job call that trains the model
-   to keep; get_queue_status(job_id=...) tells how that ends.
-7. The same study_name with a larger n_trials (a total) resumes a study; omitted values are kept.
-8. cost_budget_usd is a hard ceiling in dollars on all that the study spends.
-9. stop_automl_study stops one; starting the same name again goes on with it.
-10. list_automl_studies finds names and earlier results, get_cost_report what all has cost.
-11. search_space changes what is searched; automl://trainers/mnist lists what mnist can be tuned by.
-Errors say what would be valid.
-"""
+EVERYTHING = Offer()
 
 
 class AutomlServer(MCPServer[Any]):
     """An MCP server whose tools are called only with arguments they can use."""
 
-    def __init__(self, tools: Sequence[Tool], cues: Cues) -> None:
+    def __init__(
+        self, tools: Sequence[Tool], kept_back: Mapping[str, str], instructions: str, cues: Cues
+    ) -> None:
         super().__init__(
             "mcp-automl",
             title="AutoML",
             version=__version__,
-            instructions=INSTRUCTIONS,
+            instructions=instructions,
             tools=list(tools),
             subscriptions=cues,
             lifespan=cues.lifespan,
@@ -79,6 +69,7 @@ class AutomlServer(MCPServer[Any]):
         )
         cues.attach(self)
         self._known = {tool.name: tool for tool in tools}
+        self._kept_back = kept_back
         self.listed = anyio.Event()
         """Set once a client has seen the tools."""
 
@@ -90,24 +81,23 @@ class AutomlServer(MCPServer[Any]):
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Refuses in plain words what the SDK would drop silently or explain with its internals."""
-        wrong = problem(self._known, name, arguments)
+        wrong = self._not_offered(name) or problem(self._known, name, arguments)
         if wrong is not None:
             return refused("InvalidRequest", wrong)
         return await super().call_tool(name, arguments, context)
 
+    def _not_offered(self, name: str) -> str | None:
+        why = self._kept_back.get(name)
+        return why and f"{name} cannot be called here: {why}; call one of {', '.join(self._known)}"
 
-def build(service: "Callable[[], Service]") -> AutomlServer:
+
+def build(service: "Callable[[], Service]", offer: Offer = EVERYTHING) -> AutomlServer:
     """The server over the use cases that `service` makes; called at the first call, once."""
     _log_to_stderr()
     once = Once(service)
-    rooms = (
-        Tools(once),
-        DeletionTools(once),
-        JobTools(once),
-        CostTools(once),
-        ArchiveTools(once),
-    )
-    server = AutomlServer([tool for room in rooms for tool in room.all()], Cues(once))
+    tools, kept_back = _divided(once, offer)
+    told = instructions([tool.name for tool in tools], read_only=offer.read_only)
+    server = AutomlServer(tools, kept_back, told, Cues(once))
     add_resources(server, once)
     add_trainer_resources(server, once)
     add_job_resources(server, once)
@@ -116,10 +106,30 @@ def build(service: "Callable[[], Service]") -> AutomlServer:
     return server
 
 
-def serve(service: "Callable[[], Service]") -> None:
+def _divided(service: "Callable[[], Service]", offer: Offer) -> tuple[list[Tool], dict[str, str]]:
+    """The tools that are offered; and the names of those that are not, with the reason."""
+    rooms = (
+        (Toolset.STUDIES, Tools(service)),
+        (Toolset.DELETION, DeletionTools(service)),
+        (Toolset.JOBS, JobTools(service)),
+        (Toolset.COSTS, CostTools(service)),
+        (Toolset.EXPORTS, ArchiveTools(service)),
+    )
+    tools, kept_back = [], {}
+    for toolset, room in rooms:
+        for tool in room.all():
+            why = offer.why_not(toolset, writes=writes(tool))
+            if why is None:
+                tools.append(tool)
+            else:
+                kept_back[tool.name] = why
+    return tools, kept_back
+
+
+def serve(service: "Callable[[], Service]", offer: Offer = EVERYTHING) -> None:
     """Serves MCP over stdin and stdout until the client leaves or a signal comes."""
     once = Once(service)
-    anyio.run(_serve, build(once), once)
+    anyio.run(_serve, build(once, offer), once)
 
 
 async def _serve(server: AutomlServer, service: "Once[Service]") -> None:

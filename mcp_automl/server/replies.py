@@ -68,6 +68,11 @@ def tool(
     return made
 
 
+def writes(tool: Tool) -> bool:
+    """Whether it changes anything, as its clients are told."""
+    return not (tool.annotations and tool.annotations.read_only_hint)
+
+
 def _hints(*, writes: bool, destroys: bool, repeats: bool) -> ToolAnnotations:
     """Nothing reaches beyond this machine; of what only reads, nothing else has to be said."""
     if not writes:
