@@ -2,6 +2,7 @@
 
 from importlib.resources import files
 
+from anyio import to_thread
 from mcp.server.apps import APP_MIME_TYPE, Apps
 from mcp.server.mcpserver.resources import FunctionResource
 
@@ -23,10 +24,14 @@ def live_view() -> Apps:
             mime_type=APP_MIME_TYPE,
             # It opens no connection of its own: what it shows comes through its host.
             meta={"ui": {"csp": {}, "prefersBorder": True}},
-            fn=page,
+            fn=_read,
         )
     )
     return apps
+
+
+async def _read() -> str:
+    return await to_thread.run_sync(page)
 
 
 def page() -> str:

@@ -1,0 +1,44 @@
+"""The live view: one file that needs nothing else, tied to the tool whose result it shows."""
+
+import re
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.server.mcpserver import MCPServer
+
+from mcp_automl.server import live
+from mcp_automl.server.models import ComparisonModel, StatusModel
+from mcp_automl.server.study_resources import TrialPageModel, TrialShownModel
+from tests.test_server import TOOLS
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_view_is_read_by_whoever_renders_it(client: Client) -> None:
+    with anyio.fail_after(5):
+        (content,) = (await client.read_resource(live.URI)).contents
+    assert content.mime_type == "text/html;profile=mcp-app"
+    assert getattr(content, "text") == live.page()  # noqa: B009
+
+
+async def test_the_status_names_its_view(server: MCPServer[Any]) -> None:
+    tools = {tool.name: tool.meta for tool in await server.list_tools()}
+    assert tools["get_automl_study_status"] == {"ui": {"resourceUri": live.URI}}
+    assert [name for name, meta in tools.items() if meta] == ["get_automl_study_status"]
+
+
+def test_it_opens_no_connection_and_loads_nothing_else() -> None:
+    page = live.page()
+    named = set(re.findall(r"https?://[^\s\"']+", page))
+    assert named == {"http://www.w3.org/2000/svg"}, "a name, and no address"
+    assert not re.search(r"fetch\(|XMLHttpRequest|WebSocket|innerHTML|eval\(|<link|src=", page)
+
+
+def test_it_asks_for_tools_and_fields_that_there_are() -> None:
+    page = live.page()
+    assert set(re.findall(r'call\("(\w+)"', page)) <= set(TOOLS)
+    assert set(re.findall(r"\bstatus\.(\w+)", page)) <= set(StatusModel.model_fields)
+    assert "trials" in ComparisonModel.model_fields and "trials" in TrialPageModel.model_fields
+    assert {"measurements"} <= set(TrialShownModel.model_fields)
