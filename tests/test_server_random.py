@@ -19,7 +19,9 @@ from tests.desk_for_tests import Desk
 from tests.test_server import TOOLS
 
 CALL_SECONDS = 10.0
-NAMES = st.sampled_from(["a", "A", "b", "job-1", "job-2", "nobody", "", "../x", "x" * 99, "a\x00"])
+NAMES = st.sampled_from(
+    ["Digits-1", "digits-1", "a", "A", "job-2", "job-3", "", "../x", "x" * 99, "a\x00"]
+)
 ARGUMENTS = (
     "study_name model_type n_trials epochs_max cost_budget_usd max_cost_per_trial_usd search_space "
     "dry_run top_k confirm_name epochs lr batch_size weight_decay params priority run_name final "
@@ -44,6 +46,7 @@ CALLS = st.tuples(
     st.sampled_from([*TOOLS, "no_such_tool"]),
     st.dictionaries(st.sampled_from(ARGUMENTS), VALUES, max_size=5),
     NAMES | st.none(),
+    st.booleans(),
 )
 
 
@@ -75,6 +78,8 @@ def test_two_thousand_calls_are_answered_or_refused_in_words(tmp_path: Path) -> 
         server = build(lambda: desk.service)
         with portal.wrap_async_context_manager(Client(server)) as client:
             portal.call(desk.finished_study, 0.5, 0.7)
+            listed = portal.call(server.list_tools)
+            takes = {tool.name: set(tool.input_schema["properties"]) for tool in listed}
 
             @settings(
                 max_examples=200,
@@ -82,9 +87,11 @@ def test_two_thousand_calls_are_answered_or_refused_in_words(tmp_path: Path) -> 
                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
             )
             @given(st.lists(CALLS, min_size=10, max_size=10))
-            def answer(calls: list[tuple[str, dict[str, Any], str | None]]) -> None:
-                for tool, arguments, name in calls:
-                    _one(portal, client, tmp_path, tool, _aimed(tool, arguments, name))
+            def answer(calls: list[tuple[str, dict[str, Any], str | None, bool]]) -> None:
+                for tool, arguments, name, tidy in calls:
+                    few = {n: v for n, v in arguments.items() if n in takes.get(tool, ())}
+                    aimed = _aimed(tool, few if tidy else arguments, name)
+                    _one(portal, client, tmp_path, tool, aimed)
 
             answer()
     assert set(TOOLS) - answered <= {"delete_automl_study"}, "which wants a name twice"
