@@ -100,6 +100,8 @@ class Catalog:
             gpu_memory_gb=spec.gpu_memory_gb,
             trial_stall_timeout_s=spec.trial_stall_timeout_s,
             trial_timeout_s=spec.trial_timeout_s,
+            gpus=spec.gpus,
+            cpu_cores=spec.cpu_cores,
         )
 
     def needs(self, model: str) -> Needs:
@@ -179,6 +181,8 @@ class Catalog:
             objectives=self.objectives(model),
             parameters=self._declared(spec),
             final_objective=None if final is None else _objective(final),
+            gpus=spec.gpus,
+            cpu_cores=spec.cpu_cores,
             trouble=_trouble(spec),
         )
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def build_service(settings: Settings | None = None) -> Service:
     """The use cases over this user's workspace."""
 
+    from mcp_automl.executors.devices import usable_cores
     from mcp_automl.launcher import Launcher
     from mcp_automl.stores.accounts import SqliteAccounts
     from mcp_automl.stores.archive import SqliteArchive
@@ -38,6 +39,7 @@ def build_service(settings: Settings | None = None) -> Service:
         jobs=SqliteJobs(settings.database),
         devices=describe_devices,
         gpus=lambda: [device.name for device in find_devices() if device.is_gpu],
+        cores=usable_cores,
         owner=os_user(),
     )
 

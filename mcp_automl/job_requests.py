@@ -1,18 +1,25 @@
 """What is asked of a training job, understood: its configuration as it would be stored."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from mcp_automl.domain import leaderboard
 from mcp_automl.domain.declared import DeclaredTrainer
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.job_request import MAX_SEEDS, MIN_SEEDS, JobRequest
+from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.point import EPOCHS, point, with_usual_epochs
 from mcp_automl.domain.search import NO_EPOCHS
 from mcp_automl.domain.space import Params, Value
 from mcp_automl.domain.study import COUNTED, Study, StudyConfig, Trial
 from mcp_automl.domain.training_job import Priority, TrainingJob
 from mcp_automl.ports import StudyRegistry, Trainers
-from mcp_automl.refusals import checked_run_name, no_such_study, nothing_to_show, refuse_foreign
+from mcp_automl.refusals import (
+    checked_run_name,
+    no_such_study,
+    nothing_to_show,
+    refuse_foreign,
+    refuse_misfit,
+)
 from mcp_automl.requests import DEFAULT_MODEL
 
 PLACEHOLDER = "job"
@@ -25,12 +32,21 @@ class JobRequests:
     """Reads requests for training jobs of one workspace; nothing is stored.
 
     Args:
+        machine: what this machine has.
         owner: who is asking; stored with every job.
     """
 
-    def __init__(self, registry: StudyRegistry, trainers: Trainers, owner: str) -> None:
+    def __init__(
+        self,
+        registry: StudyRegistry,
+        trainers: Trainers,
+        *,
+        machine: Callable[[], Machine],
+        owner: str,
+    ) -> None:
         self._registry = registry
         self._trainers = trainers
+        self._machine = machine
         self._owner = owner
 
     def understood(self, request: JobRequest) -> tuple[StudyConfig, Study | None]:
@@ -39,12 +55,14 @@ class JobRequests:
         Raises:
             InvalidRequest: a value is out of range, or two contradict each other.
             StudyNotFound, NothingToShow: there is no such study, or nothing to take from it.
-            TrainerUnavailable: the model's packages are not installed.
+            TrainerUnavailable: the model's packages are not installed, or this machine has less
+                than it declares that it takes.
         """
         study = None if request.study is None else self._study(request.study)
         model = self._model(request, study)
         self._trainers.check_installed(model)
         trainer = self._trainers.declaration(model)
+        refuse_misfit(trainer, self._machine)
         if request.verify_seeds is not None:
             return self._verifying(request, trainer, study), study
         named = point(request.named, request.params, trainer.parameters)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from mcp_automl.accounts import Accounts
+from mcp_automl.domain.machine import Machine
 from mcp_automl.folders import Folders
 from mcp_automl.job_requests import JobRequests
 from mcp_automl.joblogs import JobLogs
@@ -18,7 +19,8 @@ class JobDesk:
     """What can be asked about jobs: `jobs` for a single one, `queue` for all that hold or wait.
 
     Args:
-        devices: describes the machine's devices.
+        machine: what the machine has.
+        devices: describes its devices.
         owner: who is asking; stored with every job.
         now: wall clock seconds.
     """
@@ -28,6 +30,7 @@ class JobDesk:
         store: JobStore,
         registry: StudyRegistry,
         trainers: Trainers,
+        machine: Callable[[], Machine],
         *,
         accounts: Accounts,
         liveness: Liveness,
@@ -41,7 +44,7 @@ class JobDesk:
         self.jobs = TrainingJobs(
             store,
             registry,
-            JobRequests(registry, trainers, owner),
+            JobRequests(registry, trainers, machine=machine, owner=owner),
             liveness=liveness,
             accounts=accounts,
             folders=folders,

@@ -169,7 +169,7 @@ class Orchestrator:
             slot = NoSlot(reason="not ready") if need is None else self.executor.acquire(need)
             if isinstance(slot, Slot):
                 performer.offer(slot)
-            elif claim.holds_back(now):
+            elif claim.holds_back(now, comes=slot.ours):
                 return
 
     def _claims(self, now: float) -> list[Claim]:

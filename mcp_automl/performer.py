@@ -118,9 +118,7 @@ class StudyPerformer:
         run, trainer = self._run, self._trainer
         if run is None or trainer is None or self.offered or not run.wants_slot:
             return None
-        return Need(
-            gpu_memory_gb=trainer.gpu_memory_gb, alone=run.wants_alone, trainer=trainer.name
-        )
+        return trainer.need(alone=run.wants_alone)
 
     def offer(self, slot: Slot) -> None:
         """Hands over a slot that was acquired for this study."""
@@ -228,6 +226,7 @@ class StudyPerformer:
             return None
         # In a thread: an operator's own trainer may have to be asked what it is.
         self._trainer = await to_thread.run_sync(self.trainer_of, self.study.config.model)
+        self.executor.check(self._trainer.need())
         # Before any trial's money runs: a job must start at once, and be stopped at once.
         await self.executor.warm_up()
         # What a kill has left: nothing runs yet, so a trial waits, has ended, or was not attempted.

@@ -247,6 +247,9 @@ class Executor(Protocol):
     def describe(self) -> str:
         """The devices in words, such as `cuda:0` or `2 CPU cores`."""
 
+    def check(self, need: Need) -> None:
+        """Raises TrainerUnavailable, with what to change, if no slot can ever satisfy the need."""
+
     def acquire(self, need: Need) -> Slot | NoSlot:
         """Takes a free slot that satisfies the need, or says why there is none."""
 

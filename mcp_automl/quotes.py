@@ -4,16 +4,18 @@ from collections.abc import Callable
 
 from mcp_automl.accounts import Accounts
 from mcp_automl.answers import Quoted
+from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.quote import quote
 from mcp_automl.domain.study import Study, StudyConfig, counted
-from mcp_automl.ports import StudyRegistry
+from mcp_automl.ports import StudyRegistry, Trainers
+from mcp_automl.settings import Settings
 
 
 class Quotes:
     """Estimates from what one workspace's finished trials have cost.
 
     Args:
-        parallel: how many trials run at once.
+        machine: what this machine has.
         devices: describes the machine's devices.
     """
 
@@ -21,12 +23,16 @@ class Quotes:
         self,
         registry: StudyRegistry,
         accounts: Accounts,
-        parallel: int,
+        trainers: Trainers,
+        machine: Callable[[], Machine],
+        settings: Settings,
         devices: Callable[[], str],
     ) -> None:
         self._registry = registry
         self._accounts = accounts
-        self._parallel = parallel
+        self._trainers = trainers
+        self._machine = machine
+        self._parallel = settings.max_parallel_trials
         self._devices = devices
 
     def of(self, existing: Study | None, config: StudyConfig) -> Quoted:
@@ -40,6 +46,7 @@ class Quotes:
         done = 0 if progress is None else counted(progress.counts)
         spent = 0.0 if progress is None else progress.cost_usd
         budget = config.cost_budget_usd
+        parallel = self.parallel(config.model)
         return Quoted(
             config=config,
             exists=existing is not None,
@@ -49,9 +56,16 @@ class Quotes:
                 self._accounts.finished(config),
                 trials=max(0, config.n_trials - done),
                 epochs_max=config.epochs_max,
-                parallel=self._parallel,
+                parallel=parallel,
                 rest_usd=None if budget is None else budget - spent,
             ),
-            max_parallel=self._parallel,
+            max_parallel=parallel,
             devices=self._devices(),
         )
+
+    def parallel(self, model: str) -> int:
+        """How many trials of that model run at once: fewer where each takes much."""
+        trainer = self._trainers.declaration(model)
+        if trainer.gpus is None and trainer.cpu_cores is None:
+            return self._parallel
+        return self._machine().parallel(self._parallel, trainer.gpus, trainer.cpu_cores)

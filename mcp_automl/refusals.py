@@ -1,16 +1,19 @@
 """What the use cases refuse, and in which words: what is wrong, what is valid, what to call."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from mcp_automl.domain.budget import COST_BUDGET, dollars
+from mcp_automl.domain.declared import DeclaredTrainer
 from mcp_automl.domain.errors import (
     InvalidRequest,
     NameTaken,
     NothingToShow,
     StudyNotFound,
     StudyRuns,
+    TrainerUnavailable,
 )
+from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import Study
@@ -114,6 +117,15 @@ def refuse_free_budget(prices: Prices, gpus: Collection[str]) -> None:
         "machine costs and restart the server, or leave cost_budget_usd and "
         "max_cost_per_trial_usd out"
     )
+
+
+def refuse_misfit(trainer: DeclaredTrainer, machine: Callable[[], Machine]) -> None:
+    """Refuses a trainer that declares more than this machine has: its jobs would wait for ever."""
+    if trainer.gpus is None and trainer.cpu_cores is None:
+        return
+    misfit = machine().misfit(trainer.name, trainer.gpus, trainer.cpu_cores)
+    if misfit:
+        raise TrainerUnavailable(misfit)
 
 
 def refuse_other_space(study: Study, search_space: object, trainers: Trainers) -> None:

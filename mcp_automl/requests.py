@@ -3,11 +3,17 @@
 import zlib
 from collections.abc import Callable, Collection
 
+from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import Study, StudyConfig
 from mcp_automl.ports import StudyRegistry, Trainers
-from mcp_automl.refusals import checked_name, refuse_free_budget, refuse_other_search
+from mcp_automl.refusals import (
+    checked_name,
+    refuse_free_budget,
+    refuse_misfit,
+    refuse_other_search,
+)
 
 DEFAULT_MODEL = "mnist"
 DEFAULT_TRIALS = 20
@@ -17,8 +23,9 @@ class Requests:
     """Reads requests for studies of one workspace; nothing is stored.
 
     Args:
+        machine: what this machine has.
         prices: what hold in this workspace.
-        gpus: the names of this machine's GPUs.
+        gpus: the names of its GPUs.
         owner: who is asking; stored with every study.
     """
 
@@ -26,6 +33,7 @@ class Requests:
         self,
         registry: StudyRegistry,
         trainers: Trainers,
+        machine: Callable[[], Machine],
         *,
         prices: Callable[[], Prices],
         gpus: Callable[[], Collection[str]],
@@ -35,6 +43,7 @@ class Requests:
         self._trainers = trainers
         self._prices = prices
         self._gpus = gpus
+        self._machine = machine
         self._owner = owner
 
     def understood(self, request: StudyRequest) -> tuple[Study | None, StudyConfig]:
@@ -43,11 +52,9 @@ class Requests:
         Raises:
             InvalidRequest: a value is out of range, or would change what was already searched.
             NameTaken: the name belongs to a study of another model, or to plain Optuna.
-            TrainerUnavailable: the model's packages are not installed.
+            TrainerUnavailable: the model's packages are not installed, or this machine has less
+                than it declares that it takes.
         """
-        target = request.target
-        if target.has_ceiling:
-            refuse_free_budget(self._prices(), self._gpus())
         existing = self._registry.find(checked_name(request.name))
         if existing is None:
             config = self._new(request)
@@ -55,7 +62,11 @@ class Requests:
             refuse_other_search(existing, request, self._trainers)
             config = existing.config
         self._trainers.check_installed(config.model)
-        return existing, target.applied_to(config)
+        trainer = self._trainers.declaration(config.model)
+        refuse_misfit(trainer, self._machine)
+        if request.target.has_ceiling:
+            refuse_free_budget(self._prices(), () if trainer.gpus == 0 else self._gpus())
+        return existing, request.target.applied_to(config)
 
     def _new(self, request: StudyRequest) -> StudyConfig:
         return self._trainers.config(

@@ -8,6 +8,7 @@ calls change nothing.
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from functools import partial
 
 from mcp_automl.accounts import Accounts
 from mcp_automl.answers import (
@@ -29,6 +30,7 @@ from mcp_automl.costs import Costs
 from mcp_automl.deletion import Deletions
 from mcp_automl.domain.costs import CostReport
 from mcp_automl.domain.errors import NameTaken, NothingToShow
+from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.paging import Page
 from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import (
@@ -65,6 +67,7 @@ class Service:
     Args:
         devices: describes the machine's devices, such as `cuda:0`.
         gpus: the names of its GPUs.
+        cores: how many CPU cores it has for trainings.
         owner: who is asking; stored with every study.
     """
 
@@ -80,14 +83,16 @@ class Service:
         jobs: JobStore,
         devices: Callable[[], str],
         gpus: Callable[[], Collection[str]],
+        cores: Callable[[], int],
         owner: str,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._registry = registry
         self.trainers = trainers
         self._liveness = Liveness(registry, launcher, settings, now)
+        machine = partial(_machine, gpus, cores)
         self._requests = Requests(
-            registry, trainers, prices=self._liveness.prices, gpus=gpus, owner=owner
+            registry, trainers, machine, prices=self._liveness.prices, gpus=gpus, owner=owner
         )
         folders = Folders(studies=settings.studies_dir, data=settings.data_path)
         self._logs = JobLogs(registry, jobs, folders)
@@ -100,12 +105,12 @@ class Service:
         self._statuses = Statuses(
             registry, self._liveness, self._logs, self._results, self._costs, settings, now
         )
-        self._quotes = Quotes(registry, accounts, settings.max_parallel_trials, devices)
+        self._quotes = Quotes(registry, accounts, trainers, machine, settings, devices)
         self._devices = devices
         self._now = now
         self.desk = JobDesk(
-            jobs, registry, trainers, accounts=accounts, liveness=self._liveness, folders=folders,
-            logs=self._logs, settings=settings, devices=devices, owner=owner, now=now,
+            jobs, registry, trainers, machine, accounts=accounts, liveness=self._liveness, now=now,
+            folders=folders, logs=self._logs, settings=settings, devices=devices, owner=owner,
         )  # fmt: skip
 
     def start_study(self, request: StudyRequest) -> Started:
@@ -159,7 +164,7 @@ class Service:
             created=created,
             nothing_to_run=nothing_to_run,
             expected_data=study.data or self._latest_data(study.config.model),
-            max_parallel=self._settings.max_parallel_trials,
+            max_parallel=self._quotes.parallel(study.config.model),
             devices=self._devices(),
             notes=(*budget_is_spent(study, progress.cost_usd), *life),
         )
@@ -293,3 +298,7 @@ class Service:
             self._liveness.rouse()
             raise no_such_study(name, [s.config.name for s in self._registry.studies()])
         return study
+
+
+def _machine(gpus: Callable[[], Collection[str]], cores: Callable[[], int]) -> Machine:
+    return Machine(gpus=len(gpus()), cores=cores())

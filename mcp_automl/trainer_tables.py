@@ -4,9 +4,10 @@ import math
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from trainers import contract
+from trainers.variables import check_distinct
 
 PARAMETER = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 
@@ -15,6 +16,12 @@ Choices = Annotated[
     tuple[Scalar, ...], BeforeValidator(lambda it: tuple(it) if isinstance(it, list) else it)
 ]
 """A list, kept as it is: 1 is no 1.0."""
+
+
+def _gpus(number: float) -> float:
+    if number not in contract.GPUS:
+        raise ValueError(f"Input should be {contract.GPUS_IN_WORDS}")
+    return number
 
 
 class Table(BaseModel):
@@ -108,6 +115,8 @@ class Limited(Table):
     gpu_memory_gb: float | None = Field(default=None, ge=0)
     trial_timeout_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     trial_stall_timeout_s: float | None = Field(default=None, ge=1, allow_inf_nan=False)
+    gpus: Annotated[float, AfterValidator(_gpus)] | None = None
+    cpu_cores: int | None = Field(default=None, ge=1)
 
     def applied_to(self, spec: contract.TrainerSpec) -> contract.TrainerSpec:
         """The spec with these limits."""
@@ -140,8 +149,9 @@ class CommandTable(Limited):
         """All that is known of the trainer.
 
         Raises:
-            ValueError: its parameters contradict themselves.
+            ValueError: its parameters contradict themselves or each other.
         """
+        check_distinct(self.parameters)
         objective = contract.Objective(name=self.objective, direction=self.direction)
         final = (
             None if self.final_objective is None else replace(objective, name=self.final_objective)

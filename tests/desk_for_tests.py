@@ -36,6 +36,7 @@ class Desk:
             jobs=SqliteJobs(settings.database),
             devices=lambda: "2 CPU cores",
             gpus=list,
+            cores=lambda: 2,
             owner="ada",
         )
 

@@ -76,6 +76,8 @@ class FakeExecutor:
     data: str | TrainerUnavailable = "made-up data"
     dies_unanswered: bool = False
     """Whether jobs are killed right after their first measurement."""
+    misfit: str = ""
+    """Why no slot can ever satisfy a need."""
     no_process: bool = False
     """Whether no job can be started."""
     launched: list[Job] = field(default_factory=list)
@@ -92,6 +94,10 @@ class FakeExecutor:
 
     def describe(self) -> str:
         return "nothing"
+
+    def check(self, need: Need) -> None:
+        if self.misfit:
+            raise TrainerUnavailable(self.misfit)
 
     def acquire(self, need: Need) -> Slot | NoSlot:
         free = [f"slot/{n}" for n in range(self.slots) if f"slot/{n}" not in self._taken]

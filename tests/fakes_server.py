@@ -229,11 +229,16 @@ class FakeJobs:
         return study.created_at
 
 
-def a_service(registry: FakeRegistry, home: Path, accounts: FakeAccounts | None = None) -> Service:
+def a_service(
+    registry: FakeRegistry,
+    home: Path,
+    accounts: FakeAccounts | None = None,
+    trainers: Catalog | None = None,
+) -> Service:
     settings = Settings(home=home)
     return Service(
         registry=registry,
-        trainers=Catalog(),
+        trainers=trainers or Catalog(),
         launcher=Launcher(settings, start=lambda _: None),
         settings=settings,
         accounts=accounts or FakeAccounts(),
@@ -241,6 +246,7 @@ def a_service(registry: FakeRegistry, home: Path, accounts: FakeAccounts | None 
         jobs=FakeJobs(),
         devices=lambda: "cuda:0",
         gpus=lambda: ["G"],
+        cores=lambda: 2,
         owner="tester",
         now=lambda: NOW,
     )

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from anyio import fail_after
 
+from mcp_automl.domain.errors import TrainerUnavailable
 from mcp_automl.domain.events import Outcome
-from mcp_automl.domain.jobs import Ended, Job, Limits, TrainerRef, Word
+from mcp_automl.domain.jobs import Ended, Job, Limits, Need, TrainerRef, Word
 from mcp_automl.domain.study import Measurement
+from mcp_automl.executors import devices
 from mcp_automl.executors.local import LocalExecutor
 from tests.jobs_for_tests import (
     fake_job,
@@ -21,6 +23,7 @@ from tests.jobs_for_tests import (
     launched,
     pids_in,
     survivors,
+    taken_slot,
 )
 
 ARGUMENTS = ["--lr", "0.5", "--name", "a b", "--deep", "true"]
@@ -239,3 +242,42 @@ if final == "true":
     measured, ended = await said(executor, replace(job, final=True))
     assert isinstance(measured, Measurement) and measured.metrics == {"test_loss": 0.5}
     assert ended == Ended(outcome=Outcome.COMPLETED)
+
+
+@pytest.mark.parametrize("cpu_cores", [1, 2])
+async def test_a_command_has_the_cores_that_it_declares_and_sees_no_gpu_that_it_does_not_want(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cpu_cores: int
+) -> None:
+    hide_main_module()
+    monkeypatch.setattr(devices, "usable_cores", lambda: 2)
+    names = ["MCP_AUTOML_THREADS", "OMP_NUM_THREADS", "MCP_AUTOML_DEVICE", "CUDA_VISIBLE_DEVICES"]
+    script = f"""
+json.dump([os.environ.get(name) for name in {names}], open("note", "w"))
+subprocess.run(["sh", "-c", 'echo "$MCP_AUTOML_PARAM_MAX_LR" > shell'], check=True)
+print(json.dumps({{"val_loss": 0.5}}))
+"""
+    job = command_job(tmp_path, script, **{"max-lr": 0.5})
+    need = replace(job.trainer, gpus=0, cpu_cores=cpu_cores).need()
+    gpu = devices.Device(label="cuda:0", kind="cuda", name="G", uuid="GPU-abc")
+    with fail_after(20):
+        async with LocalExecutor(devices=[gpu]) as executor:
+            slot = taken_slot(executor, need)
+            async with executor.launch(job, slot) as attempt:
+                *_, ended = await followed(attempt)
+
+    assert ended == Ended(outcome=Outcome.COMPLETED)
+    cores = str(cpu_cores)
+    assert json.loads((tmp_path / "note").read_text()) == [cores, cores, "cpu", ""]
+    assert (tmp_path / "shell").read_text() == "0.5\n"
+    assert (slot.label, slot.usd_per_hour) == ("cpu", cpu_cores * 0.05)
+
+
+async def test_an_executor_refuses_what_its_machine_can_never_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hide_main_module()
+    monkeypatch.setattr(devices, "usable_cores", lambda: 2)
+    async with LocalExecutor() as executor:
+        executor.check(Need(cpu_cores=2))
+        with pytest.raises(TrainerUnavailable, match=r"'big' .* cpu_cores = 3, .* has 2 CPU cores"):
+            executor.check(Need(trainer="big", cpu_cores=3))

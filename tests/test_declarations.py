@@ -1,6 +1,7 @@
 """Trainers in Python files and packages: asked what they declare, never imported here."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,14 +37,16 @@ def written(folder: Path, code: str) -> str:
 
 
 def test_a_spec_arrives_as_it_was_declared() -> None:
-    assert [decode(encode(spec)) for spec in BUILT_IN] == list(BUILT_IN)
+    specs = [*BUILT_IN, replace(BUILT_IN[0], gpus=0.5, cpu_cores=2)]
+
+    assert [decode(encode(spec)) for spec in specs] == specs
 
 
 def test_the_trainer_of_a_file_is_the_operators_by_its_name_in_the_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: Declarations
 ) -> None:
     file = tmp_path / "mcp_automl.toml"
-    file.write_text(f'[trainers.mine]\nfile = "{PERCEPTRON}"\ntrial_timeout_s = 9')
+    file.write_text(f'[trainers.mine]\nfile = "{PERCEPTRON}"\ntrial_timeout_s = 9\ngpus = 1')
     monkeypatch.setenv("MCP_AUTOML_CONFIG", str(file))
     catalog = Catalog(own=lambda: own_trainers(kept))
 
@@ -53,7 +56,7 @@ def test_the_trainer_of_a_file_is_the_operators_by_its_name_in_the_configuration
         "epochs": Int(low=1, high=5),
     }
     assert catalog.reference("mine") == TrainerRef(
-        name="mine", module=PERCEPTRON, trial_timeout_s=9
+        name="mine", module=PERCEPTRON, trial_timeout_s=9, gpus=1
     )
 
 

@@ -54,6 +54,11 @@ def test_who_needs_more_room_than_there_is_is_not_overtaken_for_ever_nor_blocks_
     assert not claim(1).holds_back(2 * RISE_SECONDS)
 
 
+def test_who_waits_for_jobs_of_ours_alone_gets_its_room_however_long_they_take() -> None:
+    assert not claim(1).holds_back(RISE_SECONDS - 1, comes=True)
+    assert claim(1).holds_back(100 * RISE_SECONDS, comes=True)
+
+
 def test_a_priority_is_read_as_people_write_it() -> None:
     assert Priority.of(" Urgent ") is URGENT
     assert Priority.of(None) is NORMAL

@@ -309,3 +309,14 @@ async def test_a_dead_tracker_stops_neither_the_study_nor_the_leaving(
     await house.run()
     assert house.state() is StudyState.COMPLETE
     assert house.database.outbox
+
+
+async def test_a_study_whose_jobs_can_never_start_has_failed_with_the_reason() -> None:
+    misfit = "no job of 'mnist' can ever start here: it declares gpus = 2"
+    house = House(executor=FakeExecutor(misfit=misfit))
+    house.registry.create(a_config())
+    await house.run()
+    study = house.registry.find("digits")
+    assert study is not None
+    assert (study.state, study.reason) == (StudyState.FAILED, misfit)
+    assert house.executor.launched == []

@@ -178,6 +178,7 @@ def a_service(
         jobs=FakeJobs(),
         devices=lambda: "a machine",
         gpus=lambda: gpus,
+        cores=lambda: 2,
         owner="me",
         now=lambda: NOW,
     )

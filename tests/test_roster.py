@@ -92,6 +92,32 @@ def test_a_trainer_without_epochs_takes_no_epochs_max(file: Path, catalog: Catal
         catalog.search("mine", None, 5)
 
 
+@pytest.mark.parametrize(
+    ("lines", "need", "told"),
+    [
+        ("gpus = 0.5\ncpu_cores = 2", (0.5, 2), "takes half a GPU and 2 CPU cores."),
+        ("gpus = 0", (0, None), "takes no GPU."),
+        ("gpus = 2", (2, None), "takes two GPUs."),
+        ("cpu_cores = 1", (None, 1), "takes 1 CPU core."),
+        ("", (None, None), ""),
+    ],
+)
+def test_a_table_declares_the_gpus_and_cores_that_each_training_takes(
+    file: Path, catalog: Catalog, lines: str, need: tuple[float | None, int | None], told: str
+) -> None:
+    file.write_text(WHOLE.replace("trial_timeout_s = 60", lines))
+
+    found = catalog.reference("mine").need(alone=True)
+
+    assert (found.gpus, found.cpu_cores) == need
+    assert (found.trainer, found.alone, found.gpu_memory_gb) == ("mine", True, 1.0)
+    shown = page(catalog.declaration("mine"))
+    assert f"Each training {told}" in shown if told else "Each training" not in shown
+
+
+RANGE = "{ low = 0.0, high = 1.0 }"
+
+
 def parameters(lines: str) -> str:
     return f"{HEAD}\n[trainers.mine.parameters]\n{lines}"
 
@@ -108,6 +134,15 @@ def parameters(lines: str) -> str:
         (parameters("lr = { low = 0.0, high = 1.0, default = 2.0 }"), "a value lies outside"),
         (parameters('"--lr" = { low = 0.0, high = 1.0 }'), "parameters.--lr"),
         (parameters("a = { low = 1, high = 2, when = { b = 1 } }"), "a depends on"),
+        (parameters(f"lr = {RANGE}\nLR = {RANGE}"), "lr and LR would both come as"),
+        (
+            parameters(f"max-lr = {RANGE}\nmax_lr = {RANGE}"),
+            "max-lr and max_lr would both come as MCP_AUTOML_PARAM_MAX_LR; rename one",
+        ),
+        (WHOLE.replace("trial_timeout_s = 60", "gpus = 3"), "gpus: Input should be 0, 0.5, 1 or 2"),
+        (WHOLE.replace("trial_timeout_s = 60", "gpus = true"), "gpus: Input should be a valid num"),
+        (WHOLE.replace("trial_timeout_s = 60", "cpu_cores = 0"), "cpu_cores: Input should be gre"),
+        (WHOLE.replace("trial_timeout_s = 60", "cpu_cores = 1.5"), "cpu_cores: Input should be a"),
         (WHOLE.replace('"python", "train.py"', ""), "command"),
         (WHOLE.replace('"python"', '"no-such-program"'), "there is no program 'no-such-program'"),
         (WHOLE.replace("minimize", "down"), "direction: Input should be 'maximize' or 'minimize'"),

@@ -40,6 +40,7 @@ class Office:
             jobs=FakeJobs(),
             devices=lambda: "cpu",
             gpus=list,
+            cores=lambda: 2,
             owner="me",
             now=lambda: NOW,
         )

@@ -60,3 +60,27 @@ def test_a_spec_that_contradicts_itself_cannot_be_made(
             objectives=(Objective(name="loss", direction="minimize"),),
             parameters=parameters,
         )
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"gpus": 1.5}, "gpus is 0, 0.5, 1 or 2, not 1.5"),
+        ({"gpus": -1}, "gpus is 0, 0.5, 1 or 2, not -1"),
+        ({"cpu_cores": 0}, "cpu_cores is a whole number from 1 on, not 0"),
+        ({"cpu_cores": 1.0}, "cpu_cores is a whole number from 1 on, not 1.0"),
+        ({"cpu_cores": True}, "cpu_cores is a whole number from 1 on, not True"),
+    ],
+)
+def test_a_training_takes_no_other_parts_of_a_machine(
+    changes: dict[str, object], problem: str
+) -> None:
+    spec = TrainerSpec(
+        name="own",
+        description="Mine.",
+        objectives=(Objective(name="loss", direction="minimize"),),
+        parameters=(RATE,),
+    )
+
+    with pytest.raises(ValueError, match=problem):
+        replace(spec, **changes)  # type: ignore[arg-type]

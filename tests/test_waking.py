@@ -71,6 +71,7 @@ class Asleep:
             jobs=FakeJobs(),
             devices=lambda: "cpu",
             gpus=list,
+            cores=lambda: 2,
             owner="me",
             now=lambda: NOW,
         )

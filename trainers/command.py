@@ -3,9 +3,9 @@
 Theory of operation
 -------------------
 The command gets each parameter three times: as `--name value`, as the variable
-`MCP_AUTOML_PARAM_NAME`, and in the JSON file that `MCP_AUTOML_PARAMS_FILE` names. It is heard in
-one of two ways: a line on its stdout that is a JSON object with the objective in it is a
-measurement (`printed`), or what it logs to MLflow is one (`mlflow_endpoint`). Whatever else it
+`MCP_AUTOML_PARAM_NAME` (`variables`), and in the JSON file that `MCP_AUTOML_PARAMS_FILE` names. It
+is heard in one of two ways: a line on its stdout that is a JSON object with the objective in it is
+a measurement (`printed`), or what it logs to MLflow is one (`mlflow_endpoint`). Whatever else it
 prints goes to the log. Its last line on stderr says why it failed.
 
 It runs in this process's group, so that whoever ends the group ends it and what it has started. It
@@ -36,6 +36,7 @@ from trainers.checkpoints import checkpoint_folder, replace_atomically
 from trainers.contract import Context, Interrupted, Measurement, Value
 from trainers.following import Follower
 from trainers.printed import Printed
+from trainers.variables import variable
 
 SHOWN = 80
 """Characters of the command in a reason."""
@@ -203,7 +204,7 @@ def _environment(config: Params, context: Context, reached: int) -> Mapping[str,
     return {
         # What it prints shall be heard when it is printed.
         "PYTHONUNBUFFERED": "1",
-        **{f"MCP_AUTOML_PARAM_{name.upper()}": text for name, text in given.items()},
+        **{variable(name): text for name, text in given.items()},
         "MCP_AUTOML_PARAMS_FILE": str(file),
         "MCP_AUTOML_WORKDIR": str(context.workdir),
         "MCP_AUTOML_DATA_DIR": str(context.data_dir),

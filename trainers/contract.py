@@ -28,6 +28,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+GPUS = (0, 0.5, 1, 2)
+"""What a training may take of a machine's GPUs."""
+GPUS_IN_WORDS = "0, 0.5, 1 or 2"
+
 Value: TypeAlias = float | int | str | bool | None
 """What one parameter can be set to."""
 
@@ -57,7 +61,8 @@ class Context:
     data_dir: Path
     """Where data sets are kept between studies."""
     device: str = "cpu"
-    """A torch device: `cpu`, `cuda` (the only GPU this process can see) or `mps`."""
+    """A torch device: `cpu`, `cuda` (the only GPU this process can see, or one of the two that
+    `TrainerSpec.gpus` asks for) or `mps`."""
     threads: int = 1
     """How many CPU threads this training may use."""
     seed: int = 0
@@ -187,8 +192,20 @@ class TrainerSpec:
     epoch is no stall. None for what the workspace's settings say."""
     trial_timeout_s: float | None = None
     """Seconds after which a training is ended as failed; None for what the settings say."""
+    gpus: float | None = None
+    """What each training takes: 0 for the CPU even where there are GPUs, 0.5 for half of a GPU
+    beside one other such training, 1 for a whole one, 2 for two. None for a slot's usual share."""
+    cpu_cores: int | None = None
+    """How many cores each training takes, and so its threads; None for a slot's usual share."""
 
     def __post_init__(self) -> None:
+        if self.gpus is not None and self.gpus not in GPUS:
+            raise ValueError(f"trainer {self.name}: gpus is {GPUS_IN_WORDS}, not {self.gpus!r}")
+        if self.cpu_cores is not None and not (type(self.cpu_cores) is int and self.cpu_cores > 0):
+            raise ValueError(
+                f"trainer {self.name}: cpu_cores is a whole number from 1 on, not "
+                f"{self.cpu_cores!r}"
+            )
         names = [parameter.name for parameter in self.parameters]
         if len(set(names)) != len(names):
             raise ValueError(f"trainer {self.name}: a parameter is declared twice: {names}")

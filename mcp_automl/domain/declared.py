@@ -67,6 +67,10 @@ class DeclaredTrainer:
     final_objective: Objective | None = None
     """What a final training, on training and validation data together, is judged by; None where
     the trainer has no such training."""
+    gpus: float | None = None
+    """What each of its trainings takes of them; None for a slot's usual share."""
+    cpu_cores: int | None = None
+    """How many each takes; None for a slot's usual share."""
     trouble: str
     """Why it cannot be used here, and what to do; empty if it can."""
 

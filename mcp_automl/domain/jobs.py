@@ -22,6 +22,10 @@ class Need:
     """Whether nothing else may use the device."""
     trainer: str = ""
     """Whose measured peak counts in place of `gpu_memory_gb` once there is one."""
+    gpus: float | None = None
+    """0, 0.5, 1 or 2: none, half of one, whole ones; None for a slot's usual share."""
+    cpu_cores: int | None = None
+    """None for a slot's usual share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +36,13 @@ class Slot:
     device: str
     """As the trainer's library names it in the worker: `cpu`, `cuda`, `mps`."""
     label: str
-    """As people name it: `cuda:0`, `cpu`."""
+    """As people name it: `cuda:0`, `cpu`; `cuda:0+cuda:1` for two at once."""
     threads: int
     usd_per_hour: float
     shared: bool = False
     """Whether other jobs may use the same device."""
     visible_device: str | None = None
-    """The GPU's UUID, the only one its job may see; None for the CPU."""
+    """The GPU's UUID, the only one its job may see, or those of two; None for the CPU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,8 @@ class NoSlot:
     """Why no slot is free for this need now."""
 
     reason: str
+    ours: bool = field(default=False, compare=False)
+    """Whether nothing but jobs of ours is in the way: it comes free when they end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +67,19 @@ class TrainerRef:
     trial_stall_timeout_s: float | None = None
     """As in `Limits`, for this trainer; None for what holds for all."""
     trial_timeout_s: float | None = None
+    gpus: float | None = None
+    """As in `Need`."""
+    cpu_cores: int | None = None
+
+    def need(self, *, alone: bool = False) -> Need:
+        """What one of its jobs asks of a slot."""
+        return Need(
+            gpu_memory_gb=self.gpu_memory_gb,
+            alone=alone,
+            trainer=self.name,
+            gpus=self.gpus,
+            cpu_cores=self.cpu_cores,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,10 @@ The price rule. A slot costs per hour its share of its GPU plus its share of the
     usd_per_hour = gpu_share * (gpu_prices[its GPU's name], or else gpu_usd_per_hour)
                  + cores * cpu_usd_per_core_hour
 
-so that the prices of all slots of a machine add up to the price of the machine. A slot without a
-GPU costs its cores. A job costs the seconds it held its slot times that, from the launch of its
-process to its end, failed and repeated attempts included.
+so that the prices of all slots of a machine never add up to more than the price of the machine. A
+slot without a GPU costs its cores, one of two GPUs the price of each. A job costs the seconds it
+held its slot times that, from the launch of its process to its end, failed and repeated attempts
+included.
 """
 
 import math

@@ -2,12 +2,14 @@
 
 The contract is that of `LocalExecutor`, save what only a process can give: a trainer that does not
 come to its next measurement cannot be stopped, and one that crashes the interpreter takes us along.
-Its `ProcessRef` has pid 0: there is no process that recovery could kill.
+Its `ProcessRef` has pid 0: there is no process that recovery could kill. What a trainer declares of
+GPUs and cores is left alone: a thread has what its process has.
 """
 
 import math
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
@@ -77,9 +79,12 @@ class InlineExecutor:
         """The devices in words."""
         return "this process"
 
+    def check(self, need: Need) -> None:
+        """Every need can be satisfied."""
+
     def acquire(self, need: Need) -> Slot | NoSlot:
         """Takes a free slot, or says that there is none."""
-        return self._slots.acquire(need, {})
+        return self._slots.acquire(replace(need, gpus=None, cpu_cores=None), {})
 
     def release(self, slot: Slot) -> None:
         """Gives the slot back."""

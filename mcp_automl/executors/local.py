@@ -15,6 +15,7 @@ import multiprocessing
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from multiprocessing import forkserver
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,7 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 from anyio.abc import TaskGroup
 
+from mcp_automl.domain.errors import TrainerUnavailable
 from mcp_automl.domain.jobs import Job, Limits, Need, NoSlot, Prepared, Slot, TrainerRef
 from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.space import Params
@@ -110,6 +112,11 @@ class LocalExecutor:
     def describe(self) -> str:
         """The devices in words, such as `cuda:0` or `2 CPU cores`."""
         return found.describe(self._slots.devices, self._slots.cores)
+
+    def check(self, need: Need) -> None:
+        """Raises TrainerUnavailable if no slot of this machine can ever satisfy the need."""
+        if misfit := self._slots.misfit(need):
+            raise TrainerUnavailable(misfit)
 
     def acquire(self, need: Need) -> Slot | NoSlot:
         """Takes a free slot that satisfies the need, or says why there is none."""
@@ -208,7 +215,7 @@ class LocalExecutor:
 
     def _corrected(self, need: Need) -> Need:
         measured = self._peaks.get(need.trainer, need.gpu_memory_gb)
-        return Need(gpu_memory_gb=measured, alone=need.alone, trainer=need.trainer)
+        return replace(need, gpu_memory_gb=measured)
 
 
 def _context() -> Context:

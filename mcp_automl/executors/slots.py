@@ -2,26 +2,46 @@
 
 Theory of operation
 -------------------
-Slots are dealt out to devices like cards, one each in turn, so three slots share one GPU and each
-has one of three. A slot's price and threads follow from that layout alone: the prices of all slots
-that can be held at once add up to the price of what they can occupy.
+A slot is a share of one device, or two whole devices, and a number of cores. What is held is never
+more than there is: the shares of a device come to 1 at most, and all cores to those of the machine.
 
-A job that is launched has not taken its memory yet. What it needs is therefore set aside until its
-first measurement (`settle`); from then on it is part of what the device no longer has free.
+Where nothing is declared, slots are dealt out to devices like cards, one each in turn, so three
+slots share one GPU and each has one of three, and each has one of three parts of the cores. Where
+no job declares anything, the prices of all slots that can be held at once thus add up to the price
+of what they can occupy; they never add up to more.
+
+What a trainer declares goes before that: half a device, a whole one or two, none but the CPU, a
+number of cores. Such a job waits until so much is free, and whoever has to share with it gets a
+slot if the usual share fits into the rest. The CPU of a machine with GPUs has room for as many jobs
+as may run at all; what they share are the cores.
+
+A job that is launched has not taken its memory yet. What it needs, on each of its devices, is
+therefore set aside until its first measurement (`settle`); from then on it is part of what the
+device no longer has free.
 
 A job that must be alone waits for a device with nothing of ours on it, holds the whole of it, and
-is charged for the whole of it.
+is charged for the whole of it: with the cores of all the slots that it keeps out, as far as others
+have left them.
+
+A refusal says whether it is `ours`, so that it can be waited for: all that is in the way are jobs
+that end. Memory may be somebody else's, and a lost device may stay lost.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import count
 
 from mcp_automl.domain.jobs import Need, NoSlot, Slot
+from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.prices import Prices
 from mcp_automl.executors.devices import Device
 
 USABLE = 0.9
 """The part of a GPU that an empty one is sure to offer; a larger need is taken to be that much."""
+
+HOST = Device(label="cpu", kind="cpu", name="CPU")
+"""The CPU of a machine whose devices are GPUs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +56,17 @@ class Free:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
-    device: str
+    label: str
+    devices: Sequence[Device]
     index: int
+    """Tells it from others with the same label."""
+    share: Fraction
+    """Of each device."""
+    whole: bool
+    """Whether nobody may join it there."""
+    cores: Fraction
     need_gb: float
-    alone: bool
+    """On each device."""
     settled: bool = False
 
 
@@ -53,21 +80,35 @@ class SlotTable:
     prices: Prices
     _held: dict[str, _Held] = field(default_factory=dict, init=False)
 
+    def misfit(self, need: Need) -> str:
+        """Why there can never be a slot for the need; empty if there can."""
+        gpus = sum(device.is_gpu for device in self.devices)
+        machine = Machine(gpus=gpus, cores=self.cores)
+        return machine.misfit(need.trainer, need.gpus, need.cpu_cores)
+
     def acquire(self, need: Need, free: Mapping[str, Free]) -> Slot | NoSlot:
-        """Takes a slot on the least loaded device that can have the job.
+        """Takes a slot on the least loaded device, or two of them, that can have the job.
 
         Args:
             free: memory by the device's label; a device that is not in it has no limit.
         """
+        if misfit := self.misfit(need):
+            return NoSlot(reason=misfit)
         if len(self._held) >= self.max_parallel:
-            return NoSlot(reason=f"all {self.max_parallel} slots are in use")
-        obstacles = []
-        for device in sorted(self.devices, key=lambda it: self._load(it, free)):
+            return NoSlot(reason=f"all {self.max_parallel} slots are in use", ours=True)
+        wanted = 2 if need.gpus == 2 else 1
+        chosen: list[Device] = []
+        obstacles: list[NoSlot] = []
+        for device in sorted(self._candidates(need), key=lambda it: self._load(it, free)):
             obstacle = self._obstacle(device, need, free.get(device.label, Free()))
             if obstacle is None:
-                return self._take(device, need)
-            obstacles.append(obstacle)
-        return NoSlot(reason=obstacles[0])
+                chosen.append(device)
+            else:
+                obstacles.append(obstacle)
+            if len(chosen) == wanted:
+                return self._cores_obstacle(need) or self._take(chosen, need)
+        to_come = len(chosen) + sum(it.ours for it in obstacles)
+        return replace(obstacles[0], ours=to_come >= wanted)
 
     def settle(self, slot_id: str) -> None:
         """Says that the job has taken the memory it needs. Idempotent."""
@@ -78,32 +119,70 @@ class SlotTable:
         """Gives a slot back. Idempotent."""
         self._held.pop(slot_id, None)
 
+    # --- what there is -------------------------------------------------------------------------
+
+    def _candidates(self, need: Need) -> Sequence[Device]:
+        if need.gpus is None:
+            return self.devices
+        if need.gpus > 0:
+            return [device for device in self.devices if device.is_gpu]
+        return [next((device for device in self.devices if not device.is_gpu), HOST)]
+
     def _on(self, device: Device) -> list[_Held]:
-        return [held for held in self._held.values() if held.device == device.label]
+        return [held for held in self._held.values() if device in held.devices]
 
     def _load(self, device: Device, free: Mapping[str, Free]) -> tuple[int, float]:
         return len(self._on(device)), -(free.get(device.label, Free()).gb or 0.0)
 
     def _places(self, device: Device) -> int:
-        """How many jobs may share the device."""
+        """How many jobs may share the device, of which nothing is declared."""
+        if device not in self.devices:
+            return self.max_parallel
         dealt = max(self.max_parallel, len(self.devices))
         position = self.devices.index(device)
         return len(range(position, dealt, len(self.devices)))
 
-    def _obstacle(self, device: Device, need: Need, free: Free) -> str | None:
+    def _share(self, device: Device, need: Need) -> Fraction:
+        if _is_whole(need):
+            return Fraction(1)
+        return Fraction(1, 2) if need.gpus else Fraction(1, self._places(device))
+
+    @property
+    def _usual_cores(self) -> Fraction:
+        return Fraction(self.cores, self.max_parallel)
+
+    @property
+    def _free_cores(self) -> Fraction:
+        return self.cores - sum((it.cores for it in self._held.values()), Fraction(0))
+
+    def _least_cores(self, need: Need) -> Fraction:
+        return self._usual_cores if need.cpu_cores is None else Fraction(need.cpu_cores)
+
+    def _cores_for(self, need: Need, devices: Sequence[Device]) -> Fraction:
+        least = self._least_cores(need)
+        if not need.alone:
+            return least
+        kept_out = sum(self._places(device) for device in devices if device in self.devices)
+        return max(least, min(self._usual_cores * kept_out, self._free_cores))
+
+    # --- what is in the way --------------------------------------------------------------------
+
+    def _obstacle(self, device: Device, need: Need, free: Free) -> NoSlot | None:
         """Why the device cannot have the job now."""
         held = self._on(device)
         if free.lost:
-            return free.lost
-        if any(it.alone for it in held):
-            return f"waiting for {device.label}: a job has it to itself"
-        if need.alone and held:
-            return f"waiting for a device of its own: {device.label} is in use"
-        if len(held) >= self._places(device):
-            return f"waiting for {device.label}: all its slots are in use"
-        return self._memory_obstacle(device, need, free)
+            return NoSlot(reason=free.lost)
+        if any(it.whole for it in held):
+            reason = f"waiting for {device.label}: a job has it to itself"
+        elif _is_whole(need) and held:
+            reason = f"waiting for a device of its own: {device.label} is in use"
+        elif sum(it.share for it in held) + self._share(device, need) > 1:
+            reason = f"waiting for {device.label}: too much of it is in use"
+        else:
+            return self._memory_obstacle(device, need, free)
+        return NoSlot(reason=reason, ours=True)
 
-    def _memory_obstacle(self, device: Device, need: Need, free: Free) -> str | None:
+    def _memory_obstacle(self, device: Device, need: Need, free: Free) -> NoSlot | None:
         if free.gb is None or device.total_gb is None:
             return None
         set_aside = sum(it.need_gb for it in self._on(device) if not it.settled)
@@ -111,31 +190,64 @@ class SlotTable:
         wanted = min(need.gpu_memory_gb, USABLE * device.total_gb)
         if wanted <= available:
             return None
-        return (
-            f"waiting for GPU memory: {device.label} has {available:.1f} of the {wanted:.1f} GiB "
-            f"that {need.trainer or 'the job'} needs"
+        return NoSlot(
+            reason=f"waiting for GPU memory: {device.label} has {available:.1f} of the "
+            f"{wanted:.1f} GiB that {need.trainer or 'the job'} needs"
         )
 
-    def _take(self, device: Device, need: Need) -> Slot:
-        places = self._places(device)
-        taken = {it.index for it in self._on(device)}
-        index = min(set(range(places)) - taken)
-        part = places if need.alone else 1
-        cores = self.cores / self.max_parallel * part
+    def _cores_obstacle(self, need: Need) -> NoSlot | None:
+        least, free = self._least_cores(need), self._free_cores
+        if least <= free:
+            return None
+        return NoSlot(
+            reason=f"waiting for CPU cores: {float(free):.3g} of the {float(least):.3g} that "
+            f"{need.trainer or 'the job'} needs are free",
+            ours=True,
+        )
+
+    # --- what is handed out --------------------------------------------------------------------
+
+    def _take(self, devices: Sequence[Device], need: Need) -> Slot:
+        label = "+".join(sorted(device.label for device in devices))
+        held = _Held(
+            label=label,
+            devices=devices,
+            index=self._index(label),
+            share=self._share(devices[0], need),
+            whole=_is_whole(need),
+            cores=self._cores_for(need, devices),
+            need_gb=need.gpu_memory_gb,
+        )
         slot = Slot(
-            id=f"{device.label}/{index}",
-            device=device.kind,
-            label=device.label,
-            threads=max(1, int(cores)),
-            usd_per_hour=self._price(device, part / places, cores),
-            shared=places > 1 and not need.alone,
-            visible_device=device.uuid,
+            id=f"{label}/{held.index}",
+            device=devices[0].kind,
+            label=label,
+            threads=need.cpu_cores or max(1, int(held.cores)),
+            usd_per_hour=self._price(held),
+            shared=held.share < 1 and self.max_parallel > 1,
+            visible_device=_visible(devices),
         )
-        self._held[slot.id] = _Held(
-            device=device.label, index=index, need_gb=need.gpu_memory_gb, alone=need.alone
-        )
+        self._held[slot.id] = held
         return slot
 
-    def _price(self, device: Device, share: float, cores: float) -> float:
-        gpu_share = share if device.is_gpu else 0.0
-        return self.prices.slot(device=device.name, gpu_share=gpu_share, cores=cores)
+    def _index(self, label: str) -> int:
+        taken = {it.index for it in self._held.values() if it.label == label}
+        return next(index for index in count() if index not in taken)
+
+    def _price(self, held: _Held) -> float:
+        of_gpus = sum(
+            self.prices.slot(device=it.name, gpu_share=float(held.share), cores=0)
+            for it in held.devices
+            if it.is_gpu
+        )
+        return of_gpus + self.prices.slot(device="", gpu_share=0, cores=float(held.cores))
+
+
+def _is_whole(need: Need) -> bool:
+    return need.alone or (need.gpus or 0) >= 1
+
+
+def _visible(devices: Sequence[Device]) -> str | None:
+    """What `CUDA_VISIBLE_DEVICES` shall be, in the order of the devices' labels."""
+    uuids = [it.uuid for it in sorted(devices, key=lambda it: it.label) if it.uuid is not None]
+    return ",".join(uuids) or None

@@ -1,6 +1,6 @@
 """Trainers as resources: what can be tuned, between which bounds, and how it is asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import MCPServer
@@ -29,6 +29,9 @@ In `start_automl_study`, `search_space` is an object by parameter. Each is one o
 `"when": {"NAME": VALUE}` beside a range or choices lets a parameter exist only where another one
 has that value, or one of a list. What is not named stays as it is: searched by default, or fixed at
 its default. Of `epochs` and `epochs_max` one is enough; together they must agree."""
+
+
+GPUS = {0: "no GPU", 0.5: "half a GPU", 1: "a whole GPU", 2: "two GPUs"}
 
 
 def add_trainer_resources(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
@@ -73,6 +76,7 @@ def page(trainer: DeclaredTrainer) -> str:
             "",
             f"{plain(trainer.description, 400)} Objective: {_objectives(trainer)}.",
             _final(trainer),
+            *_taken(trainer),
             *(
                 [f"It cannot be used here: {plain(trainer.trouble, 400)}"]
                 if trainer.trouble
@@ -122,6 +126,17 @@ def _final(trainer: DeclaredTrainer) -> str:
         "trigger_training_job trains on training and validation data together, judged by "
         f"{plain(final.name, 40)}."
     )
+
+
+def _taken(trainer: DeclaredTrainer) -> Iterator[str]:
+    """What each training takes, where that is declared."""
+    taken = []
+    if trainer.gpus is not None:
+        taken.append(GPUS[trainer.gpus])
+    if trainer.cpu_cores is not None:
+        taken.append(f"{trainer.cpu_cores} CPU core{'s' if trainer.cpu_cores > 1 else ''}")
+    if taken:
+        yield f"Each training takes {' and '.join(taken)}."
 
 
 def _row(parameter: Declared) -> str:
