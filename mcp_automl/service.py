@@ -27,6 +27,8 @@ from mcp_automl.costs import Costs
 from mcp_automl.deletion import Deletions
 from mcp_automl.domain.costs import CostReport
 from mcp_automl.domain.errors import NameTaken
+from mcp_automl.domain.explanation import Explanation
+from mcp_automl.domain.pictures.canvas import Picture
 from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import (
     Study,
@@ -42,6 +44,7 @@ from mcp_automl.joblogs import JobLogs
 from mcp_automl.jobstore import JobStore
 from mcp_automl.launcher import Launcher
 from mcp_automl.liveness import Liveness
+from mcp_automl.pictures import Pictures
 from mcp_automl.ports import Changes, StudyRegistry, Trainers
 from mcp_automl.quotes import Quotes
 from mcp_automl.refusals import (
@@ -89,6 +92,7 @@ class Service:
         self._logs = JobLogs(registry, jobs, folders)
         self._results = Results(registry, folders, settings.tracking_origin)
         self._exports = Exports(archive, self._results, trainers, settings.exports_dir, now)
+        self._pictures = Pictures(registry, archive)
         self._deletions = Deletions(archive=archive, folders=folders)
         self._settings = settings
         self._costs = Costs(accounts, now)
@@ -237,6 +241,14 @@ class Service:
     def exported(self, file: str) -> str:
         """What such a file holds; raises ExportNotFound."""
         return self._exports.read(file)
+
+    def picture(self, name: str, kind: str | None = None) -> Picture:
+        """A picture of the study, still to be drawn; see `Pictures.picture`, also for errors."""
+        return self._pictures.picture(self._seen(name), kind)
+
+    def explain(self, name: str) -> Explanation:
+        """Which parameters mattered; see `Pictures.explain`, also for errors."""
+        return self._pictures.explain(self._seen(name))
 
     def cost_report(self, group_by: str | None = None, since: str | None = None) -> CostReport:
         """What all studies have cost; see `Costs.report`, also for what it raises."""
