@@ -10,14 +10,17 @@ the same once more.
 
 import io
 import threading
-from collections.abc import Callable
+from typing import Any, assert_never
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PatchCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 from PIL import Image
 
@@ -38,9 +41,10 @@ from mcp_automl.domain.pictures.canvas import (
 
 WIDTH, HEIGHT, DPI = 8.0, 5.0, 110
 MOST_BYTES = 95_000
-"""Above this a picture gets a palette: a third of the size, and rare colours a little off."""
+PALETTES = (256, 64, 24)
+"""Colours to make do with where a picture would be larger."""
 
-BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7A7A7A"
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#6A6A6A"
 INK, FAINT = "#222222", "#DDDDDD"
 
 # Dollars are dollars, and a name such as `a_$b$` is no formula.
@@ -53,20 +57,20 @@ SHADES = LinearSegmentedColormap.from_list(
 _one_at_a_time = threading.Lock()
 _letters = get_font(findfont(FontProperties()))
 
-MARKS: dict[Look, dict[str, object]] = {
+MARKS: dict[Look, dict[str, Any]] = {
     Look.COMPLETE: {"marker": "o", "c": BLUE, "s": 30, "alpha": 0.8, "linewidths": 0},
     Look.PRUNED: {"marker": "x", "c": GREY, "s": 30, "linewidths": 1.4},
     Look.FRONT: {"marker": "D", "c": GREEN, "s": 42, "edgecolors": "white", "zorder": 4},
     Look.BEST: {"marker": "*", "c": RED, "s": 230, "edgecolors": "white", "zorder": 5},
 }
-LINES: dict[Look, dict[str, object]] = {
+LINES: dict[Look, dict[str, Any]] = {
     Look.COMPLETE: {"color": BLUE, "lw": 1.2, "alpha": 0.65},
     Look.PRUNED: {"color": GREY, "lw": 1.1, "ls": (0, (3, 2)), "alpha": 0.8},
     Look.BEST_SO_FAR: {"color": RED, "lw": 2, "zorder": 3},
     Look.FRONT: {"color": GREEN, "lw": 1.6, "zorder": 2},
     Look.BEST: {"color": RED, "lw": 2.8, "zorder": 4},
 }
-BARS: dict[Look, dict[str, object]] = {
+BARS: dict[Look, dict[str, Any]] = {
     Look.CLEAR: {"color": BLUE},
     Look.UNCLEAR: {"facecolor": "white", "edgecolor": GREY, "hatch": "////"},
     Look.COMPLETE: {"facecolor": "#8EC1E0", "edgecolor": BLUE},
@@ -75,7 +79,7 @@ BARS: dict[Look, dict[str, object]] = {
     Look.INTERRUPTED: {"facecolor": "#FBE3AE", "edgecolor": ORANGE, "hatch": "..."},
     Look.RUNNING: {"facecolor": "white", "edgecolor": GREEN, "linestyle": "--"},
 }
-SIDES: dict[str, dict[str, object]] = {
+SIDES: dict[str, dict[str, Any]] = {
     "right": {"xytext": (7, 0), "ha": "left", "va": "center"},
     "left": {"xytext": (-7, 0), "ha": "right", "va": "center"},
     "above": {"xytext": (0, 9), "ha": "center", "va": "bottom"},
@@ -94,7 +98,11 @@ def png(picture: Picture) -> bytes:
         size = canvas.get_width_height()
         image = Image.frombuffer("RGBA", size, canvas.buffer_rgba()).convert("RGB")
     drawn = _encoded(image)
-    return drawn if len(drawn) <= MOST_BYTES else _encoded(image.quantize(256, dither=Image.Dither.NONE))
+    for colours in PALETTES:
+        if len(drawn) <= MOST_BYTES:
+            break
+        drawn = _encoded(image.quantize(colours, dither=Image.Dither.NONE))
+    return drawn
 
 
 def _encoded(image: Image.Image) -> bytes:
@@ -128,7 +136,9 @@ def _panel(axes: Axes, panel: Panel) -> None:
         _layer(axes, layer)
     # Set last: what is drawn must not move them.
     axes.set_xlim(panel.x.low, panel.x.high)
-    axes.set_ylim(*((panel.y.high, panel.y.low) if panel.y.downward else (panel.y.low, panel.y.high)))
+    axes.set_ylim(
+        *((panel.y.high, panel.y.low) if panel.y.downward else (panel.y.low, panel.y.high))
+    )
 
 
 def _axis(axes: Axes, which: str, axis: Axis) -> None:
@@ -143,7 +153,7 @@ def _axis(axes: Axes, which: str, axis: Axis) -> None:
         (axes.set_xscale if which == "x" else axes.set_yscale)("log")
         own.set_major_locator(LogLocator(numticks=6))
         own.set_minor_formatter(NullFormatter())
-        own.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        own.set_major_formatter(FuncFormatter(_power))
         if axis.low and axis.high and axis.high / axis.low < 30:
             # Less than two decades may hold a single power of ten.
             own.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
@@ -153,11 +163,27 @@ def _axis(axes: Axes, which: str, axis: Axis) -> None:
         own.set_major_formatter(FuncFormatter(lambda value, _: f"{round(value, 10):g}"))
 
 
+def _power(value: float, _: int) -> str:
+    """Such as `0.001` and `1e-5`, without the zero in between."""
+    return f"{value:g}" if value >= 0.001 else f"{value:.0e}".replace("e-0", "e-")
+
+
 def _layer(axes: Axes, layer: Layer) -> None:
-    draw: Callable[..., None] = {
-        Marks: _marks, Line: _line, Bars: _bars, Ticks: _ticks, Label: _label, Surface: _surface,
-    }[type(layer)]  # fmt: skip
-    draw(axes, layer)
+    match layer:
+        case Marks():
+            _marks(axes, layer)
+        case Line():
+            _line(axes, layer)
+        case Bars():
+            _bars(axes, layer)
+        case Ticks():
+            _ticks(axes, layer)
+        case Label():
+            _label(axes, layer)
+        case Surface():
+            _surface(axes, layer)
+        case _:
+            assert_never(layer)
 
 
 def _marks(axes: Axes, marks: Marks) -> None:
@@ -169,7 +195,7 @@ def _marks(axes: Axes, marks: Marks) -> None:
         if marks.look is Look.COMPLETE:
             style |= {"s": 52, "linewidths": 0.8, "edgecolors": "white"}
     x, y = zip(*marks.points, strict=True)
-    axes.scatter(x, y, label=_text(marks.name), **{"zorder": 3, "clip_on": False, **style})
+    axes.scatter(x, y, label=_text(marks.name), **({"zorder": 3, "clip_on": False} | style))
 
 
 def _line(axes: Axes, line: Line) -> None:
@@ -185,27 +211,26 @@ def _bars(axes: Axes, bars: Bars) -> None:
     rows = [row for row, _, _ in bars.bars]
     starts = [start for _, start, _ in bars.bars]
     widths = [end - start for _, start, end in bars.bars]
-    style = {"height": 0.62, "linewidth": 1, "zorder": 2, **BARS[bars.look]}
+    style: dict[str, Any] = {"height": 0.62, "linewidth": 1, "zorder": 2, **BARS[bars.look]}
     if rows:
         axes.barh(rows, widths, left=starts, label=_text(bars.name), **style)
 
 
 def _ticks(axes: Axes, ticks: Ticks) -> None:
+    if not ticks.points:
+        return
     x, y = zip(*ticks.points, strict=True)
-    style = {"marker": "|", "c": RED, "s": 420, "linewidths": 2.2, "zorder": 4}
+    style: dict[str, Any] = {"marker": "|", "c": RED, "s": 420, "linewidths": 2.2, "zorder": 4}
     axes.scatter(x, y, label=_text(ticks.name), **style)
 
 
 def _label(axes: Axes, label: Label) -> None:
-    style = {"textcoords": "offset points", "size": 10, "color": INK, "zorder": 6}
-    box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8}
+    style: dict[str, Any] = {"textcoords": "offset points", "size": 10, "color": INK, "zorder": 6}
+    box: dict[str, Any] = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8}
     axes.annotate(_text(label.text), label.at, **style, **SIDES[label.side], bbox=box)
 
 
 def _surface(axes: Axes, surface: Surface) -> None:
-    from matplotlib.collections import PatchCollection
-    from matplotlib.patches import Rectangle
-
     cells = [Rectangle((x0, y0), x1 - x0, y1 - y0) for x0, x1, y0, y1, _ in surface.cells]
     ground = PatchCollection(cells, cmap=SHADES, norm=Normalize(0, 1), alpha=0.55, linewidths=0)
     ground.set_array([shade for *_, shade in surface.cells])
@@ -215,7 +240,7 @@ def _surface(axes: Axes, surface: Surface) -> None:
 
 def _legend(figure: Figure, picture: Picture) -> None:
     """Between title and panels, never over data; the title is its own, or they would overlap."""
-    named: dict[str, object] = {}
+    named: dict[str, Any] = {}
     for axes in figure.axes:
         handles, labels = axes.get_legend_handles_labels()
         named |= {label: handle for handle, label in zip(handles, labels, strict=True) if label}
@@ -228,8 +253,6 @@ def _legend(figure: Figure, picture: Picture) -> None:
 
 
 def _key(figure: Figure, key: Key, panels: list[Axes]) -> None:
-    from matplotlib.cm import ScalarMappable
-
     bar = figure.colorbar(ScalarMappable(Normalize(0, 1), SHADES), ax=panels, pad=0.02, aspect=30)
     bar.set_ticks([0, 1], labels=[_text(key.worst), _text(key.best)])
     bar.set_label(_text(key.label), size=11, color=INK)

@@ -26,7 +26,7 @@ class Next(Enum):
     MORE_TRIALS = "more trials"
     NARROWER = "a narrower study"
     WIDER = "a study with wider bounds"
-    NOTHING = "nothing here: the study can only be read"
+    ELSEWHERE = "go on in Optuna, because here the study can only be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ def explanation(seen: Finished, found: Insight) -> Explanation:
 def _next(seen: Finished, found: Insight, narrower: SearchSpace | None) -> Next:
     study = seen.study
     if study.id < 0:
-        return Next.NOTHING
+        return Next.ELSEWHERE
     if study.state.should_run:
         return Next.WAIT
     if any(finding.region.edge for finding in found.clear):
@@ -85,9 +85,9 @@ def _mattered(found: Insight) -> str:
             f"No parameter stands out from luck in {several(found.used, 'finished trial')}: "
             f"{names} may or may not matter."
         )
-    shares = [f"{cut(f.name, 40)} ({percent(f.share)})" for f in clear[:TOLD]]
+    shares = [f"{cut(f.name, 40)} ({percent(f.share)} of the importance)" for f in clear[:TOLD]]
     luck = f", while {_names(unclear)} cannot be told from luck" if unclear else ""
-    return f"Of the importance, more than luck explains falls to {listed(shares)}{luck}."
+    return f"What mattered, more than luck explains: {listed(shares)}{luck}."
 
 
 def _names(findings: tuple[Finding, ...]) -> str:

@@ -163,4 +163,4 @@ def _bandwidth(counts: Sequence[int]) -> float:
     first = next(i for i, n in enumerate(upto) if n >= total // 4)
     third = next((i for i, n in enumerate(upto) if n > total * 3 // 4), len(cells) - 1)
     middle = cells[third] - cells[first]
-    return max(1.059 * min(middle / 1.34, deviation) * total**-0.2, NARROWEST)
+    return max(1.059 * min(middle / 1.34, deviation) * math.pow(total, -0.2), NARROWEST)

@@ -31,6 +31,7 @@ from mcp_automl.server.costs import CostTools
 from mcp_automl.server.deletion import DeletionTools
 from mcp_automl.server.failures import refused
 from mcp_automl.server.jobs import JobTools, add_job_resources
+from mcp_automl.server.pictures import PictureTools
 from mcp_automl.server.provider import Once
 from mcp_automl.server.resources import add_resources
 from mcp_automl.server.tools import Tools
@@ -47,7 +48,8 @@ mcp-automl tunes a model's hyperparameters with real trainings on this machine.
 2. It runs in the background, also when this chat closes. Nothing has to be kept open.
 3. get_automl_study_status says how far it is, the best so far, and when to look again.
 4. Wait as many seconds as it says before the next look; meanwhile do something else.
-5. When it is COMPLETE, compare_automl_trials shows the best trials side by side.
+5. When it is COMPLETE, compare_automl_trials shows the best trials side by side,
+   explain_automl_study what mattered and what to try next, plot_automl_study a picture.
 6. get_automl_best_params gives the winner and the trigger_training_job call that trains the model
    to keep; get_queue_status(job_id=...) tells how that ends.
 7. The same study_name with a larger n_trials (a total) resumes a study; omitted values are kept.
@@ -98,6 +100,7 @@ def build(service: "Callable[[], Service]") -> AutomlServer:
         JobTools(once),
         CostTools(once),
         ArchiveTools(once),
+        PictureTools(once),
     )
     server = AutomlServer([tool for room in rooms for tool in room.all()])
     add_resources(server, once)

@@ -7,9 +7,7 @@ from mcp_automl.domain.study import Study, TrialState
 from mcp_automl.stores import trials
 
 
-def latest(
-    connection: sqlite3.Connection, study: Study, most: int
-) -> tuple[list[Occupation], int]:
+def latest(connection: sqlite3.Connection, study: Study, most: int) -> tuple[list[Occupation], int]:
     """The latest attempts, oldest first, and how many there are; one that runs lasts until now."""
     total = "SELECT COUNT(*) FROM automl_attempts WHERE study_id = ? AND slot != ''"
     query = """

@@ -79,14 +79,13 @@ def _at(trial: Trial, across: Scale, up: Scale) -> Point:
     return x, y
 
 
-def _marks(
-    seen: Finished, across: Scale, up: Scale, shade: dict[int, float], look: Look
-) -> Marks:
+def _marks(seen: Finished, across: Scale, up: Scale, shade: dict[int, float], look: Look) -> Marks:
     chosen = [t for t in seen.ranked[1:] if is_complete(t) is (look is Look.COMPLETE)]
     return Marks(
         look=look,
         points=tuple(_at(trial, across, up) for trial in chosen),
-        shades=tuple(shade[trial.number] for trial in chosen),
+        # A cross is too thin to show a shade; the ground does.
+        shades=tuple(shade[t.number] for t in chosen) if look is Look.COMPLETE else (),
         name=look.value if chosen else "",
     )
 
@@ -133,5 +132,5 @@ def _cells(scale: Scale) -> list[tuple[tuple[float, float], tuple[float, float]]
 def _value(parameter: Float | Int, part: float) -> float:
     low, high = float(parameter.low), float(parameter.high)
     if parameter.log:
-        return low * (high / low) ** part
+        return low * math.pow(high / low, part)
     return low + part * (high - low)

@@ -58,8 +58,7 @@ def _luck(shown: tuple[Finding, ...]) -> Ticks:
 
 def _labels(shown: tuple[Finding, ...]) -> tuple[Layer, ...]:
     return tuple(
-        Label(at=(100 * f.share, float(row)), text=percent(f.share))
-        for row, f in enumerate(shown)
+        Label(at=(100 * f.share, float(row)), text=percent(f.share)) for row, f in enumerate(shown)
     )
 
 

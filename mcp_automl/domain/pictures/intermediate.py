@@ -10,7 +10,7 @@ from mcp_automl.domain.pictures.kinds import not_drawn
 from mcp_automl.domain.pictures.scales import Values, best_in_words, side, title
 from mcp_automl.domain.study import Trial
 
-MOST = 60
+MOST = 40
 TOLD = 10
 """Epochs that are told."""
 
@@ -35,20 +35,21 @@ def intermediate(seen: Finished, curves: Mapping[int, Curve]) -> Picture:
     drawn = [trial for trial in seen.ranked if curves.get(trial.number)]
     if not drawn:
         raise not_drawn(seen.study, "no trial has reported a value after an epoch")
-    best = drawn[0]
+    best, step = drawn[0], step_word(seen)
     values = [value for trial in drawn for value in curves[trial.number].values()]
     window = Values.of(seen.objective, values)
     last = max(max(curves[trial.number]) for trial in drawn)
     first = min(min(curves[trial.number]) for trial in drawn)
+    margin = max(0.3, 0.04 * (last - first))
     lines = [_line(trial, curves[trial.number], window) for trial in reversed(drawn[1:])]
     top = _line(best, curves[best.number], window, look=Look.BEST, name=f"best: #{best.number}")
     ends = tuple(_line(t, curves[t.number], window).points[-1] for t in drawn[1:] if _early(t))
     return Picture(
         kind="intermediate",
-        title=title(seen, "Value after every epoch"),
+        title=title(seen, f"Value after every {step}"),
         panels=(
             Panel(
-                x=Axis(label="epoch", whole=True, low=first - 0.3, high=last + 0.3 + 0.05 * last),
+                x=Axis(label=step, whole=True, low=first - margin, high=last + 2 * margin),
                 y=window.axis(),
                 layers=(
                     *_named(lines),
@@ -58,9 +59,14 @@ def intermediate(seen: Finished, curves: Mapping[int, Curve]) -> Picture:
                 ),
             ),
         ),
-        words=(best_in_words(seen), *_told(best, drawn, curves), *window.words),
+        words=(best_in_words(seen), *_told(step, drawn, curves), *window.words),
         shown=len(drawn),
     )
+
+
+def step_word(seen: Finished) -> str:
+    """Plain Optuna's studies may count anything."""
+    return "epoch" if seen.study.id > 0 else "step"
 
 
 def _early(trial: Trial) -> bool:
@@ -85,17 +91,17 @@ def _named(lines: list[Line]) -> list[Line]:
     return named
 
 
-def _told(best: Trial, drawn: list[Trial], curves: Mapping[int, Curve]) -> list[str]:
-    curve = curves[best.number]
+def _told(step: str, drawn: list[Trial], curves: Mapping[int, Curve]) -> list[str]:
+    curve = curves[drawn[0].number]
     epochs = sorted(curve)
     shown = [epochs[i * len(epochs) // TOLD] for i in range(TOLD)] if len(epochs) > TOLD else epochs
     if epochs[-1] not in shown:
         shown = [*shown[:-1], epochs[-1]]
-    rows = ["Epoch: best / median (trials)"]
+    rows = [f"{step}: best / median (trials)"]
     for epoch in shown:
         values = [curves[t.number][epoch] for t in drawn if epoch in curves[t.number]]
         middle = figure(median(values))
         rows.append(f"{epoch}: {figure(curve[epoch])} / {middle} ({len(values)})")
     pruned = [len(curves[t.number]) for t in drawn if _early(t)]
-    ended = f"{len(pruned)} pruned, after {median(pruned):g} epochs (median)" if pruned else ""
+    ended = f"{len(pruned)} pruned, after {median(pruned):g} {step}s (median)" if pruned else ""
     return [*rows, *([ended] if ended else [])]

@@ -9,7 +9,7 @@ from mcp_automl.domain.space import Float
 from mcp_automl.domain.study import Trial
 
 MOST_AXES = 7
-MOST_LINES = 150
+MOST_LINES = 80
 TOLD = 5
 
 

@@ -66,8 +66,12 @@ def pareto(seen: Finished) -> Picture:
                 ),
             ),
         ),
-        words=(best_in_words(seen), "No other trial is both better and cheaper:", *_told(best),
-               *window.words),  # fmt: skip
+        words=(
+            best_in_words(seen),
+            "No other trial is both better and cheaper:",
+            *_told(best),
+            *window.words,
+        ),  # fmt: skip
         shown=len(seen.ranked),
     )
 
@@ -94,7 +98,7 @@ def _others(seen: Finished, best: list[Trial], at: Callable[[Trial], Point]) -> 
 def _labels(best: list[Trial], at: Callable[[Trial], Point], window: Values) -> list[Label]:
     """The dearest, which is the best, and those that lie clear of what is labelled already."""
     width = max(x for x, _ in map(at, best)) or 1.0
-    height = window.high - window.low
+    height = (window.high - window.low) or 1.0
     labelled: list[Label] = []
     for trial in reversed(best):
         x, y = at(trial)

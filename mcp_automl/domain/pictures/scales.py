@@ -94,14 +94,17 @@ class Values:
         # Three times as far from the best as three quarters are.
         limit = best + 3 * (usual - best)
         kept = [v for v in ordered if not objective.better(limit, v)] or ordered
-        low, high = _room(min(kept), max(kept), log=False)
-        return cls(objective, low, high, len(ordered) - len(kept))
+        return cls(objective, min(kept), max(kept), len(ordered) - len(kept))
 
     def place(self, value: float) -> float:
         return min(max(value, self.low), self.high)
 
     def axis(self) -> Axis:
-        return Axis(label=self.label, low=self.low, high=self.high)
+        low, high = _room(self.low, self.high, log=False)
+        # The best value's label needs more.
+        extra = low - self.low
+        low, high = (low, high - extra) if self.objective.maximize else (low + extra, high)
+        return Axis(label=self.label, low=low, high=high)
 
     @property
     def label(self) -> str:
@@ -122,10 +125,10 @@ def shades(seen: Finished) -> dict[int, float]:
     """Every trial's shade by its number, from 0 (worst) to 1 (best), by the values' window."""
     values = [value_of(trial) for trial in seen.ranked]
     window = Values.of(seen.objective, values)
-    span = window.high - window.low
+    whole = Float(low=window.low, high=window.high)
 
     def shade(value: float) -> float:
-        up = (window.place(value) - window.low) / span
+        up = unit(whole, value)
         return up if seen.objective.maximize else 1 - up
 
     return {t.number: shade(v) for t, v in zip(seen.ranked, values, strict=True)}

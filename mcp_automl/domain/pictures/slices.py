@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from mcp_automl.domain.figures import cut, several
+from mcp_automl.domain.figures import cut
 from mcp_automl.domain.finished import Finished, is_complete, value_of
-from mcp_automl.domain.insight import BEST_SHARE, Insight, how_many, region
+from mcp_automl.domain.insight import Insight, region
 from mcp_automl.domain.pictures.canvas import Look, Marks, Panel, Picture, Point
 from mcp_automl.domain.pictures.parallel import by_importance
 from mcp_automl.domain.pictures.regions import region_in_words
@@ -18,8 +18,6 @@ def slices(seen: Finished, found: Insight) -> Picture:
     drawn = seen.thinned(MOST)
     scales = by_importance(seen, found)[:MOST_PANELS]
     window = Values.of(seen.objective, [value_of(trial) for trial in seen.ranked])
-    best = how_many(seen, BEST_SHARE)
-    regions = [region(s.name, s.parameter, seen.ranked[:best]) for s in scales]
     more = len(seen.study.config.space.parameters) - len(scales)
     return Picture(
         kind="slice",
@@ -27,16 +25,21 @@ def slices(seen: Finished, found: Insight) -> Picture:
         panels=tuple(_panel(drawn, scale, window, first=i == 0) for i, scale in enumerate(scales)),
         words=(
             best_in_words(seen),
-            f"Where the best {several(best, 'trial')} lie:",
-            *(
-                f"{cut(s.name, 40)}: {region_in_words(s.parameter, r)}"
-                for s, r in zip(scales, regions, strict=True)
-            ),
+            *_regions(seen, scales, found),
             *window.words,
             *([f"{more} less important parameters are not drawn"] if more > 0 else []),
         ),
         shown=len(drawn.ranked),
     )
+
+
+def _regions(seen: Finished, scales: list[Scale], found: Insight) -> list[str]:
+    if found.trouble:
+        return [f"Which region is good cannot be said: {found.trouble}"]
+    best = seen.ranked[: found.best]
+    where = [(s, region(s.name, s.parameter, best)) for s in scales]
+    lines = [f"{cut(s.name, 40)}: {region_in_words(s.parameter, it)}" for s, it in where]
+    return [f"Where the best {len(best)} trials lie:", *lines]
 
 
 def _panel(seen: Finished, scale: Scale, window: Values, *, first: bool) -> Panel:

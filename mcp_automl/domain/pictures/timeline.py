@@ -46,9 +46,7 @@ class Lane:
         return sum(it.ended_at - it.started_at for it in self.held) / max(end - begin, 1e-9)
 
 
-def timeline(
-    study: Study, occupations: Sequence[Occupation], total: int, best: int
-) -> Picture:
+def timeline(study: Study, occupations: Sequence[Occupation], total: int, best: int) -> Picture:
     """A bar for each attempt, a row for each slot.
 
     Args:
@@ -76,7 +74,10 @@ def timeline(
             Panel(
                 x=x,
                 y=Axis(label="", ticks=rows, low=-0.6, high=len(lanes) - 0.4, downward=True),
-                layers=(*(bars for bars in layers if bars.bars), *_labels(lanes, (begin, end, seconds), best)),
+                layers=(
+                    *(bars for bars in layers if bars.bars),
+                    *_labels(lanes, (begin, end, seconds), best),
+                ),
             ),
         ),
         words=_words(lanes, held, (begin, end), total, best),
@@ -102,9 +103,7 @@ def _unit(seconds: float) -> tuple[float, str]:
     return next(((each, name) for least, each, name in UNITS if seconds >= least), (1.0, "seconds"))
 
 
-def _bars(
-    look: Look, state: TrialState, lanes: list[Lane], begin: float, seconds: float
-) -> Bars:
+def _bars(look: Look, state: TrialState, lanes: list[Lane], begin: float, seconds: float) -> Bars:
     bars = tuple(
         (float(row), (it.started_at - begin) / seconds, (it.ended_at - begin) / seconds)
         for row, lane in enumerate(lanes)
