@@ -81,5 +81,5 @@ class Pictures:
         return seen
 
     def _with_parameters(self, seen: Finished) -> Finished:
-        some = seen.thinned(MOST_TRIALS)
-        return Finished.of(seen.study, self.archive.chosen(seen.study, some.numbers))
+        numbers = [trial.number for trial in seen.thinned(MOST_TRIALS).ranked]
+        return Finished.of(seen.study, self.archive.chosen(seen.study, numbers))

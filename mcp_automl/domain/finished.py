@@ -32,10 +32,6 @@ class Finished:
         return self.ranked[0]
 
     @property
-    def numbers(self) -> tuple[int, ...]:
-        return tuple(trial.number for trial in self.ranked)
-
-    @property
     def by_number(self) -> tuple[Trial, ...]:
         return tuple(sorted(self.ranked, key=lambda trial: trial.number))
 

@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, pairwise
+from typing import assert_never
 
 from mcp_automl.domain.space import Categorical, Float, Int, Parameter, Params, is_number
 
@@ -91,6 +92,8 @@ def grid_size(parameter: Parameter) -> int:
             return min(STEPS, math.ceil(math.log2(parameter.high - parameter.low + 1)) + 1)
         case Int():
             return min(STEPS, (parameter.high - parameter.low) // parameter.step + 1)
+        case _:
+            assert_never(parameter)
 
 
 def _cell(name: str, parameter: Parameter, point: Params, size: int) -> int | None:

@@ -38,27 +38,10 @@ def contour(seen: Finished, found: Insight) -> Picture:
     if not having:
         raise not_drawn(seen.study, f"no trial has both {across.name} and {up.name}")
     drawn = Finished(seen.study, tuple(having)).thinned(MOST)
-    shade = shades(seen)
-    best = drawn.best
     return Picture(
         kind="contour",
         title=title(seen, "Value over two parameters"),
-        panels=(
-            Panel(
-                x=across.axis(),
-                y=up.axis(),
-                layers=(
-                    Surface(cells=_ground(drawn, across, up, shade)),
-                    _marks(drawn, across, up, shade, Look.PRUNED),
-                    _marks(drawn, across, up, shade, Look.COMPLETE),
-                    Marks(
-                        look=Look.BEST,
-                        points=(_at(best, across, up),),
-                        name=f"best: #{best.number}",
-                    ),
-                ),
-            ),
-        ),
+        panels=(_panel(drawn, across, up, shades(seen)),),
         words=(
             best_in_words(seen),
             *(_told(trial, across, up) for trial in drawn.ranked[:TOLD]),
@@ -66,6 +49,20 @@ def contour(seen: Finished, found: Insight) -> Picture:
         ),
         shown=len(drawn.ranked),
         key=key(seen),
+    )
+
+
+def _panel(drawn: Finished, across: Scale, up: Scale, shade: dict[int, float]) -> Panel:
+    best = drawn.best
+    return Panel(
+        x=across.axis(),
+        y=up.axis(),
+        layers=(
+            Surface(cells=_ground(drawn, across, up, shade)),
+            _marks(drawn, across, up, shade, Look.PRUNED),
+            _marks(drawn, across, up, shade, Look.COMPLETE),
+            Marks(look=Look.BEST, points=(_at(best, across, up),), name=f"best: #{best.number}"),
+        ),
     )
 
 

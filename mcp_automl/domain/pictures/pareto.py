@@ -5,7 +5,17 @@ from collections.abc import Callable
 from mcp_automl.domain.budget import dollars
 from mcp_automl.domain.figures import figure
 from mcp_automl.domain.finished import Finished, is_complete, value_of
-from mcp_automl.domain.pictures.canvas import Axis, Label, Line, Look, Marks, Panel, Picture, Point
+from mcp_automl.domain.pictures.canvas import (
+    Axis,
+    Label,
+    Layer,
+    Line,
+    Look,
+    Marks,
+    Panel,
+    Picture,
+    Point,
+)
 from mcp_automl.domain.pictures.kinds import not_drawn
 from mcp_automl.domain.pictures.scales import Values, best_in_words, side, title
 from mcp_automl.domain.study import Trial
@@ -43,36 +53,32 @@ def pareto(seen: Finished) -> Picture:
         raise not_drawn(seen.study, "what its trials have cost is not known, or was nothing")
     window = Values.of(seen.objective, [value_of(trial) for trial in seen.ranked])
     unit, scale = _unit(max(costs))
-    paid = [cost for cost in costs if cost > 0]
-    log = min(costs) > 0 and max(paid) > WIDE * min(paid)
+    log = min(costs) > 0 and max(costs) > WIDE * min(costs)
 
     def at(trial: Trial) -> Point:
         return trial.cost_usd * scale, window.place(value_of(trial))
 
     x = Axis(label=f"cost of a trial ({unit}{', log' if log else ''})", log=log)
+    told = ("No other trial is both better and cheaper:", *_told(best))
     return Picture(
         kind="pareto",
         title=title(seen, "Value against cost"),
-        panels=(
-            Panel(
-                x=x,
-                y=window.axis(),
-                layers=(
-                    *_others(seen, best, at),
-                    Line(look=Look.FRONT, points=tuple(map(at, best)), name="", stepped=True),
-                    Marks(look=Look.FRONT, points=tuple(map(at, best[:-1])), name=_front(best)),
-                    Marks(look=Look.BEST, points=(at(best[-1]),), name=f"best: #{best[-1].number}"),
-                    *_labels(best, at, window),
-                ),
-            ),
-        ),
-        words=(
-            best_in_words(seen),
-            "No other trial is both better and cheaper:",
-            *_told(best),
-            *window.words,
-        ),  # fmt: skip
+        panels=(Panel(x=x, y=window.axis(), layers=_layers(seen, best, at, window)),),
+        words=(best_in_words(seen), *told, *window.words),
         shown=len(seen.ranked),
+    )
+
+
+def _layers(
+    seen: Finished, best: list[Trial], at: Callable[[Trial], Point], window: Values
+) -> tuple[Layer, ...]:
+    dearest = best[-1]
+    return (
+        *_others(seen, best, at),
+        Line(look=Look.FRONT, points=tuple(map(at, best)), stepped=True),
+        Marks(look=Look.FRONT, points=tuple(map(at, best[:-1])), name=_front(best)),
+        Marks(look=Look.BEST, points=(at(dearest),), name=f"best: #{dearest.number}"),
+        *_labels(best, at, window),
     )
 
 
