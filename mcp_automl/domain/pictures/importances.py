@@ -1,6 +1,6 @@
 """Which parameters matter, beside how far luck alone would go."""
 
-from mcp_automl.domain.figures import cut, listed, percent
+from mcp_automl.domain.figures import cut, percent
 from mcp_automl.domain.finished import Finished
 from mcp_automl.domain.insight import Finding, Insight
 from mcp_automl.domain.pictures.canvas import Axis, Bars, Label, Layer, Look, Panel, Picture, Ticks
@@ -86,7 +86,7 @@ def basis(found: Insight) -> str:
     of_all = f" of {found.finished:,}" if found.used < found.finished else ""
     return (
         f"PED-ANOVA: the best {found.good:,} against all {found.used:,} finished trials{of_all}; "
-        f"{listed(_caveats(found))}"
+        f"{'; '.join(_caveats(found))}"
     )
 
 

@@ -73,11 +73,13 @@ def _layers(
     seen: Finished, best: list[Trial], at: Callable[[Trial], Point], window: Values
 ) -> tuple[Layer, ...]:
     dearest = best[-1]
+    same = dearest.number == seen.best.number
+    name = f"{'best' if same else 'as good as the best, cheaper'}: #{dearest.number}"
     return (
         *_others(seen, best, at),
         Line(look=Look.FRONT, points=tuple(map(at, best)), stepped=True),
         Marks(look=Look.FRONT, points=tuple(map(at, best[:-1])), name=_front(best)),
-        Marks(look=Look.BEST, points=(at(dearest),), name=f"best: #{dearest.number}"),
+        Marks(look=Look.BEST, points=(at(dearest),), name=name),
         *_labels(best, at, window),
     )
 
