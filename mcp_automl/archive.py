@@ -3,10 +3,11 @@
 The side of tool calls, like `ports.StudyRegistry`: synchronous, standard library only.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from mcp_automl.domain.pictures.timeline import Occupation
 from mcp_automl.domain.study import Measurement, Study, Trial
 
 
@@ -30,6 +31,15 @@ class Archive(Protocol):
 
     def trials(self, study: Study) -> Iterator[Trial]:
         """Its trials by number, each complete, read one after the other from one moment's state."""
+
+    def chosen(self, study: Study, numbers: Sequence[int]) -> Sequence[Trial]:
+        """Those of its trials that have these numbers, each complete, in their order."""
+
+    def curves(self, study: Study, numbers: Sequence[int]) -> Mapping[int, Mapping[int, float]]:
+        """The objective after every epoch, by trial; of plain Optuna's, by their own steps."""
+
+    def attempts(self, study: Study, most: int) -> tuple[Sequence[Occupation], int]:
+        """Its latest attempts, oldest first, and how many there are in all."""
 
     def delete(self, study: Study) -> Removed:
         """Deletes all of it but what it cost; its name is free from then on.

@@ -22,16 +22,15 @@ from mcp_automl.answers import (
     Stopped,
     StudyStatus,
     StudySummary,
-    TrialPage,
-    TrialShown,
 )
 from mcp_automl.archive import Archive
 from mcp_automl.costs import Costs
 from mcp_automl.deletion import Deletions
 from mcp_automl.domain.costs import CostReport
-from mcp_automl.domain.errors import NameTaken, NothingToShow
+from mcp_automl.domain.errors import NameTaken
+from mcp_automl.domain.explanation import Explanation
 from mcp_automl.domain.machine import Machine
-from mcp_automl.domain.paging import Page
+from mcp_automl.domain.pictures.canvas import Picture
 from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import (
     Study,
@@ -47,6 +46,7 @@ from mcp_automl.joblogs import JobLogs
 from mcp_automl.jobstore import JobStore
 from mcp_automl.launcher import Launcher
 from mcp_automl.liveness import Liveness
+from mcp_automl.pictures import Pictures
 from mcp_automl.ports import Changes, StudyRegistry, Trainers
 from mcp_automl.quotes import Quotes
 from mcp_automl.refusals import (
@@ -98,10 +98,11 @@ class Service:
         self._logs = JobLogs(registry, jobs, folders)
         self._results = Results(registry, folders, settings.tracking_origin)
         self._exports = Exports(archive, self._results, trainers, settings.exports_dir, now)
+        self._pictures = Pictures(registry, archive)
         self._deletions = Deletions(archive=archive, folders=folders)
         self._settings = settings
         self._costs = Costs(accounts, now)
-        self._trial_pages = TrialPages(registry, archive, self._logs)
+        self.pages = TrialPages(registry, archive, self._logs, self._results, self._seen)
         self._statuses = Statuses(
             registry, self._liveness, self._logs, self._results, self._costs, settings, now
         )
@@ -222,21 +223,6 @@ class Service:
         """
         return self._results.compare(self._seen(name), top_k)
 
-    def top(self, name: str) -> Comparison | None:
-        """Its ten best trials; None while none has finished. Raises StudyNotFound."""
-        try:
-            return self.compare(name, 10)
-        except NothingToShow:
-            return None
-
-    def trials(self, name: str, page: Page, state: str | None = None) -> TrialPage:
-        """Some of the study's trials; see `TrialPages`, also for what it raises."""
-        return self._trial_pages.page(self._seen(name), page, state)
-
-    def trial(self, name: str, number: int) -> TrialShown:
-        """One trial; see `TrialPages`, also for what it raises."""
-        return self._trial_pages.trial(self._seen(name), number)
-
     def best(self, name: str) -> BestParams:
         """The study's best trial with its parameters.
 
@@ -262,6 +248,14 @@ class Service:
     def exported(self, file: str) -> str:
         """What such a file holds; raises ExportNotFound."""
         return self._exports.read(file)
+
+    def picture(self, name: str, kind: str | None = None) -> Picture:
+        """A picture of the study, still to be drawn; see `Pictures.picture`, also for errors."""
+        return self._pictures.picture(self._seen(name), kind)
+
+    def explain(self, name: str) -> Explanation:
+        """Which parameters mattered; see `Pictures.explain`, also for errors."""
+        return self._pictures.explain(self._seen(name))
 
     def cost_report(self, group_by: str | None = None, since: str | None = None) -> CostReport:
         """What all studies have cost; see `Costs.report`, also for what it raises."""

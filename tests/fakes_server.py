@@ -10,6 +10,7 @@ from mcp_automl.catalog import Catalog
 from mcp_automl.domain.costs import GroupBy, Spent
 from mcp_automl.domain.errors import NameTaken, StudyRuns
 from mcp_automl.domain.outlook import Progress
+from mcp_automl.domain.pictures.timeline import Occupation
 from mcp_automl.domain.queue import Holding
 from mcp_automl.domain.quote import TrialCost
 from mcp_automl.domain.savings import PrunedTrial, Savings
@@ -187,6 +188,16 @@ class FakeArchive:
 
     def trials(self, study: Study) -> Iterator[Trial]:
         yield from self._registry.put.get(study.config.name.lower(), [])
+
+    def chosen(self, study: Study, numbers: Sequence[int]) -> Sequence[Trial]:
+        by_number = {trial.number: trial for trial in self.trials(study)}
+        return [by_number[number] for number in numbers]
+
+    def curves(self, study: Study, numbers: Sequence[int]) -> Mapping[int, Mapping[int, float]]:
+        return {}
+
+    def attempts(self, study: Study, most: int) -> tuple[Sequence[Occupation], int]:
+        return [], 0
 
     def delete(self, study: Study) -> Removed:
         name = study.config.name.lower()

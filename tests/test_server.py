@@ -26,6 +26,8 @@ TOOLS = [
     "cancel_job",
     "get_cost_report",
     "export_automl_study",
+    "plot_automl_study",
+    "explain_automl_study",
 ]
 DONE = "mnist-opt-20260104"
 
@@ -62,7 +64,7 @@ async def test_the_tools_come_in_a_stable_order_with_titles_and_hints(client: Cl
     assert all(tool.title and tool.description and tool.output_schema for tool in tools)
     hints = [tool.annotations for tool in tools]
     read_only = [tool.name for tool, h in zip(tools, hints, strict=True) if h and h.read_only_hint]
-    assert read_only == [*TOOLS[1:5], "get_queue_status", "get_cost_report"]
+    assert read_only == [*TOOLS[1:5], "get_queue_status", "get_cost_report", *TOOLS[-2:]]
     assert not any(h is None or h.open_world_hint for h in hints)
     destroys = [tool.name for tool, h in zip(tools, hints, strict=True) if h and h.destructive_hint]
     assert destroys == ["delete_automl_study", "cancel_job"]
@@ -106,6 +108,8 @@ async def test_every_answer_has_the_structure_that_its_tool_declares(
         "stop_automl_study": {"study_name": "new"},
         "get_cost_report": {"group_by": "day", "since": "7d"},
         "export_automl_study": {"study_name": DONE},
+        "plot_automl_study": {"study_name": DONE},
+        "explain_automl_study": {"study_name": DONE},
         "delete_automl_study": {"study_name": DONE, "confirm_name": DONE},
     }
     for tool, arguments in calls.items():

@@ -15,6 +15,7 @@ class Toolset(Enum):
     JOBS = "jobs"
     COSTS = "costs"
     EXPORTS = "exports"
+    PICTURES = "pictures"
 
     @property
     def shows(self) -> bool:

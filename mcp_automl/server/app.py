@@ -35,6 +35,7 @@ from mcp_automl.server.failures import refused
 from mcp_automl.server.instructions import instructions
 from mcp_automl.server.jobs import JobTools, add_job_resources
 from mcp_automl.server.live import live_view
+from mcp_automl.server.pictures import PictureTools
 from mcp_automl.server.prompts import add_prompts
 from mcp_automl.server.provider import Once
 from mcp_automl.server.replies import writes
@@ -114,6 +115,7 @@ def _divided(service: "Callable[[], Service]", offer: Offer) -> tuple[list[Tool]
         (Toolset.JOBS, JobTools(service)),
         (Toolset.COSTS, CostTools(service)),
         (Toolset.EXPORTS, ArchiveTools(service)),
+        (Toolset.PICTURES, PictureTools(service)),
     )
     tools, kept_back = [], {}
     for toolset, room in rooms:

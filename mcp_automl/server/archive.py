@@ -36,8 +36,8 @@ Format = Annotated[
 class ExportedModel(Model):
     name: str
     format: str
-    path: str = Field(description="The file")
-    uri: str = Field(description="The same as a resource")
+    path: str
+    uri: str
     trials: int
     bytes: int
 
@@ -69,7 +69,7 @@ class ArchiveTools:
         """Writes a study to a file in the workspace: a training script, or a table of all trials.
 
         Use it when the user wants to train outside, or to analyse trials. It works while the study
-        runs, and replaces an earlier export. Returns the path, not the content.
+        runs, and replaces an earlier export.
         """
         return reply(
             "export_automl_study",

@@ -39,7 +39,7 @@ class CostsModel(Model):
     since: str | None
     rows: list[SpentModel] = Field(description=f"At most {MAX_ROWS}, dearest or newest first")
     hidden: int
-    others: SpentModel | None = Field(description="The hidden rows, added up")
+    others: SpentModel | None = Field(description="The hidden")
     total: SpentModel
     running: int = Field(description="Jobs that still run")
 
@@ -62,7 +62,7 @@ HEADINGS = {member: member.value.title() for member in GroupBy}
 By = Annotated[
     str | None,
     Field(
-        description="One line for each study, model, day (local time) or owner. Default: study",
+        description="Days are local time. Default: study",
         examples=["study"],
         json_schema_extra={"enum": [*(member.value for member in GroupBy), None]},
     ),
@@ -91,9 +91,8 @@ class CostTools:
     ) -> Annotated[CallToolResult, CostsModel]:
         """Tells what was spent over all studies: by study, model, day or owner, with the total.
 
-        Use it when the user asks what tuning has cost, or on what. Every training counts on the day
-        it began, failed ones too; what still runs counts with what it has cost so far. For one
-        study's budget call get_automl_study_status.
+        Use it when the user asks what tuning has cost, or on what. Failed trainings count, too, and
+        what still runs with its cost so far.
         """
         return reply(
             "get_cost_report",

@@ -17,6 +17,8 @@ Without wait_seconds, look again when it says so; meanwhile do something else.
     get_automl_study_status
 When it is COMPLETE, compare_automl_trials shows the best trials side by side.
     compare_automl_trials
+explain_automl_study says what mattered and what to try next, plot_automl_study draws it.
+    explain_automl_study plot_automl_study
 get_automl_best_params gives the winner, and the call that trains the model to keep.
     get_automl_best_params
 That call is trigger_training_job; get_queue_status(job_id=...) tells how it ends.

@@ -88,7 +88,7 @@ class JobStartedModel(Model):
     job_id: str
     model: str
     params: dict[str, Scalar]
-    final: bool = Field(description="Whether it trains on training and validation data")
+    final: bool
     objective: str
     expected_s: float | None
     expected_usd: float | None

@@ -94,9 +94,9 @@ class JobTools:
     ) -> Annotated[CallToolResult, JobStartedModel]:
         """Trains one model in the background with given parameters, or with a study's best ones.
 
-        Use it for the model to keep, once get_automl_best_params has named the parameters; to
-        search for some call start_automl_study. Returns a job id at once: get_queue_status with it
-        tells how far it is and, at its end, the result, the model file and the MLflow run.
+        Use it for the model to keep, once get_automl_best_params has named the parameters. Returns
+        a job id at once: get_queue_status with it tells how far it is and, at its end, the result,
+        the model file and the MLflow run.
         """
         asked = JobRequest(
             model=model_type, epochs=epochs, lr=lr, batch_size=batch_size,
@@ -115,8 +115,7 @@ class JobTools:
     ) -> Annotated[CallToolResult, QueueStatusModel]:
         """Tells what holds the slots, what waits in which order and how long; or one job's result.
 
-        Use it to see why nothing starts, or with job_id to follow a training job. For a study's
-        trials call get_automl_study_status.
+        Use it to see why nothing starts, or with job_id to follow a training job.
         """
         if job_id is not None:
             return reply(

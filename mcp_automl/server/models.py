@@ -92,7 +92,7 @@ class StudyModel(Model):
 
 class StartedModel(Model):
     study: StudyModel | None = Field(description="Null for a dry run")
-    quote: QuoteModel | None = Field(description="Of a dry run: what it would cost")
+    quote: QuoteModel | None = Field(description="Of a dry run")
     created: bool
     nothing_to_run: bool
     done: int = Field(description="Trials that count towards n_trials")
@@ -134,8 +134,8 @@ class StoppedModel(Model):
     name: str
     state: str = Field(description="RUNNING while it is stopping, then STOPPED")
     reason: str
-    stopping: bool = Field(description="Whether trials are still being interrupted")
-    changed: bool = Field(description="False if it had ended before")
+    stopping: bool
+    changed: bool
     done: int
     n_trials: int
     notes: list[str]
@@ -156,10 +156,10 @@ class StoppedModel(Model):
 
 
 class StatusModel(Model):
-    study: StudyModel
+    study: StudyModel = Field(description="name, state, reason and all that was asked for")
     stopping: bool
     counts: dict[str, int] = Field(description="Trials by state")
-    done: int = Field(description="Trials that count towards n_trials")
+    done: int
     pruned_for_cost: int
     never_started: int
     budget_share: float | None
@@ -259,7 +259,7 @@ class BestModel(Model):
     objective: str
     trial: TrialModel
     command: str = Field(description="A tool call")
-    terminal: str = Field(description="The same as a shell command")
+    terminal: str
     model_file: str | None = Field(description="Null if not kept")
     mlflow_experiment: str | None
     mlflow_search: str | None

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, ResourceLink, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, ImageContent, ResourceLink, TextContent, ToolAnnotations
 from pydantic import BaseModel
 
 from mcp_automl.server.failures import failed
@@ -20,17 +20,20 @@ def reply(
     say: Callable[[A], str],
     shape: Callable[[A], BaseModel],
     link: Callable[[A], ResourceLink] | None = None,
+    before: Callable[[A], ImageContent] | None = None,
 ) -> CallToolResult:
     """Asks a use case, and gives its answer as a text that stands alone and as structure.
 
     Args:
         link: to something larger that belongs to the answer.
+        before: a picture that stands above the text.
     """
     try:
         answer = ask()
         links = [] if link is None else [link(answer)]
+        pictures = [] if before is None else [before(answer)]
         return CallToolResult(
-            content=[TextContent(type="text", text=say(answer)), *links],
+            content=[*pictures, TextContent(type="text", text=say(answer)), *links],
             structured_content=shape(answer).model_dump(mode="json"),
         )
     except Exception as error:

@@ -90,7 +90,7 @@ def _add_trials(server: "MCPServer[object]", service: "Callable[[], Service]") -
     def trials(name: str, limit: int = 20, offset: int = 0, state: str | None = None) -> str:
         return read(
             lambda: TrialPageModel.of(
-                service().trials(name, Page(limit, offset), state)
+                service().pages.page(name, Page(limit, offset), state)
             ).model_dump_json()
         )
 
@@ -102,7 +102,9 @@ def _add_trials(server: "MCPServer[object]", service: "Callable[[], Service]") -
         mime_type=JSON,
     )
     def trial(name: str, number: int) -> str:
-        return read(lambda: TrialShownModel.of(service().trial(name, number)).model_dump_json())
+        return read(
+            lambda: TrialShownModel.of(service().pages.trial(name, number)).model_dump_json()
+        )
 
 
 def _add_results(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
@@ -124,4 +126,4 @@ def _add_results(server: "MCPServer[object]", service: "Callable[[], Service]") 
         mime_type=MARKDOWN,
     )
     def report_page(name: str) -> str:
-        return read(lambda: report.page(service().status(name), service().top(name)))
+        return read(lambda: report.page(service().status(name), service().pages.top(name)))

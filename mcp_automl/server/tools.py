@@ -44,12 +44,12 @@ def number(value: object) -> object:
 StudyName = Annotated[
     str,
     Field(
-        description="The study's name: 1 to 64 letters, digits, dots, dashes or underscores",
+        description="1 to 64 letters, digits, dots, dashes or underscores",
         examples=["mnist-opt-1"],
         json_schema_extra={"pattern": "^[A-Za-z0-9._-]{1,64}$"},
     ),
 ]
-Existing = Annotated[str, Field(description="The study's name", examples=["mnist-opt-1"])]
+Existing = Annotated[str, Field(examples=["mnist-opt-1"])]
 ModelType = Annotated[
     str | None,
     Field(
@@ -98,7 +98,7 @@ PerTrial = Annotated[
 ]
 DryRun = Annotated[
     bool | None,
-    Field(description="True only tells what it would do and cost; nothing is started or stored"),
+    Field(description="True only tells what it would do and cost"),
 ]
 Space = Annotated[
     # Whatever comes is explained by the use case, which knows the parameters' names and bounds.
@@ -125,7 +125,7 @@ TopK = Annotated[
     int | None,
     BeforeValidator(number),
     Field(
-        description="How many trials to show. Default: 5",
+        description="Default: 5",
         examples=[5],
         json_schema_extra={"minimum": 1, "maximum": 50},
     ),
@@ -190,7 +190,7 @@ class Tools:
         Use it to begin a study, and again with the same name to resume one, to give it more trials
         (n_trials is the total) or another budget. The study runs on this machine, several trials
         at a time, whether or not this chat stays open. Returns what was started and what holds now,
-        not results: call get_automl_study_status next. With dry_run it only estimates the cost.
+        not results: call get_automl_study_status next.
         """
         asked = StudyRequest(
             study_name, model_type, n_trials, epochs_max, cost_budget_usd, max_cost_per_trial_usd,
@@ -234,8 +234,7 @@ class Tools:
     def list_automl_studies(self) -> Annotated[CallToolResult, StudiesModel]:
         """Lists the studies of this workspace, newest first: state, trials done, best value, cost.
 
-        Use it to find a study's name or to see what was tuned before. For one study's details call
-        get_automl_study_status.
+        Use it to find a study's name.
         """
         return reply(
             "list_automl_studies",
@@ -250,8 +249,7 @@ class Tools:
         """Shows a study's best trials side by side, with value and hyperparameters, best first.
 
         Use it to see which settings win and how close they are; it also works while the study runs.
-        Needs at least one finished trial. For the single best one, ready to be trained again, call
-        get_automl_best_params.
+        For the single best one, ready to be trained again, call get_automl_best_params.
         """
         return reply(
             "compare_automl_trials",
@@ -263,8 +261,8 @@ class Tools:
     def get_automl_best_params(self, study_name: Existing) -> Annotated[CallToolResult, BestModel]:
         """Gives a study's best hyperparameters, and the commands that train with them again.
 
-        Use it when a study is complete, or to see the best so far. Needs at least one finished
-        trial. The commands are for the user to run; this tool trains nothing.
+        Use it when a study is complete, or to see the best so far. The commands are for the user to
+        run; this tool trains nothing.
         """
         return reply(
             "get_automl_best_params",
@@ -276,9 +274,9 @@ class Tools:
     def stop_automl_study(self, study_name: Existing) -> Annotated[CallToolResult, StoppedModel]:
         """Stops a study: no new trials, and those that run end at once with what they have learned.
 
-        Use it when the user wants the machine back or has seen enough; it returns at once and loses
-        nothing. Interrupted trials keep their numbers and checkpoints: start_automl_study with the
-        same name goes on with them. A study that has ended is left as it is.
+        It returns at once and loses nothing: interrupted trials keep their numbers and checkpoints,
+        and start_automl_study with the same name goes on with them. A study that has ended is left
+        as it is.
         """
         return reply(
             "stop_automl_study",

@@ -2,14 +2,15 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mcp_automl.archive import Removed
 from mcp_automl.domain.errors import StudyRuns
+from mcp_automl.domain.pictures.timeline import Occupation
 from mcp_automl.domain.study import Measurement, Study, Trial
-from mcp_automl.stores import attempts, deletion, studies, trials
+from mcp_automl.stores import attempts, deletion, spans, studies, trials
 from mcp_automl.stores.database import Database
 
 
@@ -40,6 +41,21 @@ class SqliteArchive:
         with self._database.read() as connection:
             for trial in trials.each(connection, study):
                 yield judged(connection, study, trial)
+
+    def chosen(self, study: Study, numbers: Sequence[int]) -> Sequence[Trial]:
+        with self._database.read() as connection:
+            found = (trials.numbered(connection, study, number) for number in numbers)
+            return [judged(connection, study, trial) for trial in found]
+
+    def curves(self, study: Study, numbers: Sequence[int]) -> Mapping[int, Mapping[int, float]]:
+        of_trial = trials.reported_values if study.id < 0 else trials.objective_values
+        with self._database.read() as connection:
+            return {number: of_trial(connection, study, number) for number in numbers}
+
+    def attempts(self, study: Study, most: int) -> tuple[Sequence[Occupation], int]:
+        of_study = spans.of_plain_optuna if study.id < 0 else spans.latest
+        with self._database.read() as connection:
+            return of_study(connection, study, most)
 
     def delete(self, study: Study) -> Removed:
         with self._database.write() as connection:

@@ -178,6 +178,18 @@ def objective_values(connection: sqlite3.Connection, study: Study, number: int) 
     return values
 
 
+def reported_values(connection: sqlite3.Connection, study: Study, number: int) -> dict[int, float]:
+    """The finite values that a trial of plain Optuna's has reported, by its own steps."""
+    query = """
+        SELECT i.step, i.intermediate_value, i.intermediate_value_type
+        FROM trials t JOIN trial_intermediate_values i ON i.trial_id = t.trial_id
+        WHERE t.study_id = ? AND t.number = ?
+    """
+    rows = connection.execute(query, (-study.id, number))
+    found = {step: stored_value(value, kind) for step, value, kind in rows}
+    return {step: v for step, v in found.items() if v is not None and math.isfinite(v)}
+
+
 def _last_reported(connection: sqlite3.Connection, study: Study, number: int) -> Measurement | None:
     # Others may count steps from 0, or in hundreds; how many there are is an honest epoch.
     query = """

@@ -1,0 +1,145 @@
+"""What mattered, which region is good and what to try next: two sentences, and the numbers.
+
+Nothing is said that the trials do not show: what may be luck is called so, and where nothing can be
+said, that is said.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from mcp_automl.domain.bounds import MAX_TRIALS
+from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.figures import cut, figure, listed, outward, percent, several
+from mcp_automl.domain.finished import Finished, value_of
+from mcp_automl.domain.insight import Finding, Insight, Region
+from mcp_automl.domain.pictures.regions import region_in_words
+from mcp_automl.domain.space import Categorical, Float, Int, Parameter, SearchSpace
+
+TOLD = 4
+"""Parameters that a sentence names."""
+
+
+class Next(Enum):
+    """What to try."""
+
+    WAIT = "wait until the study has ended"
+    MORE_TRIALS = "more trials"
+    NARROWER = "a narrower study"
+    WIDER = "a study with wider bounds"
+    ELSEWHERE = "go on in Optuna, because here the study can only be read"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """A study's parameters, judged, and the advice that follows."""
+
+    seen: Finished
+    insight: Insight
+    sentences: tuple[str, str]
+    next: Next
+    n_trials: int = 0
+    """With MORE_TRIALS: the new total."""
+    space: SearchSpace | None = None
+    """With NARROWER: what to search."""
+
+
+def explanation(seen: Finished, found: Insight) -> Explanation:
+    """Explains a study."""
+    narrower = narrowed(seen.study.config.space, found.clear)
+    chosen = _next(seen, found, narrower)
+    return Explanation(
+        seen=seen,
+        insight=found,
+        sentences=(_mattered(found), _good(seen, found, chosen)),
+        next=chosen,
+        n_trials=_more(seen) if chosen is Next.MORE_TRIALS else 0,
+        space=narrower if chosen is Next.NARROWER else None,
+    )
+
+
+def _next(seen: Finished, found: Insight, narrower: SearchSpace | None) -> Next:
+    study = seen.study
+    if study.id < 0:
+        return Next.ELSEWHERE
+    if study.state.should_run:
+        return Next.WAIT
+    if any(finding.region.edge for finding in found.clear):
+        return Next.WIDER
+    if narrower is not None:
+        return Next.NARROWER
+    return Next.MORE_TRIALS
+
+
+def _more(seen: Finished) -> int:
+    """As many once more, at least twenty in all."""
+    return min(MAX_TRIALS, max(20, 2 * seen.study.config.n_trials))
+
+
+def _mattered(found: Insight) -> str:
+    if found.trouble:
+        return f"Nothing can be said about what mattered: {found.trouble}."
+    clear, unclear = found.clear, found.unclear
+    if not clear:
+        names = _names(unclear)
+        return (
+            f"No parameter stands out from luck in {several(found.used, 'finished trial')}: "
+            f"{names} may or may not matter."
+        )
+    shares = [f"{cut(f.name, 40)} ({percent(f.share)} of the importance)" for f in clear[:TOLD]]
+    luck = f", while {_names(unclear)} cannot be told from luck" if unclear else ""
+    return f"What mattered, more than luck explains: {listed(shares)}{luck}."
+
+
+def _names(findings: tuple[Finding, ...]) -> str:
+    names = [cut(finding.name, 40) for finding in findings[:TOLD]]
+    more = len(findings) - len(names)
+    return listed([*names, f"{more} more"] if more else names)
+
+
+def _good(seen: Finished, found: Insight, chosen: Next) -> str:
+    told = found.clear[:TOLD]
+    if found.trouble or not told:
+        best = f"#{seen.best.number} ({figure(value_of(seen.best))})"
+        return f"The best so far is {best}; what to try next: {chosen.value}."
+    where = "; ".join(
+        f"{cut(f.name, 40)} {region_in_words(f.parameter, f.region)}{_edge(f.region)}" for f in told
+    )
+    return f"The best {found.best} trials have {where}; what to try next: {chosen.value}."
+
+
+def _edge(where: Region) -> str:
+    return f", at the {where.edge} bound" if where.edge else ""
+
+
+def narrowed(space: SearchSpace, clear: tuple[Finding, ...]) -> SearchSpace | None:
+    """The space with the good region of what stands out; None where that excludes nothing.
+
+    What others depend on keeps all its values.
+    """
+    parents = {name for condition in space.when.values() for name in condition}
+    changed = {
+        finding.name: _narrowed(finding.parameter, finding.region)
+        for finding in clear
+        if finding.name not in parents and finding.region.trials
+    }
+    parameters = {**space.parameters, **changed}
+    return None if parameters == dict(space.parameters) else SearchSpace(parameters, space.when)
+
+
+def _narrowed(parameter: Parameter, where: Region) -> Parameter:
+    if isinstance(parameter, Categorical):
+        kept = {choice for choice, _ in where.choices}
+        return Categorical(choices=tuple(c for c in parameter.choices if c in kept))
+    try:
+        if isinstance(parameter, Float):
+            low, high = outward(where.low, where.high)
+            narrow: Parameter = replace(
+                parameter, low=max(low, parameter.low), high=min(high, parameter.high)
+            )
+        else:
+            narrow = replace(parameter, low=int(where.low), high=int(where.high))
+    except InvalidRequest:
+        # Values from outside the bounds, as plain Optuna's studies may have.
+        return parameter
+    assert isinstance(narrow, Float | Int)
+    return narrow if narrow.low < narrow.high else parameter

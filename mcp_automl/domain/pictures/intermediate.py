@@ -1,0 +1,107 @@
+"""How trials learn: the objective after every epoch."""
+
+from collections.abc import Mapping
+from statistics import median
+
+from mcp_automl.domain.figures import figure
+from mcp_automl.domain.finished import Finished, is_complete
+from mcp_automl.domain.pictures.canvas import Axis, Label, Line, Look, Marks, Panel, Picture
+from mcp_automl.domain.pictures.kinds import not_drawn
+from mcp_automl.domain.pictures.scales import Values, best_in_words, side, title
+from mcp_automl.domain.study import Trial
+
+MOST = 40
+TOLD = 10
+"""Epochs that are told."""
+
+Curve = Mapping[int, float]
+"""The objective by epoch."""
+
+
+def worth_curves(seen: Finished) -> tuple[int, ...]:
+    """The numbers of the trials that are drawn."""
+    return tuple(trial.number for trial in seen.thinned(MOST).ranked)
+
+
+def intermediate(seen: Finished, curves: Mapping[int, Curve]) -> Picture:
+    """A line for each trial.
+
+    Args:
+        curves: by the trial's number; those without any epoch are left out.
+
+    Raises:
+        NothingToShow: no epoch is stored.
+    """
+    drawn = [trial for trial in seen.ranked if curves.get(trial.number)]
+    if not drawn:
+        raise not_drawn(seen.study, "no trial has reported a value after an epoch")
+    best, step = drawn[0], step_word(seen)
+    values = [value for trial in drawn for value in curves[trial.number].values()]
+    window = Values.of(seen.objective, values)
+    last = max(max(curves[trial.number]) for trial in drawn)
+    first = min(min(curves[trial.number]) for trial in drawn)
+    margin = max(0.3, 0.04 * (last - first))
+    lines = [_line(trial, curves[trial.number], window) for trial in reversed(drawn[1:])]
+    top = _line(best, curves[best.number], window, look=Look.BEST, name=f"best: #{best.number}")
+    ends = tuple(_line(t, curves[t.number], window).points[-1] for t in drawn[1:] if _early(t))
+    return Picture(
+        kind="intermediate",
+        title=title(seen, f"Value after every {step}"),
+        panels=(
+            Panel(
+                x=Axis(label=step, whole=True, low=first - margin, high=last + 2 * margin),
+                y=window.axis(),
+                layers=(
+                    *_named(lines),
+                    Marks(look=Look.PRUNED, points=ends),
+                    top,
+                    Label(at=top.points[-1], text=f"#{best.number}", side=side(seen.objective)),
+                ),
+            ),
+        ),
+        words=(best_in_words(seen), *_told(step, drawn, curves), *window.words),
+        shown=len(drawn),
+    )
+
+
+def step_word(seen: Finished) -> str:
+    """Plain Optuna's studies may count anything."""
+    return "epoch" if seen.study.id > 0 else "step"
+
+
+def _early(trial: Trial) -> bool:
+    return not is_complete(trial)
+
+
+def _line(
+    trial: Trial, curve: Curve, window: Values, look: Look | None = None, name: str = ""
+) -> Line:
+    own = Look.COMPLETE if is_complete(trial) else Look.PRUNED
+    points = tuple((float(epoch), window.place(curve[epoch])) for epoch in sorted(curve))
+    return Line(look=look or own, points=points, name=name)
+
+
+def _named(lines: list[Line]) -> list[Line]:
+    """The same, the first of each look in the legend."""
+    named, seen = [], set[Look]()
+    for line in lines:
+        name = "" if line.look in seen else line.look.value
+        seen.add(line.look)
+        named.append(Line(look=line.look, points=line.points, name=name))
+    return named
+
+
+def _told(step: str, drawn: list[Trial], curves: Mapping[int, Curve]) -> list[str]:
+    curve = curves[drawn[0].number]
+    epochs = sorted(curve)
+    shown = [epochs[i * len(epochs) // TOLD] for i in range(TOLD)] if len(epochs) > TOLD else epochs
+    if epochs[-1] not in shown:
+        shown = [*shown[:-1], epochs[-1]]
+    rows = [f"{step}: best / median (trials)"]
+    for epoch in shown:
+        values = [curves[t.number][epoch] for t in drawn if epoch in curves[t.number]]
+        middle = figure(median(values))
+        rows.append(f"{epoch}: {figure(curve[epoch])} / {middle} ({len(values)})")
+    pruned = [len(curves[t.number]) for t in drawn if _early(t)]
+    ended = f"{len(pruned)} pruned, after {median(pruned):g} {step}s (median)" if pruned else ""
+    return [*rows, *([ended] if ended else [])]

@@ -1,0 +1,122 @@
+"""What a good value costs: trials that no other one beats in both."""
+
+from collections.abc import Callable
+
+from mcp_automl.domain.budget import dollars
+from mcp_automl.domain.figures import figure
+from mcp_automl.domain.finished import Finished, is_complete, value_of
+from mcp_automl.domain.pictures.canvas import (
+    Axis,
+    Label,
+    Layer,
+    Line,
+    Look,
+    Marks,
+    Panel,
+    Picture,
+    Point,
+)
+from mcp_automl.domain.pictures.kinds import not_drawn
+from mcp_automl.domain.pictures.scales import Values, best_in_words, side, title
+from mcp_automl.domain.study import Trial
+
+MOST_TOLD = 10
+MOST_LABELS = 8
+ROOM = 0.08
+"""Between labels, as a part of the picture."""
+
+WIDE = 20.0
+"""Costs that differ by more are drawn on a log scale."""
+
+
+def front(seen: Finished) -> list[Trial]:
+    """The COMPLETE trials than which none is better and no dearer, cheapest first."""
+    complete = [trial for trial in seen.ranked if is_complete(trial)]
+    chosen: list[Trial] = []
+    for trial in sorted(complete, key=lambda t: (t.cost_usd, seen.objective.rank_key(value_of(t)))):
+        if not chosen or seen.objective.better(value_of(trial), value_of(chosen[-1])):
+            chosen.append(trial)
+    return chosen
+
+
+def pareto(seen: Finished) -> Picture:
+    """Value over cost, with the front.
+
+    Raises:
+        NothingToShow: no trial was trained to its end, or nothing has cost anything.
+    """
+    best = front(seen)
+    if not best:
+        raise not_drawn(seen.study, "no trial was trained to its end, so none can be compared")
+    costs = [trial.cost_usd for trial in seen.ranked]
+    if max(costs) <= 0:
+        raise not_drawn(seen.study, "what its trials have cost is not known, or was nothing")
+    window = Values.of(seen.objective, [value_of(trial) for trial in seen.ranked])
+    unit, scale = _unit(max(costs))
+    log = min(costs) > 0 and max(costs) > WIDE * min(costs)
+
+    def at(trial: Trial) -> Point:
+        return trial.cost_usd * scale, window.place(value_of(trial))
+
+    x = Axis(label=f"cost of a trial ({unit}{', log' if log else ''})", log=log)
+    told = ("No other trial is both better and cheaper:", *_told(best))
+    return Picture(
+        kind="pareto",
+        title=title(seen, "Value against cost"),
+        panels=(Panel(x=x, y=window.axis(), layers=_layers(seen, best, at, window)),),
+        words=(best_in_words(seen), *told, *window.words),
+        shown=len(seen.ranked),
+    )
+
+
+def _layers(
+    seen: Finished, best: list[Trial], at: Callable[[Trial], Point], window: Values
+) -> tuple[Layer, ...]:
+    dearest = best[-1]
+    same = dearest.number == seen.best.number
+    name = f"{'best' if same else 'as good as the best, cheaper'}: #{dearest.number}"
+    return (
+        *_others(seen, best, at),
+        Line(look=Look.FRONT, points=tuple(map(at, best)), stepped=True),
+        Marks(look=Look.FRONT, points=tuple(map(at, best[:-1])), name=_front(best)),
+        Marks(look=Look.BEST, points=(at(dearest),), name=name),
+        *_labels(best, at, window),
+    )
+
+
+def _unit(most: float) -> tuple[str, float]:
+    """Dollars, or cents where all are below one."""
+    return ("US cents", 100.0) if most < 1 else ("US dollars", 1.0)
+
+
+def _front(best: list[Trial]) -> str:
+    return "none is better and cheaper" if len(best) > 1 else ""
+
+
+def _others(seen: Finished, best: list[Trial], at: Callable[[Trial], Point]) -> list[Marks]:
+    numbers = {trial.number for trial in best}
+    others = [trial for trial in seen.ranked if trial.number not in numbers]
+    marks = []
+    for look in (Look.PRUNED, Look.COMPLETE):
+        chosen = [at(t) for t in others if is_complete(t) is (look is Look.COMPLETE)]
+        marks.append(Marks(look=look, points=tuple(chosen), name=look.value if chosen else ""))
+    return marks
+
+
+def _labels(best: list[Trial], at: Callable[[Trial], Point], window: Values) -> list[Label]:
+    """The dearest, which is the best, and those that lie clear of what is labelled already."""
+    width = max(x for x, _ in map(at, best)) or 1.0
+    height = (window.high - window.low) or 1.0
+    labelled: list[Label] = []
+    for trial in reversed(best):
+        x, y = at(trial)
+        near = [abs(x - it.at[0]) / width < ROOM and abs(y - it.at[1]) / height < ROOM
+                for it in labelled]  # fmt: skip
+        if not any(near) and len(labelled) < MOST_LABELS:
+            labelled.append(Label(at=(x, y), text=f"#{trial.number}", side=side(window.objective)))
+    return labelled
+
+
+def _told(best: list[Trial]) -> list[str]:
+    shown = best[-MOST_TOLD:]
+    return [f"#{t.number}: {figure(value_of(t))} for {dollars(t.cost_usd)}" for t in shown]

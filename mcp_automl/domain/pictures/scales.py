@@ -1,0 +1,157 @@
+"""Where values lie on axes: parameters by their own scale, objectives without their outliers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mcp_automl.domain.figures import cut, figure, setting, several
+from mcp_automl.domain.finished import Finished, is_complete, value_of
+from mcp_automl.domain.insight import unit
+from mcp_automl.domain.pictures.canvas import Axis, Key
+from mcp_automl.domain.space import Categorical, Float, Parameter, Value, is_number
+from mcp_automl.domain.study import Objective, Trial
+
+NAME = 18
+"""Characters that an axis shows of a name."""
+
+MOST_TICKS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """One parameter as an axis."""
+
+    name: str
+    parameter: Parameter
+
+    def place(self, value: Value) -> float | None:
+        """In the axis's units: the number itself, or the choice's place in the list."""
+        if isinstance(self.parameter, Categorical):
+            choices = self.parameter.choices
+            return float(choices.index(value)) if value in choices else None
+        if not is_number(value) or (self.parameter.log and value <= 0):  # type: ignore[operator]
+            return None
+        return float(value)  # type: ignore[arg-type]
+
+    def of(self, trial: Trial) -> float | None:
+        """The trial's place; None where it does not have the parameter."""
+        return self.place(trial.params[self.name]) if self.name in trial.params else None
+
+    def unit(self, place: float) -> float:
+        """A place as a part of the axis, from 0 to 1."""
+        if isinstance(self.parameter, Categorical):
+            return (place + 0.5) / len(self.parameter.choices)
+        return unit(self.parameter, place)
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """What stands at its lower and its upper end."""
+        if isinstance(self.parameter, Categorical):
+            return "", ""
+        return setting(self.parameter.low), setting(self.parameter.high)
+
+    @property
+    def choices(self) -> tuple[tuple[float, str], ...]:
+        """Ticks of choices; where there are many, some."""
+        if not isinstance(self.parameter, Categorical):
+            return ()
+        each = -(-len(self.parameter.choices) // MOST_TICKS)
+        named = enumerate(self.parameter.choices)
+        return tuple((float(i), setting(choice, 10)) for i, choice in named if i % each == 0)
+
+    def axis(self) -> Axis:
+        label = cut(self.name, NAME)
+        if isinstance(self.parameter, Categorical):
+            last = len(self.parameter.choices) - 0.5
+            return Axis(label=label, low=-0.5, high=last, ticks=self.choices)
+        low, high = _room(self.parameter.low, self.parameter.high, log=self.parameter.log)
+        whole = not isinstance(self.parameter, Float)
+        scale = f"{label} (log)" if self.parameter.log else label
+        return Axis(label=scale, log=self.parameter.log, low=low, high=high, whole=whole)
+
+
+def _room(low: float, high: float, *, log: bool) -> tuple[float, float]:
+    """A little more, so that nothing is drawn on the frame."""
+    if log:
+        ratio = (high / low) ** 0.04 if high > low else 2.0
+        return low / ratio, high * ratio
+    margin = 0.04 * (high - low) or 0.5
+    return low - margin, high + margin
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The objective's axis: what is far worse than most is drawn at its edge, and counted."""
+
+    objective: Objective
+    low: float
+    high: float
+    outside: int
+
+    @classmethod
+    def of(cls, objective: Objective, values: Sequence[float]) -> "Values":
+        ordered = sorted(values, key=objective.rank_key)
+        best, usual = ordered[0], ordered[(3 * len(ordered) - 1) // 4]
+        # Three times as far from the best as three quarters are.
+        limit = best + 3 * (usual - best)
+        kept = [v for v in ordered if not objective.better(limit, v)] or ordered
+        return cls(objective, min(kept), max(kept), len(ordered) - len(kept))
+
+    def place(self, value: float) -> float:
+        return min(max(value, self.low), self.high)
+
+    def axis(self) -> Axis:
+        low, high = _room(self.low, self.high, log=False)
+        # The best value's label needs more.
+        extra = low - self.low
+        low, high = (low, high - extra) if self.objective.maximize else (low + extra, high)
+        return Axis(label=self.label, low=low, high=high)
+
+    @property
+    def label(self) -> str:
+        name = cut(self.objective.name, NAME + 6)
+        return f"{name} ({'higher' if self.objective.maximize else 'lower'} is better)"
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What the axis leaves out."""
+        if not self.outside:
+            return ()
+        edge, side = (self.low, "below") if self.objective.maximize else (self.high, "above")
+        trials = several(self.outside, "value")
+        return (f"{trials} {side} {figure(edge)} drawn at the edge",)
+
+
+def shades(seen: Finished) -> dict[int, float]:
+    """Every trial's shade by its number, from 0 (worst) to 1 (best), by the values' window."""
+    values = [value_of(trial) for trial in seen.ranked]
+    window = Values.of(seen.objective, values)
+    whole = Float(low=window.low, high=window.high)
+
+    def shade(value: float) -> float:
+        up = unit(whole, value)
+        return up if seen.objective.maximize else 1 - up
+
+    return {t.number: shade(v) for t, v in zip(seen.ranked, values, strict=True)}
+
+
+def key(seen: Finished) -> Key:
+    window = Values.of(seen.objective, [value_of(trial) for trial in seen.ranked])
+    ends = figure(window.low), figure(window.high)
+    worst, best = ends if seen.objective.maximize else ends[::-1]
+    return Key(label=cut(seen.objective.name, NAME + 6), worst=worst, best=best)
+
+
+def best_in_words(seen: Finished) -> str:
+    """The best trial with its value."""
+    best = seen.best
+    early = "" if is_complete(best) else " (pruned: no trial was trained to its end)"
+    return f"Best: #{best.number} with {seen.objective.name} {figure(value_of(best))}{early}"
+
+
+def title(seen: Finished, what: str) -> str:
+    return f"{what}: {cut(seen.study.config.name, 40)}"
+
+
+def side(objective: Objective) -> str:
+    """Where there is room for a label at the best value."""
+    return "above" if objective.maximize else "below"
