@@ -23,7 +23,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from mcp_automl.clocks import Clocks
 from mcp_automl.domain.errors import TrackerUnavailable
 from mcp_automl.domain.events import Ticked
-from mcp_automl.domain.jobs import NoSlot, Slot, TrainerRef
+from mcp_automl.domain.jobs import Need, NoSlot, Slot, TrainerRef
 from mcp_automl.domain.keeping import Policy
 from mcp_automl.domain.study import Study
 from mcp_automl.domain.turns import Claim, in_turn
@@ -163,13 +163,18 @@ class Orchestrator:
 
     def _offer_slots(self) -> None:
         now = self.clocks.monotonic()
+        ahead: list[Need] = []
         for claim in in_turn(self._claims(now), now):
             performer = self._performers[claim.id]
             need = performer.need
-            slot = NoSlot(reason="not ready") if need is None else self.executor.acquire(need)
+            slot = (
+                NoSlot(reason="not ready") if need is None else self.executor.acquire(need, ahead)
+            )
             if isinstance(slot, Slot):
                 performer.offer(slot)
-            elif claim.holds_back(now, comes=slot.ours):
+            elif need is not None and slot.ours:
+                ahead += [need] if claim.keeps(now) else []
+            elif claim.holds_back(now):
                 return
 
     def _claims(self, now: float) -> list[Claim]:

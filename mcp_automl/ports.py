@@ -250,8 +250,8 @@ class Executor(Protocol):
     def check(self, need: Need) -> None:
         """Raises TrainerUnavailable, with what to change, if no slot can ever satisfy the need."""
 
-    def acquire(self, need: Need) -> Slot | NoSlot:
-        """Takes a free slot that satisfies the need, or says why there is none."""
+    def acquire(self, need: Need, ahead: Sequence[Need] = ()) -> Slot | NoSlot:
+        """Takes a free slot for the need, and nothing that those `ahead` of it wait for."""
 
     def release(self, slot: Slot) -> None:
         """Gives the slot back. Its job must have ended."""

@@ -1,6 +1,6 @@
 """An executor without processes: jobs measure at once, wait for replies, and end as a test says."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,7 +99,7 @@ class FakeExecutor:
         if self.misfit:
             raise TrainerUnavailable(self.misfit)
 
-    def acquire(self, need: Need) -> Slot | NoSlot:
+    def acquire(self, need: Need, ahead: Sequence[Need] = ()) -> Slot | NoSlot:
         free = [f"slot/{n}" for n in range(self.slots) if f"slot/{n}" not in self._taken]
         if not free:
             return NoSlot(reason="all slots are taken")

@@ -54,9 +54,12 @@ def test_who_needs_more_room_than_there_is_is_not_overtaken_for_ever_nor_blocks_
     assert not claim(1).holds_back(2 * RISE_SECONDS)
 
 
-def test_who_waits_for_jobs_of_ours_alone_gets_its_room_however_long_they_take() -> None:
-    assert not claim(1).holds_back(RISE_SECONDS - 1, comes=True)
-    assert claim(1).holds_back(100 * RISE_SECONDS, comes=True)
+def test_room_that_jobs_of_ours_hold_is_kept_for_who_has_waited_long_and_for_what_is_urgent() -> (
+    None
+):
+    assert not claim(1).keeps(RISE_SECONDS - 1)
+    assert claim(1).keeps(100 * RISE_SECONDS)
+    assert claim(1, URGENT).keeps(0)
 
 
 def test_a_priority_is_read_as_people_write_it() -> None:

@@ -1,12 +1,13 @@
 """Who gets the slots when several want them: studies and training jobs over fakes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import anyio
 import pytest
 
 from mcp_automl.domain.events import Outcome
-from mcp_automl.domain.jobs import Ended, Job, Prepared, TrainerRef
+from mcp_automl.domain.jobs import Ended, Job, Need, NoSlot, Prepared, Slot, TrainerRef
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import StudyConfig, StudyState
 from mcp_automl.domain.training_job import Priority, TrainingJob
@@ -80,3 +81,24 @@ async def test_a_training_that_raises_ends_its_job_and_is_not_tried_again() -> N
     await house.run()
     assert house.state("job-9") is StudyState.FAILED
     assert house.states("job-9") == ["FAIL"]
+
+
+@dataclass(slots=True)
+class OneWhole(FakeExecutor):
+    """Jobs of `whole` need all that there is; what is handed out to others, nobody waits for."""
+
+    def acquire(self, need: Need, ahead: Sequence[Need] = ()) -> Slot | NoSlot:
+        if ahead or (need.trainer == "whole" and not self.all_free):
+            return NoSlot(reason="others have it", ours=True)
+        return FakeExecutor.acquire(self, need)
+
+
+async def test_an_urgent_job_that_needs_more_room_than_is_free_is_not_passed_over() -> None:
+    house = House(executor=OneWhole(slots=2))
+    house.registry.create(named("digits", 20))
+    urgent = replace(a_job(Priority.URGENT), model="whole")
+    house.executor.last_word = AtJob(1, lambda: house.registry.create(urgent))
+    await house.run()
+    order = studies_of(house.executor.launched)
+    assert order.index("2") < 10, "it did not wait for the end of the other study"
+    assert house.states() == ["COMPLETE"] * 20

@@ -163,6 +163,30 @@ def test_cores_that_others_hold_are_waited_for() -> None:
     assert given_out(slots, ANY, ANY) == ["cpu/0", "cpu/2"]
 
 
+@pytest.mark.parametrize(
+    ("gpus", "ran", "ahead", "then"),
+    [
+        # The one GPU is kept; the CPU, and the cores that nobody waits for, are not.
+        (1, [ANY], [ONE], {ANY: "-", HALF: "-", CPU_ONLY: "cpu/0"}),
+        # It needs no cores but those that come with the GPU.
+        (1, [asked(1, 8)], [asked(1, 8)], {CPU_ONLY: "cpu/0"}),
+        (1, [asked(0, 8)], [asked(1, 8)], {CPU_ONLY: "-"}),
+        # One GPU is waited for, the one that will be free first; the other is handed out.
+        (2, [HALF, HALF], [ONE], {HALF: "cuda:1/1", ONE: "-"}),
+        (2, [HALF, HALF], [ONE, ONE], {HALF: "-"}),
+        (2, [HALF, HALF], [TWO], {HALF: "-", CPU_ONLY: "cpu/0"}),
+    ],
+)
+def test_what_those_ahead_wait_for_is_kept_and_the_rest_handed_out(
+    gpus: int, ran: list[Need], ahead: list[Need], then: dict[Need, str]
+) -> None:
+    for need, slot in then.items():
+        slots = machine(gpus)
+        given_out(slots, *ran)
+        answer = slots.acquire(need, {}, ahead)
+        assert (answer.id if isinstance(answer, Slot) else "-") == slot
+
+
 def test_a_job_alone_on_a_gpu_takes_the_cores_that_others_leave_it() -> None:
     slots = machine(1)
     assert given_out(slots, asked(0, 5)) == ["cpu/0"]

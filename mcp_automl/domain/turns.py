@@ -37,20 +37,20 @@ class Claim:
         """Its priority's, and what it has risen by."""
         return max(0, self.priority.rank - int(self.waited(now) // RISE_SECONDS))
 
-    def holds_back(self, now: float, *, comes: bool = False) -> bool:
+    def keeps(self, now: float) -> bool:
+        """Whether what jobs of ours hold is kept for it as they end; all else is handed out."""
+        return self.priority is Priority.URGENT or self.waited(now) >= RISE_SECONDS
+
+    def holds_back(self, now: float) -> bool:
         """Whether those after it go without, although it cannot be served now.
 
         So an urgent job gets the next slot although its data is not ready yet, and one that needs
-        more room than a slot has gets it in the end. Not for ever: it may wait for somebody else's
-        memory.
-
-        Args:
-            comes: whether what it waits for is sure to come if nobody else is served.
+        more memory than is free gets it in the end. Not for ever: it may be somebody else's.
         """
         waited = self.waited(now)
         if not self.ready:
             return self.priority is Priority.URGENT and waited < READY_SECONDS
-        return RISE_SECONDS <= waited and (comes or waited < 2 * RISE_SECONDS)
+        return RISE_SECONDS <= waited < 2 * RISE_SECONDS
 
 
 def in_turn(claims: Iterable[Claim], now: float) -> list[Claim]:

@@ -7,7 +7,7 @@ GPUs and cores is left alone: a thread has what its process has.
 """
 
 import math
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -82,7 +82,7 @@ class InlineExecutor:
     def check(self, need: Need) -> None:
         """Every need can be satisfied."""
 
-    def acquire(self, need: Need) -> Slot | NoSlot:
+    def acquire(self, need: Need, ahead: Sequence[Need] = ()) -> Slot | NoSlot:
         """Takes a free slot, or says that there is none."""
         return self._slots.acquire(replace(need, gpus=None, cpu_cores=None), {})
 

@@ -118,10 +118,10 @@ class LocalExecutor:
         if misfit := self._slots.misfit(need):
             raise TrainerUnavailable(misfit)
 
-    def acquire(self, need: Need) -> Slot | NoSlot:
-        """Takes a free slot that satisfies the need, or says why there is none."""
+    def acquire(self, need: Need, ahead: Sequence[Need] = ()) -> Slot | NoSlot:
+        """Takes a free slot for the need, and nothing that those `ahead` of it wait for."""
         free = {device.label: self._free(device) for device in self._slots.devices}
-        return self._slots.acquire(self._corrected(need), free)
+        return self._slots.acquire(self._corrected(need), free, ahead)
 
     def release(self, slot: Slot) -> None:
         """Gives the slot back. Its job must have ended."""

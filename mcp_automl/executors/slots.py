@@ -24,7 +24,9 @@ is charged for the whole of it: with the cores of all the slots that it keeps ou
 have left them.
 
 A refusal says whether it is `ours`, so that it can be waited for: all that is in the way are jobs
-that end. Memory may be somebody else's, and a lost device may stay lost.
+that end. Memory may be somebody else's, and a lost device may stay lost. For those who wait like
+this and whose turn it is (`ahead`), the devices that will be free soonest are kept, and the cores
+that the jobs on these will not give back; all the rest is still handed out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -70,6 +72,14 @@ class _Held:
     settled: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """What is not handed out, because others wait for it."""
+
+    devices: frozenset[str]
+    cores: Fraction
+
+
 @dataclass(slots=True, kw_only=True)
 class SlotTable:
     """The slots of a machine and who holds them; see the top of this file."""
@@ -86,27 +96,30 @@ class SlotTable:
         machine = Machine(gpus=gpus, cores=self.cores)
         return machine.misfit(need.trainer, need.gpus, need.cpu_cores)
 
-    def acquire(self, need: Need, free: Mapping[str, Free]) -> Slot | NoSlot:
+    def acquire(
+        self, need: Need, free: Mapping[str, Free], ahead: Sequence[Need] = ()
+    ) -> Slot | NoSlot:
         """Takes a slot on the least loaded device, or two of them, that can have the job.
 
         Args:
             free: memory by the device's label; a device that is not in it has no limit.
+            ahead: needs that wait for jobs of ours to end, and come before this one.
         """
         if misfit := self.misfit(need):
             return NoSlot(reason=misfit)
         if len(self._held) >= self.max_parallel:
             return NoSlot(reason=f"all {self.max_parallel} slots are in use", ours=True)
-        wanted = 2 if need.gpus == 2 else 1
+        wanted, kept = _wanted(need), self._kept(ahead, free)
         chosen: list[Device] = []
         obstacles: list[NoSlot] = []
         for device in sorted(self._candidates(need), key=lambda it: self._load(it, free)):
-            obstacle = self._obstacle(device, need, free.get(device.label, Free()))
+            obstacle = self._obstacle(device, need, free.get(device.label, Free()), kept)
             if obstacle is None:
                 chosen.append(device)
             else:
                 obstacles.append(obstacle)
             if len(chosen) == wanted:
-                return self._cores_obstacle(need) or self._take(chosen, need)
+                return self._cores_obstacle(need, kept) or self._take(chosen, need)
         to_come = len(chosen) + sum(it.ours for it in obstacles)
         return replace(obstacles[0], ours=to_come >= wanted)
 
@@ -167,9 +180,28 @@ class SlotTable:
 
     # --- what is in the way --------------------------------------------------------------------
 
-    def _obstacle(self, device: Device, need: Need, free: Free) -> NoSlot | None:
+    def _kept(self, ahead: Sequence[Need], free: Mapping[str, Free]) -> "_Kept":
+        devices: set[str] = set()
+        cores = Fraction(0)
+        for need in ahead:
+            able = [
+                it
+                for it in self._candidates(need)
+                if it.label not in devices and not free.get(it.label, Free()).lost
+            ]
+            soonest = sorted(able, key=lambda it: self._load(it, free))[: _wanted(need)]
+            # On the CPU one waits for cores, unless for the whole of it.
+            named = {it.label for it in soonest if it.is_gpu or need.alone}
+            coming = {id(it): it.cores for d in soonest if d.label in named for it in self._on(d)}
+            devices |= named
+            cores += max(Fraction(0), self._least_cores(need) - sum(coming.values()))
+        return _Kept(devices=frozenset(devices), cores=cores)
+
+    def _obstacle(self, device: Device, need: Need, free: Free, kept: "_Kept") -> NoSlot | None:
         """Why the device cannot have the job now."""
         held = self._on(device)
+        if device.label in kept.devices:
+            return NoSlot(reason=f"waiting for {device.label}: others wait longer", ours=True)
         if free.lost:
             return NoSlot(reason=free.lost)
         if any(it.whole for it in held):
@@ -195,8 +227,8 @@ class SlotTable:
             f"{wanted:.1f} GiB that {need.trainer or 'the job'} needs"
         )
 
-    def _cores_obstacle(self, need: Need) -> NoSlot | None:
-        least, free = self._least_cores(need), self._free_cores
+    def _cores_obstacle(self, need: Need, kept: "_Kept") -> NoSlot | None:
+        least, free = self._least_cores(need), max(Fraction(0), self._free_cores - kept.cores)
         if least <= free:
             return None
         return NoSlot(
@@ -241,6 +273,10 @@ class SlotTable:
             if it.is_gpu
         )
         return of_gpus + self.prices.slot(device="", gpu_share=0, cores=float(held.cores))
+
+
+def _wanted(need: Need) -> int:
+    return 2 if need.gpus == 2 else 1
 
 
 def _is_whole(need: Need) -> bool:
