@@ -1,8 +1,9 @@
-"""Logs one trained model to MLflow: `python -P -m mcp_automl.trackers.log_model ORDER`.
+"""Logs one trained model to MLflow: `python -P -m mcp_automl.trackers.log_model`.
 
 It is a process of its own, because it imports what the trainer trains with, and perhaps a user's
-code. It ends at the end of its stdin, which its owner holds. Whatever was done before is not done
-again, so it may be killed and repeated at any moment.
+code. Its order is the first line of its stdin, and not an argument: everybody can read arguments,
+and the order may hold a password. It ends at the end of its stdin, which its owner holds. Whatever
+was done before is not done again, so it may be killed and repeated at any moment.
 
 A `torch` model is exported (`torch.export`, which MLflow calls `pt2`) and a language model is saved
 by `transformers` as safetensors: nothing is pickled, and neither needs our code to be loaded.
@@ -13,6 +14,8 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +26,7 @@ from trainers.contract import Package
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
 
 AWAY = 75
 """Exit status where MLflow could not be reached: it shall be tried again (EX_TEMPFAIL)."""
@@ -46,31 +50,78 @@ class Order:
     register: str
 
 
+class Unusable(Exception):
+    """It is not MLflow's fault, and would be no better another time."""
+
+
 def main(order: Order) -> None:
     import mlflow
 
     mlflow.set_tracking_uri(order.uri)
     mlflow.set_registry_uri(order.uri)
     client = mlflow.MlflowClient()
-    model = logged(client, order.run_id) or _log(order)
-    if order.register and model is not None and not is_registered(client, order.run_id):
+    # A model goes into the active experiment, not into its run's, and its files with it.
+    place = client.get_run(order.run_id).info.experiment_id
+    mlflow.set_experiment(experiment_id=place)
+    model = logged(client, order.run_id) or _log(client, order)
+    if order.register and not is_registered(client, order.run_id):
         mlflow.register_model(model, order.register)
 
 
 def logged(client: "MlflowClient", run_id: str) -> str | None:
-    """The URI of the model that the run has already, if any."""
-    outputs = client.get_run(run_id).outputs
-    found = outputs.model_outputs if outputs is not None else ()
-    return next((f"models:/{model.model_id}" for model in found), None)
+    """The URI of the model that the run has already, if any.
+
+    MLflow names a model to its run before its files are there: half a model is none.
+    """
+    whole = (it for it in _models(client, run_id) if str(it.status) == "READY")
+    return next((str(it.model_uri) for it in whole), None)
 
 
-def _log(order: Order) -> str | None:
-    """Logs the model and returns its URI; the files alone where the trainer offers no more."""
-    trainer = load(Code(module=order.module, options=order.options))
-    if not hasattr(trainer, "package"):
-        _log_files(order)
-        return None
-    return _log_package(trainer.package(Path(order.folder), Path(order.data_dir)), order.run_id)
+def _models(client: "MlflowClient", run_id: str) -> "list[LoggedModel]":
+    place = client.get_run(run_id).info.experiment_id
+    return list(client.search_logged_models([place], f"source_run_id = '{run_id}'"))
+
+
+def _log(client: "MlflowClient", order: Order) -> str:
+    """Logs the model and returns its URI.
+
+    Raises:
+        Unusable: the trainer offers no more than its files, and registering takes a model.
+    """
+    for half in _models(client, order.run_id):
+        client.delete_logged_model(half.model_id)
+    with _for_good():
+        trainer = load(Code(module=order.module, options=order.options))
+        offers = hasattr(trainer, "package")
+        package = trainer.package(Path(order.folder), Path(order.data_dir)) if offers else None
+    if package is not None:
+        return _log_package(package, order.run_id)
+    _log_files(order)
+    if order.register:
+        raise Unusable("it is not registered: its trainer has no `package`, only a file")
+    return ""
+
+
+@contextmanager
+def _for_good() -> Iterator[None]:
+    """In here nothing is asked of MLflow: what goes wrong would do so again."""
+    try:
+        yield
+    # The boundary to code of others: whatever it raises is told by the last line.
+    except Exception as error:
+        raise Unusable(f"{type(error).__name__}: {error}") from error
+
+
+class _Flavor:
+    """One of MLflow's, but it is told apart when saving fails and when sending does."""
+
+    def __init__(self, flavor: Any) -> None:
+        self._flavor = flavor
+        self.__name__ = flavor.__name__
+
+    def save_model(self, **how: Any) -> None:
+        with _for_good():
+            self._flavor.save_model(**how)
 
 
 def _log_files(order: Order) -> None:
@@ -93,7 +144,7 @@ def _as_torch(package: Package) -> dict[str, Any]:
     from mlflow.models import infer_signature
 
     return {
-        "flavor": mlflow.pytorch,
+        "flavor": _Flavor(mlflow.pytorch),
         "pytorch_model": package.model,
         "serialization_format": "pt2",
         "input_example": package.example,
@@ -107,7 +158,7 @@ def _as_language_model(package: Package) -> dict[str, Any]:
     from mlflow.models import infer_signature
 
     return {
-        "flavor": mlflow.transformers,
+        "flavor": _Flavor(mlflow.transformers),
         "transformers_model": {"model": package.model, "tokenizer": package.tokenizer},
         "task": "text-generation",
         "input_example": package.example,
@@ -133,17 +184,16 @@ def _end_with_owner() -> None:
     os._exit(1)
 
 
-def _status(order: Order) -> int:
+def status(order: Order) -> int:
+    """Logs the model; returns what the process exits with."""
     from mlflow.exceptions import MlflowException
 
     try:
         main(order)
     except (MlflowException, OSError) as error:
         logger.exception("%s could not be logged", order.folder)
-        refused = getattr(error, "error_code", "") in REFUSALS
-        return 1 if refused or isinstance(error, FileNotFoundError) else AWAY
-    # The boundary to code of others: whatever it raises is told by the last line.
-    except Exception:
+        return 1 if getattr(error, "error_code", "") in REFUSALS else AWAY
+    except Unusable:
         logger.exception("%s could not be logged", order.folder)
         return 1
     return 0
@@ -151,8 +201,9 @@ def _status(order: Order) -> int:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    given = Order(**json.loads(sys.stdin.readline()))
     threading.Thread(target=_end_with_owner, daemon=True).start()
-    status = _status(Order(**json.loads(sys.argv[1])))
+    code = status(given)
     sys.stderr.flush()
     # No teardown of libraries that have threads of their own.
-    os._exit(status)
+    os._exit(code)

@@ -11,20 +11,23 @@ A trial that was interrupted has its run ended as KILLED; when it is resumed, th
 MLflow may *refuse* what it is told about a run: somebody has deleted the run, or it has that
 parameter with another value. Refused once is refused for ever, so the entries are logged and
 dropped; they must not hold up all that come after them. Everything else that MLflow raises means
-that it is unavailable, and the entries will be sent again.
+that it is unavailable, and the entries will be sent again. A model that cannot be sent to an MLflow
+that answers is given up after some tries: the place for its files may never be writable.
 
 The import of MLflow takes seconds, and so does the first migration of its database; both are part
 of the first delivery.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mcp_automl.domain.errors import TrackerUnavailable
 from mcp_automl.domain.tracking import KEY, Publication, TrackingEntry, experiment, run_key
 from mcp_automl.trackers.batches import Batch, batches
 from mcp_automl.trackers.connection import REFUSALS, connect, sqlite_path, unavailable
-from mcp_automl.trackers.publishing import publish
+from mcp_automl.trackers.publishing import NotSent, publish
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -43,6 +46,9 @@ STATUSES = {
 METRICS_PER_REQUEST = 800
 """MLflow takes 1,000 things at once, parameters and tags among them."""
 
+MODEL_TRIES = 5
+"""Not more than what the orchestrator waits for before it leaves, or it would never be reached."""
+
 
 class MlflowRuns:
     """Delivers to an MLflow store; one thread at a time.
@@ -60,6 +66,7 @@ class MlflowRuns:
         self._runs: dict[str, str] = {}
         self._ended: set[str] = set()
         self._refused: list[str] = []
+        self._tries: Counter[str] = Counter()
 
     def deliver(self, entries: Sequence[TrackingEntry]) -> tuple[str, ...]:
         """Sends entries in order; sending one again changes nothing.
@@ -79,6 +86,8 @@ class MlflowRuns:
             for entry in entries:
                 if entry.publication is not None:
                     self._publish(client, entry, entry.publication)
+        except TrackerUnavailable:
+            raise
         except (MlflowException, OSError) as error:
             raise unavailable(self._uri, error) from error
         return tuple(self._refused)
@@ -98,10 +107,26 @@ class MlflowRuns:
     def _publish(
         self, client: "MlflowClient", entry: TrackingEntry, publication: Publication
     ) -> None:
+        from mlflow.exceptions import MlflowException
+
         batch = Batch(study=entry.study, model=entry.model, trial=entry.trial, at=entry.at)
-        wrong = publish(client, self._uri, self._run(client, batch), publication)
+        run_id = self._run(client, batch)
+        try:
+            wrong = publish(client, self._uri, run_id, publication)
+        except MlflowException as error:
+            if error.error_code not in REFUSALS:
+                raise
+            wrong = str(error)
+        except NotSent as error:
+            wrong = self._given_up(run_id, error)
         if wrong is not None:
             self._refused.append(f"the model of {self._key(entry.study, entry.trial)}: {wrong}")
+
+    def _given_up(self, run_id: str, error: NotSent) -> str:
+        self._tries[run_id] += 1
+        if self._tries[run_id] < MODEL_TRIES:
+            raise TrackerUnavailable(f"a model could not be sent to MLflow: {error}") from error
+        return f"given up after {MODEL_TRIES} tries; {error}"
 
     # --- finding and making ---
 
