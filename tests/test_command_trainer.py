@@ -229,6 +229,19 @@ print(json.dumps({"epoch": 3, "val_loss": 0.3}))
     assert (tmp_path / "again").read_text() == "2"
 
 
+async def test_a_command_that_declares_no_final_objective_is_not_run_for_one(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    job = command_job(tmp_path, """open("ran", "w"); print('{"val_loss": 1}')""")
+    options = {**job.trainer.options, "final_objective": None}
+    undeclared = replace(job, trainer=replace(job.trainer, options=options), final=True)
+    (ended,) = await said(executor, undeclared)
+
+    assert isinstance(ended, Ended) and ended.outcome is Outcome.RAISED
+    assert "declares no final_objective" in ended.reason
+    assert not (tmp_path / "ran").exists()
+
+
 async def test_a_final_training_tells_the_command_and_waits_for_what_it_then_measures(
     executor: LocalExecutor, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Trainers in Python files and packages: asked what they declare, never imported here."""
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from mcp_automl.roster import own_trainers
 from mcp_automl.worker.spec import decode, encode
 from tests.jobs_for_tests import fake_job, followed, launched
 from tests.packages_for_tests import TRAINER, install_trainer
+from trainers.contract import Objective
 from trainers.specs import BUILT_IN
 
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
@@ -40,6 +42,20 @@ def test_a_spec_arrives_as_it_was_declared() -> None:
     specs = [*BUILT_IN, replace(BUILT_IN[0], gpus=0.5, cpu_cores=2)]
 
     assert [decode(encode(spec)) for spec in specs] == specs
+
+
+def test_a_spec_that_was_kept_before_there_were_final_trainings_can_be_read() -> None:
+    told = json.loads(encode(BUILT_IN[0]))
+    del told["spec"]["final_objective"]
+
+    assert decode(json.dumps(told)) == replace(BUILT_IN[0], final_objective=None)
+
+
+def test_a_file_declares_what_its_final_training_measures(kept: Declarations) -> None:
+    declared = Objective(name="test_accuracy", direction="maximize")
+
+    assert kept.of(PERCEPTRON).final_objective == declared
+    assert kept.of(PERCEPTRON).final_objective == declared, "what is kept says it too"
 
 
 def test_the_trainer_of_a_file_is_the_operators_by_its_name_in_the_configuration(

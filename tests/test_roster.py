@@ -9,6 +9,7 @@ from mcp_automl.declarations import Declarations
 from mcp_automl.doctor import Mark, trainers
 from mcp_automl.domain.errors import InvalidRequest, InvalidSettings, TrainerUnavailable
 from mcp_automl.domain.space import Categorical, Float, Int, Parameter
+from mcp_automl.domain.study import Objective
 from mcp_automl.roster import own_trainers
 from mcp_automl.server.trainers import page
 
@@ -83,6 +84,21 @@ def test_a_command_runs_where_the_file_is_unless_it_says_where(
     file.write_text(WHOLE.replace("trial_timeout_s", 'folder = "elsewhere"\ntrial_timeout_s'))
     with pytest.raises(TrainerUnavailable, match="its folder .*elsewhere is not there"):
         catalog.reference("mine")
+
+
+def test_a_command_may_declare_what_its_final_training_measures(
+    file: Path, catalog: Catalog
+) -> None:
+    file.write_text(WHOLE)
+    assert catalog.declaration("mine").final_objective is None
+    assert "It cannot train on training and validation data" in page(catalog.declaration("mine"))
+
+    declared = 'final_objective = "test_it"\ntrial_timeout_s'
+    file.write_text(WHOLE.replace("trial_timeout_s", declared))
+    found = catalog.declaration("mine")
+    assert found.final_objective == Objective(name="test_it", maximize=False)
+    assert "validation data together, judged by test_it." in page(found)
+    assert catalog.reference("mine").options["final_objective"] == "test_it"
 
 
 def test_a_trainer_without_epochs_takes_no_epochs_max(file: Path, catalog: Catalog) -> None:

@@ -62,6 +62,16 @@ def test_a_short_text_is_split_too(tmp_path: Path) -> None:
     assert min(sizes) >= 120
 
 
+def test_of_the_shortest_text_that_can_be_used_all_parts_have_something() -> None:
+    parts = texts.split(np.zeros(texts.MIN_TOKENS, dtype=np.int32))
+
+    assert {name: len(part) for name, part in parts.items()} == {
+        "train": 800,
+        "validation": 100,
+        "test": 100,
+    }
+
+
 def test_a_text_that_is_too_short_is_refused_with_what_is_needed(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"notes\.txt has only 502 tokens; at least 1000"):
         prepared(tmp_path, write_text(tmp_path / "notes.txt", 500))

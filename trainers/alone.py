@@ -44,6 +44,8 @@ def asked(name: str, config: type[Any]) -> dict[str, Any]:
 def begun(given: Mapping[str, Any], prepared: Prepared, config: type[Any]) -> tuple[Any, Context]:
     """The config and the context of a training on what was prepared."""
     logger.info("%s; model and checkpoints in %s", prepared.description, given["workdir"])
+    if given["final"]:
+        logger.info("trained on training and validation data together, judged on test data")
     told = {**given, **prepared.arguments}
     latest = latest_checkpoint(given["workdir"]) if told.pop("resume") else None
     made = config(**{field.name: told.pop(field.name) for field in fields(config)})

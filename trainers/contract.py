@@ -20,6 +20,8 @@ The rules of `train`:
 - Called with `context.resume_from`, it yields that checkpoint's measurement first and goes on from
   there; whoever reads the measurements ignores a repeated epoch.
 - Being closed at a `yield` means *stop*.
+- With `context.final` it learns from training *and* validation data, is judged on test data that no
+  trial has seen, and measures its spec's `final_objective` in place of the objective.
 - It prints nothing to stdout, which may be somebody's protocol; it logs with `logging`.
 """
 
@@ -54,7 +56,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Where and on what one training runs; nothing in it changes what is learned but `seed`."""
+    """Where and on what one training runs; only `seed` and `final` change what is learned."""
 
     workdir: Path
     """This training's own folder: checkpoints and `model.safetensors` go here."""

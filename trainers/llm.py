@@ -263,7 +263,7 @@ def main() -> None:
     prepared = prepare(*(given[name] for name in ("data_dir", "model", "text", "adaptation")))
     config, context = alone.begun(given, prepared, Config)
     alone.follow(train(config, context))
-    # The test part is looked at here and nowhere else, once no choice is left to be made.
+    # Unless it is a final one, the test part is looked at here alone: no choice is left to make.
     logger.info("test perplexity %.4f", test_perplexity(config, context))
 
 

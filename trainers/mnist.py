@@ -280,7 +280,7 @@ def main() -> None:
     prepared = prepare(given["data_dir"], given["dataset"])
     config, context = alone.begun(given, prepared, Config)
     alone.follow(train(config, context))
-    # The test images are looked at here and nowhere else, once no choice is left to be made.
+    # Unless it is a final one, the test images are looked at here alone: no choice is left to make.
     test = data.load(context.data_dir, config.dataset, "test")
     _, accuracy = evaluate(load_model(context.workdir), test)
     logger.info("test accuracy %.4f on %s", accuracy, data.TITLES[config.dataset])

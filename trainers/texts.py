@@ -5,7 +5,8 @@ split. The key changes with the text and with the tokenizer. A trial then opens 
 
 Spans of the text are held out at regular intervals, so that what is judged is like what is trained
 on, wherever in the text that is; no seed and no batch size changes which. The test part is read by
-nobody who does not ask for it.
+nobody who does not ask for it: by no trial, and by a final training only to be judged. Every text
+has one, however short; what would be too short for that is refused for all trainings.
 """
 
 import hashlib
@@ -43,6 +44,7 @@ MAX_HELD_OUT_SPANS = 128
 """Of a long text no more is held out: judging it takes a share of every epoch."""
 
 MIN_TOKENS = 1000
+"""Of so few, validation and test get 100 each."""
 
 MAX_CHARACTERS = 64_000_000
 """How much of a text is read; more would take minutes only to be cut into tokens."""

@@ -37,7 +37,8 @@ def decode(line: str) -> TrainerSpec:
     lists = {name: tuple(spec[name]) for name in ("requires", "preload")}
     objectives = tuple(Objective(**objective) for objective in spec["objectives"])
     parameters = tuple(_parameter(parameter) for parameter in spec["parameters"])
-    final = spec["final_objective"]
+    # An answer that was kept may be older than this field.
+    final = spec.get("final_objective")
     made = {
         "objectives": objectives,
         "parameters": parameters,

@@ -110,6 +110,10 @@ def one_line(text: str) -> str:
 
 def _train(assignment: Assignment, ask: Callable[[Measured], bool]) -> LastWord:
     trainer = load(assignment.trainer)
+    spec = getattr(trainer, "SPEC", None)
+    if assignment.final and spec is not None and spec.final_objective is None:
+        # It would train as it always does, and the model be taken for a final one.
+        raise ValueError("its SPEC declares no final_objective")
     assignment.workdir.mkdir(parents=True, exist_ok=True)
     measurements = trainer.train(configuration(trainer, assignment.params), _context(assignment))
     for measurement in measurements:
