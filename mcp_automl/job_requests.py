@@ -75,6 +75,7 @@ class JobRequests:
             run_name=checked_run_name(request.run_name),
             register=bool(request.register),
             of_study="" if study is None else study.config.name,
+            of_study_id=None if study is None else study.id,
         )
         same_data = study is not None and not named.keys() & study.arguments.keys()
         return self._config(job, trainer), study if same_data else None
@@ -100,6 +101,7 @@ class JobRequests:
             final=_final(request, trainer, usual=False),
             run_name=checked_run_name(request.run_name),
             of_study=study.config.name,
+            of_study_id=study.id,
         )
         return self._config(job, trainer)
 

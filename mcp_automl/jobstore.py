@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from mcp_automl.domain.queue import Holding
+from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Study, StudyConfig, Trial
 
 
@@ -29,8 +30,8 @@ class JobStore(Protocol):
     def unfinished(self) -> Sequence[Study]:
         """Studies and jobs that are QUEUED or RUNNING, oldest first."""
 
-    def verifying(self, study: str) -> Study | None:
-        """The latest COMPLETE job that verified that study's win."""
+    def verifying(self, study: Study, params: Params) -> Study | None:
+        """The latest COMPLETE job that verified that study's win with these parameters."""
 
     def runs(self, job: Study) -> Sequence[Trial]:
         """Its trainings by number, each complete."""

@@ -171,6 +171,8 @@ class Orchestrator:
                 NoSlot(reason="not ready") if need is None else self.executor.acquire(need, ahead)
             )
             if isinstance(slot, Slot):
+                # Here, because a moment later it may want the next one already.
+                self._since[claim.id] = now
                 performer.offer(slot)
             elif need is not None and slot.ours:
                 ahead += [need] if claim.keeps(now) else []

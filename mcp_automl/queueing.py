@@ -1,20 +1,27 @@
 """What the machine is busy with: who holds slots, who waits in which order, and for how long."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from mcp_automl.accounts import Accounts
 from mcp_automl.domain.queue import Holding, Waiting, turns
 from mcp_automl.domain.quote import Quote, quote
 from mcp_automl.domain.study import Study, counted
-from mcp_automl.domain.turns import Claim
+from mcp_automl.domain.turns import Claim, in_turn
 from mcp_automl.job_answers import Held, Queue
 from mcp_automl.jobstore import JobStore
 from mcp_automl.liveness import Liveness
 from mcp_automl.ports import StudyRegistry
 from mcp_automl.training_jobs import TrainingJobs
 
-LATEST_JOBS = 10
+LATEST_JOBS = 100
 """How many of the latest training jobs are looked at for those that have ended."""
+
+ENDED = 3
+"""How many of these are shown."""
+
+QUOTED = 20
+"""Of how many that wait it is looked up what they will take."""
 
 
 class Queueing:
@@ -57,25 +64,28 @@ class Queueing:
         holdings = self._store.holdings()
         held = tuple(self._held(it, now) for it in holdings)
         waiting = [self._waiting(it, holdings) for it in unfinished]
+        claims = [it for it in waiting if it.missing and it.claim.held < self._parallel]
+        first = {claim.id for claim in in_turn([it.claim for it in claims], now)[:QUOTED]}
         return Queue(
             slots=self._parallel,
             devices=self._devices(),
             held=held,
             turns=tuple(
                 turns(
-                    [it for it in waiting if it.missing and it.claim.held < self._parallel],
+                    [self._quoted(it) if it.claim.id in first else it for it in claims],
                     ends_in_s=[it.remaining_s for it in held],
                     slots=self._parallel,
                     now=now,
                 )
             ),
-            ended=tuple(
-                self._jobs.shown(it)
-                for it in self._store.latest(LATEST_JOBS)
-                if not it.state.should_run
-            ),
+            ended=tuple(self._jobs.shown(it) for it in self._ended()),
             notes=notes,
         )
+
+    def _ended(self) -> list[Study]:
+        """The latest jobs that have."""
+        latest = self._store.latest(LATEST_JOBS)
+        return [it for it in latest if not it.state.should_run][:ENDED]
 
     def _held(self, holding: Holding, now: float) -> Held:
         seconds = self._quote(holding.study, 1).seconds
@@ -89,11 +99,6 @@ class Queueing:
         held = sum(it.study.id == study.id for it in holdings)
         progress = self._registry.progress(study)
         missing = max(0, study.config.n_trials - counted(progress.counts) - held)
-        quoted = self._quote(study, missing)
-        budget = study.config.cost_budget_usd
-        usd = None if quoted.usd is None else quoted.usd.expected
-        if usd is not None and budget is not None:
-            usd = min(usd, max(0.0, budget - progress.cost_usd))
         return Waiting(
             study=study,
             claim=Claim(
@@ -103,9 +108,17 @@ class Queueing:
                 since=self._store.served_at(study),
             ),
             missing=0 if study.stop_requested else missing,
-            trial_s=None if quoted.seconds is None else quoted.seconds.expected / max(1, missing),
-            pending_usd=usd,
         )
+
+    def _quoted(self, waiting: Waiting) -> Waiting:
+        """The same with what it will take and cost: that is worth looking up for those in front."""
+        study, quoted = waiting.study, self._quote(waiting.study, waiting.missing)
+        budget = study.config.cost_budget_usd
+        usd = None if quoted.usd is None else quoted.usd.expected
+        if usd is not None and budget is not None:
+            usd = min(usd, max(0.0, budget - self._registry.progress(study).cost_usd))
+        seconds = None if quoted.seconds is None else quoted.seconds.expected / waiting.missing
+        return replace(waiting, trial_s=seconds, pending_usd=usd)
 
     def _quote(self, study: Study, trials: int) -> Quote:
         """What so many trainings of it will cost and take, one after the other."""

@@ -234,7 +234,7 @@ class Service:
         return replace(
             best,
             runs_alone=self.trainers.runs_alone(best.study.config.model),
-            verification=self.desk.jobs.verification(best.study),
+            verification=self.desk.jobs.verification(best.study, best.params),
         )
 
     def export_study(self, name: str, format: str | None = None) -> Exported:

@@ -6,6 +6,7 @@ from mcp_automl.accounts import Accounts
 from mcp_automl.domain.errors import JobNotFound
 from mcp_automl.domain.job_request import JobRequest
 from mcp_automl.domain.quote import quote
+from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Study, StudyConfig, TrialState
 from mcp_automl.domain.tracking import TrackedRun, experiment, run_key
 from mcp_automl.domain.verification import Verification, verify
@@ -111,9 +112,9 @@ class TrainingJobs:
             notes=notes,
         )
 
-    def verification(self, study: Study) -> Verification | None:
-        """The latest check of whether the study's win is real, if there was one."""
-        job = self._store.verifying(study.config.name)
+    def verification(self, study: Study, params: Params) -> Verification | None:
+        """The latest check of whether the win of these parameters is real, if there was one."""
+        job = self._store.verifying(study, params)
         return None if job is None else self._verified(job)
 
     def _verified(self, job: Study) -> Verification | None:
@@ -126,7 +127,7 @@ class TrainingJobs:
             return None
         done = {it.number: it.value for it in self._store.runs(job) if _is_complete(it.state)}
         values = [value for _, value in sorted(done.items()) if value is not None]
-        if len(values) != len(config.job.points):
+        if len(values) != len(config.job.points) or max(done) >= len(values):
             return None
         # As they were put in: the best and the second best in turn.
         return values[::2], values[1::2]

@@ -227,7 +227,7 @@ class FakeJobs:
     def unfinished(self) -> Sequence[Study]:
         return []
 
-    def verifying(self, study: str) -> Study | None:
+    def verifying(self, study: Study, params: Params) -> Study | None:
         return None
 
     def runs(self, job: Study) -> Sequence[Trial]:

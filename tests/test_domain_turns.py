@@ -48,10 +48,9 @@ def test_a_slot_is_kept_for_an_urgent_job_for_the_moment_in_which_its_data_is_fe
     assert not claim(1, NORMAL, ready=False).holds_back(1)
 
 
-def test_who_needs_more_room_than_there_is_is_not_overtaken_for_ever_nor_blocks_for_ever() -> None:
-    assert not claim(1).holds_back(RISE_SECONDS - 1)
-    assert claim(1).holds_back(RISE_SECONDS)
-    assert not claim(1).holds_back(2 * RISE_SECONDS)
+def test_nobody_waits_for_one_who_waits_for_what_is_somebody_elses() -> None:
+    assert not claim(1).holds_back(RISE_SECONDS)
+    assert not claim(1, URGENT).holds_back(1)
 
 
 def test_room_that_jobs_of_ours_hold_is_kept_for_who_has_waited_long_and_for_what_is_urgent() -> (

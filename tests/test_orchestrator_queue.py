@@ -9,9 +9,12 @@ import pytest
 from mcp_automl.domain.events import Outcome
 from mcp_automl.domain.jobs import Ended, Job, Need, NoSlot, Prepared, Slot, TrainerRef
 from mcp_automl.domain.space import Params
-from mcp_automl.domain.study import StudyConfig, StudyState
+from mcp_automl.domain.study import Study, StudyConfig, StudyState
 from mcp_automl.domain.training_job import Priority, TrainingJob
+from mcp_automl.ports import Suggestion
+from tests import house_for_tests
 from tests.fakes_executor import FakeExecutor
+from tests.fakes_store import FakeStore
 from tests.house_for_tests import AtJob, House, named
 from tests.studies_for_tests import a_config
 
@@ -102,3 +105,22 @@ async def test_an_urgent_job_that_needs_more_room_than_is_free_is_not_passed_ove
     order = studies_of(house.executor.launched)
     assert order.index("2") < 10, "it did not wait for the end of the other study"
     assert house.states() == ["COMPLETE"] * 20
+
+
+class SlowStore(FakeStore):
+    """A store that takes some time for each suggestion, as a real one does."""
+
+    async def ask(self, study: Study) -> Suggestion:
+        await anyio.sleep(0.002)
+        return await super().ask(study)
+
+
+async def test_among_many_studies_each_is_served_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(house_for_tests, "FakeStore", SlowStore)
+    house = House()
+    for number in range(4):
+        house.registry.create(named(f"study-{number}", 6))
+    await house.run()
+    began = studies_of(house.executor.launched)
+    fewest = min(began[:16].count(str(study)) for study in range(1, 5))
+    assert fewest >= 2, began

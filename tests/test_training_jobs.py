@@ -14,8 +14,9 @@ from mcp_automl.domain.errors import (
     NothingToShow,
     StudyNotFound,
 )
-from mcp_automl.domain.events import Outcome, Record
+from mcp_automl.domain.events import Finish, Outcome, Record
 from mcp_automl.domain.request import StudyRequest
+from mcp_automl.domain.run import StudyRun
 from mcp_automl.domain.study import Study, StudyState, TrialState
 from mcp_automl.domain.training_job import Priority
 from tests.desk_for_tests import Desk
@@ -177,6 +178,52 @@ async def test_a_training_that_failed_is_not_replaced_by_another(desk: Desk) -> 
     await desk.pair.store.record(job, record, Outcome.RAISED)
     again = await desk.pair.store.open(job)
     assert again.failures == ("ValueError: no",)
+
+
+async def verified(desk: Desk, study: Study) -> None:
+    """Verifies the study's win, and finds it real."""
+    job = await desk.start(study=study.config.name, verify_seeds=2)
+    await desk.pair.store.open(job)
+    for value in (0.95, 0.31, 0.96, 0.32):
+        await desk.pair.completed(job, value)
+    await desk.pair.store.finish(job, StudyState.COMPLETE, "all 4 trials are done")
+
+
+async def is_verified(desk: Desk, study: Study) -> bool:
+    best = await to_thread.run_sync(desk.service.best, study.config.name)
+    return best.verification is not None
+
+
+async def test_another_best_trial_is_not_the_one_that_was_verified(desk: Desk) -> None:
+    study = await desk.finished_study(0.5, 0.7, 0.6)
+    await verified(desk, study)
+    assert await is_verified(desk, study)
+    await desk.pair.completed(study, 0.9)
+    assert not await is_verified(desk, study)
+
+
+async def test_a_new_study_of_a_deleted_ones_name_is_not_verified(desk: Desk) -> None:
+    study = await desk.finished_study(0.5, 0.7, 0.6)
+    await verified(desk, study)
+    await desk.pair.store.finish(study, StudyState.COMPLETE, "done")
+    name = study.config.name
+    await to_thread.run_sync(lambda: desk.service.delete_study(name, name))
+    again = await desk.finished_study(0.5, 0.7, 0.6)
+    assert again.id != study.id and not await is_verified(desk, again)
+
+
+async def test_a_training_that_failed_ends_its_job_although_another_completed_after_it(
+    desk: Desk,
+) -> None:
+    study = await desk.finished_study(0.5, 0.7, 0.6)
+    job = await desk.start(study=study.config.name, verify_seeds=2)
+    await desk.pair.store.open(job)
+    await desk.pair.failed(job, "ValueError: no")
+    await desk.pair.completed(job, 0.5)
+    # Its orchestrator dies before it stores the end; the next one begins with what is stored.
+    run = StudyRun(job.config, await desk.pair.store.open(job), max_parallel=3)
+    assert run.begin() == [Finish(StudyState.FAILED, "ValueError: no")]
+    assert not run.wants_slot
 
 
 async def test_a_jobs_log_is_found_by_its_name_and_named_where_it_failed(desk: Desk) -> None:

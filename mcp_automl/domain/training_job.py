@@ -62,6 +62,8 @@ class TrainingJob:
     """Whether its model is registered under the trainer's name."""
     of_study: str = ""
     """The study whose parameters these are; empty if somebody has named them."""
+    of_study_id: int | None = None
+    """That study's, as its name may be given to another one."""
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.points) <= MAX_RUNS or len(self.seeds) != len(self.points):
@@ -71,6 +73,11 @@ class TrainingJob:
     def verifies(self) -> bool:
         """Whether it trains two configurations again to see which of them is better."""
         return len(self.points) > 1
+
+    def verified(self, study_id: int, params: Params) -> bool:
+        """Whether it is about that study, with these as the better parameters."""
+        of_it = self.verifies and self.of_study_id == study_id
+        return of_it and all(self.points[0].get(name) == value for name, value in params.items())
 
     @property
     def space(self) -> SearchSpace:

@@ -44,13 +44,10 @@ class Claim:
     def holds_back(self, now: float) -> bool:
         """Whether those after it go without, although it cannot be served now.
 
-        So an urgent job gets the next slot although its data is not ready yet, and one that needs
-        more memory than is free gets it in the end. Not for ever: it may be somebody else's.
+        So an urgent job gets the next slot although its data is not ready yet.
         """
-        waited = self.waited(now)
-        if not self.ready:
-            return self.priority is Priority.URGENT and waited < READY_SECONDS
-        return RISE_SECONDS <= waited < 2 * RISE_SECONDS
+        is_urgent = self.priority is Priority.URGENT
+        return not self.ready and is_urgent and self.waited(now) < READY_SECONDS
 
 
 def in_turn(claims: Iterable[Claim], now: float) -> list[Claim]:

@@ -129,10 +129,10 @@ def _judged(job: Study) -> str:
 def _expected(answer: JobStarted) -> str:
     usd, seconds = answer.quote.usd, answer.quote.seconds
     if usd is None or seconds is None:
-        return "Expected: unknown, as no training of this model has finished yet"
+        return "Expected: unknown, as no trial of this model has finished yet"
     return (
         f"Expected: about {duration(seconds.expected)} and {dollars(usd.expected)}, from "
-        f"{answer.quote.measured} finished trainings"
+        f"{answer.quote.measured} finished trials"
     )
 
 

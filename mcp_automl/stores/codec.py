@@ -80,6 +80,7 @@ def _job(job: TrainingJob) -> dict[str, object]:
         "run_name": job.run_name,
         "register": job.register,
         "of_study": job.of_study,
+        "of_study_id": job.of_study_id,
     }
 
 
@@ -92,6 +93,7 @@ def _load_job(loaded: dict[str, Any]) -> TrainingJob:
         run_name=loaded["run_name"],
         register=loaded["register"],
         of_study=loaded["of_study"],
+        of_study_id=loaded.get("of_study_id"),
     )
 
 

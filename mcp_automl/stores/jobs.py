@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from mcp_automl.domain.queue import Holding
+from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import Study, StudyConfig, StudyState, Trial
 from mcp_automl.domain.training_job import job_name
 from mcp_automl.stores import archive, codec, plain, studies, trials
@@ -49,8 +50,9 @@ class SqliteJobs:
         with self._database.read() as connection:
             return studies.runnable(connection)
 
-    def verifying(self, study: str) -> Study | None:
-        return next((it for it in self.latest(VERIFICATIONS) if _verifies(it, study)), None)
+    def verifying(self, study: Study, params: Params) -> Study | None:
+        latest = self.latest(VERIFICATIONS)
+        return next((it for it in latest if _verifies(it, study, params)), None)
 
     def runs(self, job: Study) -> Sequence[Trial]:
         with self._database.read() as connection:
@@ -79,11 +81,10 @@ def _is_taken(connection: sqlite3.Connection, name: str) -> bool:
     return studies.named(connection, name) is not None or plain.has_plain(connection, name)
 
 
-def _verifies(job: Study, study: str) -> bool:
+def _verifies(job: Study, study: Study, params: Params) -> bool:
     it = job.config.job
     assert it is not None
-    of_it = it.verifies and it.of_study.lower() == study.lower()
-    return of_it and job.state is StudyState.COMPLETE
+    return job.state is StudyState.COMPLETE and it.verified(study.id, params)
 
 
 def _holding(connection: sqlite3.Connection, row: sqlite3.Row) -> Holding:

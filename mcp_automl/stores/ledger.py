@@ -215,7 +215,7 @@ def _history(connection: sqlite3.Connection, study: Study) -> History:
         earlier_epochs=paces.of_earlier(
             connection, study, studies.with_trainer(connection, study.config.model)
         ),
-        failures=attempts.latest_failures(connection, study.id),
+        failures=attempts.failures(connection, study),
     )
 
 

@@ -39,7 +39,7 @@ def any_runnable(connection: sqlite3.Connection) -> bool:
 
 
 def with_trainer(connection: sqlite3.Connection, model: str) -> list[Study]:
-    """Those with that trainer, newest first."""
+    """Studies with that trainer, newest first; of jobs nothing is learned."""
     query = f"SELECT * {_FROM} AND model = ? AND kind = 'study' ORDER BY id DESC"
     return [_study(row) for row in connection.execute(query, (model,))]
 

@@ -50,20 +50,31 @@ class MlflowTracker:
         """Sends entries in order; sending one again changes nothing.
 
         A cancellation waits for the delivery: half of one and another one beside it could make a
-        run twice.
+        run twice. It ends the process that logs a model, which may be done again at any time.
 
         Raises:
             TrackerUnavailable: it cannot be reached; the same entries will be sent again later.
         """
-        for refused in await self._deliver(tuple(entries)):
-            logger.error("MLflow refuses %s", refused)
+        rows = tuple(entry for entry in entries if entry.publication is None)
+        models = [entry for entry in entries if entry.publication is not None]
+        # Runs first, and each model alone: it takes long, and nobody who leaves waits for it.
+        for few, can_wait in ((rows, False), *(((model,), True) for model in models)):
+            for refused in await self._deliver(few, cancellable=can_wait) if few else ():
+                logger.error("MLflow refuses %s", refused)
 
-    async def _deliver(self, entries: Sequence[TrackingEntry]) -> tuple[str, ...]:
+    async def _deliver(
+        self, entries: Sequence[TrackingEntry], *, cancellable: bool
+    ) -> tuple[str, ...]:
         if self._lock is None:
             return await to_thread.run_sync(self._runs.deliver, entries, limiter=self._limiter)
         try:
             return await to_process.run_sync(
-                deliver_locked, self._place, self._lock, entries, limiter=self._limiter
+                deliver_locked,
+                self._place,
+                self._lock,
+                entries,
+                limiter=self._limiter,
+                cancellable=cancellable,
             )
         except anyio.BrokenWorkerProcess as error:
             # Killed from outside, for want of memory perhaps. The next delivery starts another one.
