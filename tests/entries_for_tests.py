@@ -1,6 +1,8 @@
 """What a store writes down for a tracker about a study of one trial, at fixed times."""
 
-from mcp_automl.domain.tracking import EntryKind, TrackingEntry
+from pathlib import Path
+
+from mcp_automl.domain.tracking import EntryKind, Publication, TrackingEntry
 
 NEW_YEAR = 1_767_225_600.0
 
@@ -68,3 +70,13 @@ def study_ended(state: str = "COMPLETE") -> TrackingEntry:
 def a_whole_life() -> list[TrackingEntry]:
     epochs = [measured(epoch) for epoch in (1, 2, 3)]
     return [study_started(), trial_started(), *epochs, trial_ended(), study_ended()]
+
+
+def published(folder: Path, data_dir: Path, module: str, register: str = "") -> TrackingEntry:
+    publication = Publication(
+        trial=0, folder=str(folder), data_dir=str(data_dir), module=module, register=register
+    )
+    return TrackingEntry(
+        kind=EntryKind.MODEL, study="digits", model="mnist", at=NEW_YEAR, trial=0,
+        publication=publication,
+    )  # fmt: skip

@@ -8,24 +8,13 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
-from mcp_automl.domain.tracking import EntryKind, Publication, TrackingEntry
 from mcp_automl.trackers.mlflow import MlflowTracker
-from tests.entries_for_tests import NEW_YEAR, trial_ended, trial_started
+from tests.entries_for_tests import published, trial_ended, trial_started
 from tests.language_models_for_tests import write_model, write_text
 from trainers import language_models, llm
 from trainers.contract import Context
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
-
-
-def published(folder: Path, data_dir: Path, module: str, register: str = "") -> TrackingEntry:
-    publication = Publication(
-        trial=0, folder=str(folder), data_dir=str(data_dir), module=module, register=register
-    )
-    return TrackingEntry(
-        kind=EntryKind.MODEL, study="digits", model="mnist", at=NEW_YEAR, trial=0,
-        publication=publication,
-    )  # fmt: skip
 
 
 def models_of(uri: str) -> list[str]:
