@@ -100,15 +100,13 @@ class Service:
         self._exports = Exports(archive, self._results, trainers, settings.exports_dir, now)
         self._pictures = Pictures(registry, archive)
         self._deletions = Deletions(archive=archive, folders=folders)
-        self._settings = settings
         self._costs = Costs(accounts, now)
         self.pages = TrialPages(registry, archive, self._logs, self._results, self._seen)
         self._statuses = Statuses(
             registry, self._liveness, self._logs, self._results, self._costs, settings, now
         )
         self._quotes = Quotes(registry, accounts, trainers, machine, settings, devices)
-        self._devices = devices
-        self._now = now
+        self._settings, self._devices, self._now = settings, devices, now
         self.desk = JobDesk(
             jobs, registry, trainers, machine, accounts=accounts, liveness=self._liveness, now=now,
             folders=folders, logs=self._logs, settings=settings, devices=devices, owner=owner,

@@ -7,7 +7,7 @@ from mcp_automl.domain.errors import JobNotFound
 from mcp_automl.domain.job_request import JobRequest
 from mcp_automl.domain.quote import quote
 from mcp_automl.domain.space import Params
-from mcp_automl.domain.study import Study, StudyConfig, TrialState
+from mcp_automl.domain.study import Study, StudyConfig, StudyState, TrialState
 from mcp_automl.domain.tracking import TrackedRun, experiment, run_key
 from mcp_automl.domain.verification import Verification, verify
 from mcp_automl.folders import Folders
@@ -87,7 +87,16 @@ class TrainingJobs:
     def show(self, name: str) -> JobShown:
         """Where a job stands; raises JobNotFound."""
         job = self._found(name)
-        return self.shown(job, self._liveness.ensure(job) + self._logs.of_failed(job))
+        notes = self._liveness.ensure(job) + self._logs.of_failed(job)
+        return self.shown(job, notes + self._on_its_way(job))
+
+    def _on_its_way(self, job: Study) -> tuple[str, ...]:
+        """What to know of a job that has just ended: its model comes to MLflow a little later."""
+        waiting = self._registry.backlog().entries
+        if job.state is not StudyState.COMPLETE or not waiting:
+            return ()
+        which = "perhaps this job's model among them"
+        return (f"{waiting} entries are on their way to MLflow, {which}; look again in a minute",)
 
     def latest(self) -> Sequence[Study]:
         """The latest jobs, newest first."""

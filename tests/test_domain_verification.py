@@ -41,9 +41,10 @@ def test_many_seeds_narrow_the_noise_to_little_more_than_two_errors() -> None:
     assert verify(values, values, ACCURACY).noise == pytest.approx(2.2 * error)
 
 
-def test_where_seeds_change_nothing_every_difference_is_real() -> None:
+def test_where_seeds_change_nothing_luck_was_never_at_work() -> None:
     found = verify([0.9, 0.9], [0.8, 0.8], ACCURACY)
-    assert found.is_better and found.noise == 0
+    assert found.noise == 0 and not found.seeds_matter
+    assert verify([0.9, 0.91], [0.8, 0.8], ACCURACY).seeds_matter
 
 
 def test_a_single_value_has_no_spread() -> None:

@@ -18,3 +18,9 @@ def test_a_win_of_the_second_best_is_told_as_what_it_is() -> None:
     found = verify([0.31, 0.28, 0.35], [0.95, 0.96, 0.97], a_config().objective)
     told = recipe.best(BestParams(study=a_study(), trial=a_trial(), verification=found))
     assert "The second best is better" in told
+
+
+def test_of_a_trainer_that_ignores_its_seed_nothing_is_told_of_luck() -> None:
+    found = verify([0.9, 0.9], [0.8, 0.8], a_config().objective)
+    told = recipe.best(BestParams(study=a_study(), trial=a_trial(), verification=found))
+    assert "Seeds change nothing here" in told and "better" not in told.split("Seeds")[1]

@@ -52,6 +52,11 @@ class Verification:
     """Whether the second one is."""
 
     @property
+    def seeds_matter(self) -> bool:
+        """Whether another seed has changed anything; if not, luck was never at work."""
+        return self.best.spread > 0 or self.second.spread > 0
+
+    @property
     def difference(self) -> float:
         """Of the means, the best one's minus the second's."""
         return self.best.mean - self.second.mean

@@ -24,6 +24,7 @@ class VerificationModel(Model):
     @classmethod
     def of(cls, it: Verification) -> "VerificationModel":
         words = "better" if it.is_better else "worse" if it.is_worse else "within the noise"
+        words = words if it.seeds_matter else "seeds change nothing"
         return cls(
             best_mean=finite(it.best.mean),
             best_sd=finite(it.best.spread),

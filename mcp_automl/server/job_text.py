@@ -23,6 +23,7 @@ def started(answer: JobStarted) -> str:
             _what(job),
             _judged(job),
             f"Priority: {job.config.priority.value}",
+            *_registers(job),
             _expected(answer),
             *_notes(answer.notes),
             f"Next: {job_call(job)}; nothing has to be kept open",
@@ -60,7 +61,8 @@ def cancelled(answer: Cancelled) -> str:
             f"It is {job.state.value}; nothing was changed\nNext: {job_call(job)}"
         )
     word = "Cancelling" if job.state.should_run else "Cancelled"
-    return f"[OK] Training Job {word}: {job.config.name}\nNext: {job_call(job)}"
+    last = f"Next: {job_call(job)}; it will be STOPPED"
+    return f"[OK] Training Job {word}: {job.config.name}\n{last}"
 
 
 def queue(answer: Queue) -> str:
@@ -84,7 +86,12 @@ def verdict(found: Verification, metric: str) -> list[str]:
     seeds = len(found.best.values)
     chance = f"chance alone makes up to {found.noise:.2g}"
     difference = f"{found.difference:+.3g}"
-    if found.is_better:
+    if not found.seeds_matter:
+        words = (
+            f"Seeds change nothing here, so nothing can be told of luck; the values differ by "
+            f"{difference}. (A trainer that has randomness of its own is given the seed.)"
+        )
+    elif found.is_better:
         words = f"The best one is better: its mean differs by {difference}, and {chance}"
     elif found.is_worse:
         words = f"The second best is better: the means differ by {difference}, and {chance}"
@@ -124,6 +131,13 @@ def _judged(job: Study) -> str:
     if it.final:
         return f"Trains on training and validation data together, judged by {metric}"
     return f"Trains on the training data as trials do, judged by {metric}"
+
+
+def _registers(job: Study) -> list[str]:
+    it = job.config.job
+    if it is None or not it.register:
+        return []
+    return [f"Registers: as {plain(job.config.model)} in MLflow, soon after it is COMPLETE"]
 
 
 def _expected(answer: JobStarted) -> str:
@@ -166,6 +180,8 @@ def _kept(answer: JobShown) -> list[str]:
 def _next(answer: JobShown) -> list[str]:
     if not answer.job.state.should_run:
         return []
+    if answer.job.stop_requested:
+        return ["It is being cancelled, and STOPPED within seconds"]
     name = quoted(answer.job.config.name)
     return [f"Next: {job_call(answer.job)} again later; cancel_job(job_id={name}) ends it"]
 

@@ -261,8 +261,8 @@ class Tools:
     def get_automl_best_params(self, study_name: Existing) -> Annotated[CallToolResult, BestModel]:
         """Gives a study's best hyperparameters, and the commands that train with them again.
 
-        Use it when a study is complete, or to see the best so far. The commands are for the user to
-        run; this tool trains nothing.
+        Use it when a study is complete, or to see the best so far. Send the command back as it is
+        for the model to keep; this tool trains nothing.
         """
         return reply(
             "get_automl_best_params",

@@ -24,7 +24,17 @@ from mcp_automl.domain.study import (
 )
 from mcp_automl.domain.tracking import Publication, TrackingEntry
 from mcp_automl.domain.workspace import OrchestratorSign
-from mcp_automl.stores import attempts, codec, deletion, outbox, paces, signs, studies, trials
+from mcp_automl.stores import (
+    attempts,
+    codec,
+    deletion,
+    failures,
+    outbox,
+    paces,
+    signs,
+    studies,
+    trials,
+)
 from mcp_automl.stores.database import Database
 
 
@@ -215,7 +225,7 @@ def _history(connection: sqlite3.Connection, study: Study) -> History:
         earlier_epochs=paces.of_earlier(
             connection, study, studies.with_trainer(connection, study.config.model)
         ),
-        failures=attempts.failures(connection, study),
+        failures=failures.latest(connection, study),
     )
 
 
