@@ -62,7 +62,7 @@ async def _run_all(workspace: Workspace) -> Finished:
     await start_study(workspace, "digits", n_trials=10, epochs_max=2)
     for name, rates in RATES.items():
         space = {"lr": {"choices": rates}, "batch_size": 64, "epochs": 2}
-        await start_study(workspace, name, n_trials=4, search_space=space)
+        await start_study(workspace, name, n_trials=5, search_space=space)
     for name in ("digits", *RATES):
         await workspace.until_ended(name)
     best = await workspace.call("get_automl_best_params", study_name="digits")
