@@ -128,7 +128,7 @@ def test_an_offer_is_made_of_names() -> None:
     [
         ("studies,queues", False, "no toolset 'queues'; there are studies, deletion, jobs, costs"),
         (" , ", False, "name some of studies, deletion"),
-        ("deletion,exports", True, "name some of studies, jobs, costs, too"),
+        ("deletion,exports", True, "name some of studies, jobs, costs, pictures, too"),
     ],
 )
 def test_an_offer_of_nothing_is_refused_with_what_is_valid(
