@@ -133,8 +133,7 @@ def test_who_comes_first_has_a_slot_when_all_that_ran_has_ended_however_many_oth
     gpus: int, cores: int, most: int, others: list[Need], ends: list[int], need: Need
 ) -> None:
     machine = Holding(gpus, cores, most)
-    # Known and left: on the CPU of a machine with GPUs, one that must be alone may be overtaken.
-    if machine.by_gpu.misfit(need) or (need.alone and need.gpus == 0):
+    if machine.by_gpu.misfit(need):
         return
     while any(machine.ask(other) for other in others):
         pass

@@ -119,7 +119,7 @@ class SlotTable:
             else:
                 obstacles.append(obstacle)
             if len(chosen) == wanted:
-                return self._cores_obstacle(need, kept) or self._take(chosen, need)
+                return self._cores_obstacle(need, kept) or self._take(chosen, need, kept)
         to_come = len(chosen) + sum(it.ours for it in obstacles)
         return replace(obstacles[0], ours=to_come >= wanted)
 
@@ -171,12 +171,12 @@ class SlotTable:
     def _least_cores(self, need: Need) -> Fraction:
         return self._usual_cores if need.cpu_cores is None else Fraction(need.cpu_cores)
 
-    def _cores_for(self, need: Need, devices: Sequence[Device]) -> Fraction:
+    def _cores_for(self, need: Need, devices: Sequence[Device], kept: "_Kept") -> Fraction:
         least = self._least_cores(need)
         if not need.alone:
             return least
         kept_out = sum(self._places(device) for device in devices if device in self.devices)
-        return max(least, min(self._usual_cores * kept_out, self._free_cores))
+        return max(least, min(self._usual_cores * kept_out, self._free_cores - kept.cores))
 
     # --- what is in the way --------------------------------------------------------------------
 
@@ -239,7 +239,7 @@ class SlotTable:
 
     # --- what is handed out --------------------------------------------------------------------
 
-    def _take(self, devices: Sequence[Device], need: Need) -> Slot:
+    def _take(self, devices: Sequence[Device], need: Need, kept: "_Kept") -> Slot:
         label = "+".join(sorted(device.label for device in devices))
         held = _Held(
             label=label,
@@ -247,7 +247,7 @@ class SlotTable:
             index=self._index(label),
             share=self._share(devices[0], need),
             whole=_is_whole(need),
-            cores=self._cores_for(need, devices),
+            cores=self._cores_for(need, devices, kept),
             need_gb=need.gpu_memory_gb,
         )
         slot = Slot(
