@@ -12,7 +12,7 @@ from mcp_automl.domain.costs import MARK
 from mcp_automl.server.replies import reply, tool
 from mcp_automl.server.shapes import Model
 from mcp_automl.server.tools import Existing
-from mcp_automl.server.words import dollars, plain, quoted
+from mcp_automl.server.words import dollars, note_lines, plain, plain_notes, quoted
 
 if TYPE_CHECKING:
     from mcp_automl.service import Service
@@ -32,7 +32,7 @@ class DeletedModel(Model):
             name=plain(answer.study.config.name),
             trials=answer.trials,
             cost_usd=round(answer.cost_usd, 6),
-            notes=[plain(note, 700) for note in answer.notes],
+            notes=plain_notes(answer.notes),
         )
 
 
@@ -68,8 +68,7 @@ def deleted(answer: Deleted) -> str:
     trials = "1 trial" if answer.trials == 1 else f"{answer.trials} trials"
     cost = f"its cost of {dollars(answer.cost_usd)}, in get_cost_report as {quoted(name + MARK)}"
     anew = f"start_automl_study(study_name={quoted(name)}) begins a new one of that name"
-    notes = [f"Note: {plain(note, 700)}" for note in answer.notes]
     head = f"[OK] AutoML Study Deleted: {plain(name)}"
     gone = f"Gone: {trials}, with models and logs"
     stays = f"Stays: {cost}; its exports; its runs in MLflow"
-    return "\n".join([head, gone, stays, *notes, f"Next: {anew}, from nothing"])
+    return "\n".join([head, gone, stays, *note_lines(answer.notes), f"Next: {anew}, from nothing"])

@@ -9,7 +9,7 @@ from mcp_automl.domain.verification import Verification
 from mcp_automl.job_answers import Cancelled, Held, JobShown, JobStarted, Queue
 from mcp_automl.server import job_text
 from mcp_automl.server.shapes import Model, Scalar, rounded, scalars
-from mcp_automl.server.words import finite, moment, plain
+from mcp_automl.server.words import finite, moment, plain, plain_notes
 
 
 class VerificationModel(Model):
@@ -81,7 +81,7 @@ class JobModel(Model):
             mlflow_experiment=plain(answer.run.experiment),
             mlflow_search=plain(answer.run.search, 400),
             verification=VerificationModel.of(answer.verification) if answer.verification else None,
-            notes=[plain(note, 700) for note in answer.notes],
+            notes=plain_notes(answer.notes),
         )
 
 
@@ -107,7 +107,7 @@ class JobStartedModel(Model):
             objective=plain(config.objective.name),
             expected_s=rounded(quote.seconds.expected, 1) if quote.seconds else None,
             expected_usd=rounded(quote.usd.expected) if quote.usd else None,
-            notes=[plain(note, 700) for note in answer.notes],
+            notes=plain_notes(answer.notes),
         )
 
 

@@ -6,7 +6,7 @@ from mcp_automl.domain.queue import Turn
 from mcp_automl.domain.study import Study, StudyState
 from mcp_automl.domain.verification import Sample, Verification
 from mcp_automl.job_answers import Cancelled, Held, JobShown, JobStarted, Queue
-from mcp_automl.server.words import assignments, dollars, duration, plain, quoted, score
+from mcp_automl.server.words import assignments, dollars, duration, note_lines, plain, quoted, score
 
 MAX_WAITING = 10
 MAX_ENDED = 3
@@ -25,7 +25,7 @@ def started(answer: JobStarted) -> str:
             f"Priority: {job.config.priority.value}",
             *_registers(job),
             _expected(answer),
-            *_notes(answer.notes),
+            *note_lines(answer.notes),
             f"Next: {job_call(job)}; nothing has to be kept open",
         ]
     )
@@ -46,7 +46,7 @@ def shown(answer: JobShown) -> str:
             *_results(answer),
             f"Time: {duration(answer.elapsed_s)}; cost: {dollars(answer.cost_usd)}",
             *_kept(answer),
-            *_notes(answer.notes),
+            *note_lines(answer.notes),
             *_next(answer),
         ]
     )
@@ -76,7 +76,7 @@ def queue(answer: Queue) -> str:
             *_waiting(answer.turns, free),
             *_pending(answer.turns),
             *_ended(answer.ended),
-            *_notes(answer.notes),
+            *note_lines(answer.notes),
         ]
     )
 
@@ -245,7 +245,3 @@ def _line(answer: JobShown) -> str:
     value = answer.value
     metric = f", {plain(job.config.objective.name, 40)} {score(value)}" if value is not None else ""
     return f"{job.config.name}: {job.state.value}{metric}, {dollars(answer.cost_usd)}"
-
-
-def _notes(notes: Sequence[str]) -> list[str]:
-    return [f"Note: {plain(note, 700)}" for note in notes[:3]]

@@ -24,7 +24,7 @@ from mcp_automl.server import recipe, spaces
 from mcp_automl.server.quotes import QuoteModel
 from mcp_automl.server.shapes import Model, Scalar, counts, rounded, scalars
 from mcp_automl.server.tables import MAX_STUDIES
-from mcp_automl.server.words import finite, moment, plain
+from mcp_automl.server.words import finite, moment, plain, plain_notes
 
 
 class TrialModel(Model):
@@ -112,7 +112,7 @@ class StartedModel(Model):
             expected_data=plain(answer.expected_data),
             max_parallel=answer.max_parallel,
             devices=plain(answer.devices),
-            notes=[plain(note, 700) for note in answer.notes],
+            notes=plain_notes(answer.notes),
         )
 
     @classmethod
@@ -151,7 +151,7 @@ class StoppedModel(Model):
             changed=answer.ran,
             done=answer.done,
             n_trials=study.config.n_trials,
-            notes=[plain(note, 700) for note in answer.notes],
+            notes=plain_notes(answer.notes),
         )
 
 
@@ -196,7 +196,7 @@ class StatusModel(Model):
             remaining_s=rounded(answer.remaining_s, 1),
             cost_usd=rounded(answer.cost_usd),
             next_look_s=answer.next_look_s,
-            notes=[plain(note, 700) for note in answer.notes],
+            notes=plain_notes(answer.notes),
         )
 
 

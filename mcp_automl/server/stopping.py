@@ -3,7 +3,7 @@
 from mcp_automl.answers import Stopped
 from mcp_automl.domain.study import Study, TrialState
 from mcp_automl.server.text import status_call
-from mcp_automl.server.words import plain, quoted
+from mcp_automl.server.words import note_lines, plain, quoted
 
 
 def stopped(answer: Stopped) -> str:
@@ -23,8 +23,7 @@ def stopped(answer: Stopped) -> str:
     else:
         head = [f"[OK] AutoML Study Stopped: {name}"]
         next_line = f"Next: {resume}"
-    notes = [f"Note: {plain(note, 700)}" for note in answer.notes[:3]]
-    return "\n".join([*head, done, *notes, next_line])
+    return "\n".join([*head, done, *note_lines(answer.notes), next_line])
 
 
 def _ended(study: Study) -> str:

@@ -16,6 +16,7 @@ from mcp_automl.server.words import (
     dollars,
     duration,
     exact,
+    note_lines,
     plain,
     quoted,
     score,
@@ -46,7 +47,7 @@ def started(answer: Started) -> str:
         [f"Model: {plain(config.model)} {_expected(answer)}", total, *settings],
         spaces.lines(config),
         money.budget(answer.study),
-        _notes(answer.notes),
+        note_lines(answer.notes),
         [f"Next: {status_call(answer.study)}"],
     )
 
@@ -65,7 +66,7 @@ def _nothing_to_run(answer: Started) -> str:
         [f"Model: {plain(config.model)} {_expected(answer)}"],
         [f"Trials: {answer.done} of {config.n_trials} done; nothing was left to run"],
         money.budget(answer.study),
-        _notes(answer.notes),
+        note_lines(answer.notes),
         [advice, f"Next: {best_call(answer.study)}"],
     )
 
@@ -105,7 +106,7 @@ def _complete(answer: StudyStatus) -> str:
         money.budget(study) if budgeted else [cost],
         [f"Reason: {plain(study.reason)}"] if study.reason else [],
         _mlflow(study),
-        _notes(answer.notes),
+        note_lines(answer.notes),
         money.more(study),
         [f"Next: {compare_call(study)} or {best_call(study)}"] if answer.best else [],
     )
@@ -123,7 +124,7 @@ def _going(answer: StudyStatus) -> str:
         [f"Elapsed: {duration(answer.elapsed_s)}; {_remaining(answer)}"],
         [f"Cost so far: {dollars(answer.cost_usd)}{money.of_budget(study)}"],
         money.warning(answer),
-        _notes(answer.notes),
+        note_lines(answer.notes),
         [f"Next: {_wait_call(study)}, or without waiting in about {answer.next_look_s} s"],
     )
 
@@ -149,7 +150,7 @@ def _ended_early(answer: StudyStatus) -> str:
         money.saved(answer),
         [f"Elapsed: {duration(answer.elapsed_s)}"],
         [f"Total cost: {dollars(answer.cost_usd)}{money.of_budget(study)}"],
-        _notes(answer.notes),
+        note_lines(answer.notes),
         [advice],
     )
 
@@ -269,10 +270,6 @@ def _mlflow(study: Study) -> list[str]:
 def is_foreign(study: Study) -> bool:
     """Whether plain Optuna made it: nothing of ours can train it."""
     return study.id < 0
-
-
-def _notes(notes: tuple[str, ...]) -> list[str]:
-    return [f"Note: {plain(note, 700)}" for note in notes[:3]]
 
 
 def status_call(study: Study) -> str:

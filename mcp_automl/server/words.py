@@ -7,13 +7,19 @@ shown of them is one line, cut, and free of control characters, so that it can p
 import json
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from mcp_automl.domain.space import Value
 
 MAX_TEXT = 200
 """Characters that are shown of a text that somebody else wrote."""
+
+MAX_NOTE = 700
+"""Characters of a note: what an answer says besides what it was asked for."""
+
+MAX_NOTES = 3
+"""Notes in a text; the structured answer has all."""
 
 
 def plain(text: str, limit: int = MAX_TEXT) -> str:
@@ -26,6 +32,14 @@ def plain(text: str, limit: int = MAX_TEXT) -> str:
 
 def _visible(character: str) -> str:
     return " " if unicodedata.category(character)[0] in "CZ" else character
+
+
+def plain_notes(notes: Sequence[str]) -> list[str]:
+    return [plain(note, MAX_NOTE) for note in notes]
+
+
+def note_lines(notes: Sequence[str]) -> list[str]:
+    return [f"Note: {note}" for note in plain_notes(notes[:MAX_NOTES])]
 
 
 def quoted(text: str) -> str:
