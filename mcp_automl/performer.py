@@ -116,7 +116,7 @@ class StudyPerformer:
     def need(self) -> Need | None:
         """What slot the study could use now, if any."""
         run, trainer = self._run, self._trainer
-        if run is None or trainer is None or self.offered or not run.wants_slot:
+        if run is None or trainer is None or not self.wants:
             return None
         return trainer.need(alone=run.wants_alone)
 
