@@ -5,17 +5,15 @@ from dataclasses import replace
 
 from mcp_automl.accounts import Accounts
 from mcp_automl.domain.queue import Holding, Waiting, turns
-from mcp_automl.domain.quote import Quote, quote
+from mcp_automl.domain.quote import Quote
 from mcp_automl.domain.study import Study, counted
 from mcp_automl.domain.turns import Claim, in_turn
 from mcp_automl.job_answers import Held, Queue
 from mcp_automl.jobstore import JobStore
 from mcp_automl.liveness import Liveness
 from mcp_automl.ports import StudyRegistry
+from mcp_automl.quotes import estimate
 from mcp_automl.training_jobs import TrainingJobs
-
-LATEST_JOBS = 100
-"""How many of the latest training jobs are looked at for those that have ended."""
 
 ENDED = 3
 """How many of these are shown."""
@@ -84,8 +82,7 @@ class Queueing:
 
     def _ended(self) -> list[Study]:
         """The latest jobs that have."""
-        latest = self._store.latest(LATEST_JOBS)
-        return [it for it in latest if not it.state.should_run][:ENDED]
+        return [it for it in self._jobs.latest() if not it.state.should_run][:ENDED]
 
     def _held(self, holding: Holding, now: float) -> Held:
         seconds = self._quote(holding.study, 1).seconds
@@ -122,10 +119,4 @@ class Queueing:
 
     def _quote(self, study: Study, trials: int) -> Quote:
         """What so many trainings of it will cost and take, one after the other."""
-        return quote(
-            self._accounts.finished(study.config),
-            trials=trials,
-            epochs_max=study.config.epochs_max,
-            parallel=1,
-            rest_usd=None,
-        )
+        return estimate(self._accounts, study.config, trials=trials, parallel=1)

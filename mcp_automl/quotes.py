@@ -5,7 +5,7 @@ from collections.abc import Callable
 from mcp_automl.accounts import Accounts
 from mcp_automl.answers import Quoted
 from mcp_automl.domain.machine import Machine
-from mcp_automl.domain.quote import quote
+from mcp_automl.domain.quote import Quote, quote
 from mcp_automl.domain.study import Study, StudyConfig, counted
 from mcp_automl.ports import StudyRegistry, Trainers
 from mcp_automl.settings import Settings
@@ -52,10 +52,10 @@ class Quotes:
             exists=existing is not None,
             done=done,
             spent_usd=spent,
-            quote=quote(
-                self._accounts.finished(config),
+            quote=estimate(
+                self._accounts,
+                config,
                 trials=max(0, config.n_trials - done),
-                epochs_max=config.epochs_max,
                 parallel=parallel,
                 rest_usd=None if budget is None else budget - spent,
             ),
@@ -69,3 +69,25 @@ class Quotes:
         if trainer.gpus is None and trainer.cpu_cores is None:
             return self._parallel
         return self._machine().parallel(self._parallel, trainer.gpus, trainer.cpu_cores)
+
+
+def estimate(
+    accounts: Accounts,
+    config: StudyConfig,
+    *,
+    trials: int,
+    parallel: int,
+    rest_usd: float | None = None,
+) -> Quote:
+    """What so many more trials like this will cost and take, from what earlier ones have cost.
+
+    Args:
+        rest_usd: what is left of the budget; None without one.
+    """
+    return quote(
+        accounts.finished(config),
+        trials=trials,
+        epochs_max=config.epochs_max,
+        parallel=parallel,
+        rest_usd=rest_usd,
+    )

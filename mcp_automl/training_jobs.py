@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 from mcp_automl.accounts import Accounts
 from mcp_automl.domain.errors import JobNotFound
 from mcp_automl.domain.job_request import JobRequest
-from mcp_automl.domain.quote import quote
 from mcp_automl.domain.space import Params
-from mcp_automl.domain.study import Study, StudyConfig, StudyState, TrialState
+from mcp_automl.domain.study import Study, StudyState, Trial, TrialState
 from mcp_automl.domain.tracking import TrackedRun, experiment, run_key
 from mcp_automl.domain.verification import Verification, verify
 from mcp_automl.folders import Folders
@@ -17,6 +16,7 @@ from mcp_automl.joblogs import JobLogs
 from mcp_automl.jobstore import JobStore
 from mcp_automl.liveness import Liveness
 from mcp_automl.ports import StudyRegistry
+from mcp_automl.quotes import estimate
 from mcp_automl.settings import Settings
 
 LATEST = 100
@@ -65,12 +65,11 @@ class TrainingJobs:
         job = self._store.create(config, origin)
         return JobStarted(
             job=job,
-            quote=quote(
-                self._accounts.finished(config),
+            quote=estimate(
+                self._accounts,
+                config,
                 trials=config.n_trials,
-                epochs_max=config.epochs_max,
                 parallel=self._settings.max_parallel_trials,
-                rest_usd=None,
             ),
             data=job.data,
             notes=self._liveness.ensure(job, asked_now=True),
@@ -117,29 +116,14 @@ class TrainingJobs:
                 experiment=experiment(job.config.model),
                 key=run_key(job.config.name, origin=self._settings.tracking_origin),
             ),
-            verification=self._verified(job),
+            verification=_verified(job, runs),
             notes=notes,
         )
 
     def verification(self, study: Study, params: Params) -> Verification | None:
         """The latest check of whether the win of these parameters is real, if there was one."""
         job = self._store.verifying(study, params)
-        return None if job is None else self._verified(job)
-
-    def _verified(self, job: Study) -> Verification | None:
-        values = self._values(job.config, job)
-        return verify(*values, job.config.objective) if values else None
-
-    def _values(self, config: StudyConfig, job: Study) -> tuple[list[float], list[float]] | None:
-        """The values of best and second best; None until all are there."""
-        if config.job is None or not config.job.verifies:
-            return None
-        done = {it.number: it.value for it in self._store.runs(job) if _is_complete(it.state)}
-        values = [value for _, value in sorted(done.items()) if value is not None]
-        if len(values) != len(config.job.points) or max(done) >= len(values):
-            return None
-        # As they were put in: the best and the second best in turn.
-        return values[::2], values[1::2]
+        return None if job is None else _verified(job, self._store.runs(job))
 
     def _found(self, name: str) -> Study:
         job = self._store.find(name)
@@ -162,5 +146,14 @@ class TrainingJobs:
         )
 
 
-def _is_complete(state: TrialState) -> bool:
-    return state is TrialState.COMPLETE
+def _verified(job: Study, runs: Sequence[Trial]) -> Verification | None:
+    """Best against second best; None until all of both are there."""
+    it = job.config.job
+    if it is None or not it.verifies:
+        return None
+    done = {run.number: run.value for run in runs if run.state is TrialState.COMPLETE}
+    values = [value for _, value in sorted(done.items()) if value is not None]
+    if len(values) != len(it.points) or max(done) >= len(values):
+        return None
+    # As they were put in: the best and the second best in turn.
+    return verify(values[::2], values[1::2], job.config.objective)
