@@ -137,7 +137,9 @@ def _registers(job: Study) -> list[str]:
     it = job.config.job
     if it is None or not it.register:
         return []
-    return [f"Registers: as {plain(job.config.model)} in MLflow, soon after it is COMPLETE"]
+    name = plain(job.config.model)
+    but = "unless its trainer offers only files and no `package`"
+    return [f"Registers: as {name} in MLflow, soon after it is COMPLETE, {but}"]
 
 
 def _expected(answer: JobStarted) -> str:

@@ -24,7 +24,7 @@ NICENESS = 10
 """Trainings go first: nobody waits for a tracker."""
 
 LOCK_SECONDS = 30.0
-"""Longer than a delivery that an owner has left behind."""
+"""Longer than runs take that an owner has left behind; for a model left behind one comes again."""
 
 logger = logging.getLogger(__name__)
 
