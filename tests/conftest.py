@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rich  # noqa: F401  # Asks for the working folder when first imported: not in an event loop.
 from blockbuster import blockbuster_ctx
 from mcp import Client
 from mcp.server.mcpserver import MCPServer
