@@ -8,6 +8,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 N ?= 100
+SIDE_BY_SIDE ?= 3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 SOURCES := mcp_automl trainers tests $(sort $(dir $(wildcard benchmarks/*.py)))
@@ -28,7 +29,8 @@ demo: $(DEMO)
 	@$(BIN)/mcp-automl demo
 
 test: $(TEST) check
-	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered
+	@# Three at a time also on two cores: the slow ones wait for processes. A group's tests share what is set up.
+	$(BIN)/python -m pytest -q -n $(SIDE_BY_SIDE) --dist loadgroup --cov --cov-report=term:skip-covered
 
 check: $(TEST)
 	$(BIN)/ruff check -q $(SOURCES)
