@@ -55,8 +55,9 @@ async def test_trials_come_in_pages_that_say_where_the_next_one_begins(client: C
 async def test_a_page_that_cannot_be_is_refused_with_what_can(
     client: Client, query: str, told: str
 ) -> None:
-    with pytest.raises(MCPError, match=told):
+    with pytest.raises(MCPError, match=told) as refused:
         await client.read_resource(f"automl://studies/{NAME}/trials?{query}")
+    assert refused.value.error.code == INVALID_PARAMS
 
 
 @pytest.mark.usefixtures("study")

@@ -9,6 +9,7 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp_automl.domain.errors import (
     AutomlError,
     ExportNotFound,
+    InvalidRequest,
     JobNotFound,
     NothingToShow,
     StudyNotFound,
@@ -24,8 +25,15 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 
-MISSING = (StudyNotFound, TrialNotFound, JobNotFound, ExportNotFound, NothingToShow)
-"""Errors about what was asked for, which may be there another time."""
+NOWHERE = (
+    InvalidRequest,
+    StudyNotFound,
+    TrialNotFound,
+    JobNotFound,
+    ExportNotFound,
+    NothingToShow,
+)
+"""Errors about the address: nothing is there, or not yet."""
 
 
 def add_resources(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
@@ -93,7 +101,7 @@ def read(ask: Callable[[], str]) -> str:
     """What was asked for; an error in the SDK's words for it."""
     try:
         return ask()
-    except MISSING as error:
+    except NOWHERE as error:
         raise ResourceNotFoundError(sentence(error)) from error
     except AutomlError as error:
         raise ResourceError(sentence(error)) from error
