@@ -90,14 +90,11 @@ def page(rows: Sequence[Row], seconds: float) -> str:
 
     told = ", ".join(f"{name} {version}" for name, version in versions().items())
     judged = [row.met for row in rows if row.met is not None]
-    return "\n".join(
-        [
-            f"Made by `make bench` on {date.today()} in {seconds / 60:.0f} minutes: {machine()}; "
-            f"{told}. {sum(judged)} of {len(judged)} goals met.",
-            "",
-            markdown(rows),
-        ]
+    made = (
+        f"Made by `make bench` on {date.today()} in {seconds / 60:.0f} minutes: {machine()}; "
+        f"{told}. {sum(judged)} of {len(judged)} goals met."
     )
+    return f"{made}\n\n{markdown(rows)}"
 
 
 def write(module: str, answer: Path) -> None:
