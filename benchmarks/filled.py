@@ -48,7 +48,7 @@ def _create(registry: SqliteRegistry, name: str, trials: int) -> Study:
         epochs_max=EPOCHS,
         seed=0,
         owner="benchmark",
-        search_space={name: "default" for name in ("weight_decay", "dropout", "width")},
+        search_space=dict.fromkeys(("weight_decay", "dropout", "width"), "default"),
     )
     return registry.create(config)
 

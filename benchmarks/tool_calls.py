@@ -67,7 +67,7 @@ def study_row(server: Server, tool: str, names: Sequence[str]) -> Row:
         ours=" / ".join(told(times) for times in taken),
         beside=beside(tool).removeprefix("; "),
         goal=f"{goal} at {SIZES[-1]:,}" if goal else "",
-        met=goal and goal.is_met(at_most),
+        met=goal.is_met(at_most) if goal else None,
         reason=goal.distance(at_most) if goal else "",
     )
 
@@ -81,7 +81,7 @@ def workspace_row(server: Server, tool: str) -> Row:
         question=f"`{tool}`, warm, {STUDIES} studies, 13,000 trials",
         ours=told(taken),
         goal=str(goal) if goal else "",
-        met=goal and goal.is_met(middle),
+        met=goal.is_met(middle) if goal else None,
         reason=goal.distance(middle) if goal else "",
     )
 
