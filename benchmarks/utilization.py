@@ -2,9 +2,9 @@
 
     python -m benchmarks utilization
 
-Counted from the first trial's first line: what is loaded once, such as torch, is not a trial's cost.
-Beside it, Optuna runs the same in threads, which isolate nothing; peers that start processes stand
-stored, see `benchmarks/peers.py`.
+Counted from the first trial's first line, because what is loaded once, such as torch, is not the
+cost of a trial. Beside it, Optuna runs the same in threads, which isolate nothing; peers that start
+processes stand stored, see `benchmarks/peers.py`.
 """
 
 import tempfile

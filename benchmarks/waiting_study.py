@@ -1,4 +1,4 @@
-"""Studies of a trainer that only waits, with everything else real: store, pruner, MLflow, processes.
+"""Studies of a trainer that only waits; store, sampler, pruner, MLflow and processes are real.
 
 An orchestrator runs in this process. It first runs a small study to its end, so that what is loaded
 once, such as torch and MLflow's tables, is not counted as the cost of a trial.
@@ -52,17 +52,19 @@ def run(home: Path, *, slots: int, trials: int, wait: float, epochs: int = 1) ->
     settings = Settings(
         home=home, max_parallel_trials=slots, idle_seconds=0.0, keep_models=trials, log_models=False
     )
-    _run_one(settings, "warm-up", trials=slots, wait=0.1, epochs=1)
-    study = _run_one(settings, "waiting", trials=trials, wait=wait, epochs=epochs)
+    create(settings, "warm-up", trials=slots, wait=0.1)
+    orchestrate(settings)
+    study = create(settings, "waiting", trials=trials, wait=wait, epochs=epochs)
+    orchestrate(settings)
     ran = _times(settings, study)
     if len(ran.times) != trials:
         raise RuntimeError(f"{len(ran.times)} of {trials} trials ran")
     return ran
 
 
-def _run_one(settings: Settings, name: str, *, trials: int, wait: float, epochs: int) -> int:
-    catalog = Catalog([SPEC])
-    config = catalog.config(
+def create(settings: Settings, name: str, *, trials: int, wait: float, epochs: int = 1) -> int:
+    """Queues a study and returns its id."""
+    config = Catalog([SPEC]).config(
         name,
         SPEC.name,
         n_trials=trials,
@@ -71,9 +73,12 @@ def _run_one(settings: Settings, name: str, *, trials: int, wait: float, epochs:
         owner="",
         search_space={"wait": wait, "epochs": epochs},
     )
-    study = SqliteRegistry(settings.database).create(config)
-    run_orchestrator(settings, catalog)
-    return study.id
+    return SqliteRegistry(settings.database).create(config).id
+
+
+def orchestrate(settings: Settings) -> None:
+    """Runs what is queued, and returns after the settings' idle seconds."""
+    run_orchestrator(settings, Catalog([SPEC]))
 
 
 def _times(settings: Settings, study: int) -> Ran:
