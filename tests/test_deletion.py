@@ -28,16 +28,6 @@ from tests.stores_for_tests import CONFIG, NOW, Pair, real_pair
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "workspace" / "s.db"
-
-
-@pytest.fixture
-def pair(path: Path) -> Pair:
-    return real_pair(path)
-
-
 async def delete(path: Path, study: Study) -> Removed:
     archive = SqliteArchive(path, clock=lambda: NOW)
     return await to_thread.run_sync(archive.delete, study)

@@ -16,16 +16,6 @@ from tests.test_stores_crashes import Doomed, Killed
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "workspace" / "s.db"
-
-
-@pytest.fixture
-def pair(path: Path) -> Pair:
-    return real_pair(path)
-
-
 async def test_an_orchestrator_that_opens_a_study_after_its_deletion_leaves_no_trace(
     pair: Pair, path: Path
 ) -> None:
