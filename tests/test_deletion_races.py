@@ -9,8 +9,8 @@ import pytest
 
 from mcp_automl.domain.errors import NameTaken
 from mcp_automl.domain.study import StudyState, TrialState
+from tests.deletion_for_tests import OPTUNAS, delete, ended, rows
 from tests.stores_for_tests import CONFIG, Pair, real_pair
-from tests.test_deletion import OPTUNAS, delete, ended, rows
 from tests.test_stores_crashes import Doomed, Killed
 
 pytestmark = pytest.mark.anyio
