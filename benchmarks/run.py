@@ -44,6 +44,8 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     Benchmark(module="search", seconds=600),
     Benchmark(module="curves", seconds=240),
     Benchmark(module="mnist_speed", seconds=240),
+    # Without a GPU it only says so.
+    Benchmark(module="mnist_gpu", seconds=300),
 )
 
 
