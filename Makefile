@@ -2,12 +2,14 @@
 # make check   lint, types, import contracts       make format  rewrite the code as `check` wants it
 # make kills   kill an orchestrator N times and look for processes left over                 (N=100)
 # make storm   kill real processes N times and look for losses      (N=100, SEED: as it was printed)
+# make conformance    the official suite of MCP against the server, both eras     (npm brings it)
 #
 # Each makes .venv with $(PYTHON) and installs what it needs; a second run installs nothing.
 
 PYTHON ?= python3
 VENV ?= .venv
 N ?= 100
+SIDE_BY_SIDE ?= 3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 SOURCES := mcp_automl trainers tests $(sort $(dir $(wildcard benchmarks/*.py)))
@@ -19,16 +21,17 @@ TEST := $(VENV)/.installed-test
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format kills storm clean
+.PHONY: help demo test check format kills storm conformance clean
 
 help:
-	@sed -n 's/^# \{0,1\}//; 1,6p' Makefile
+	@sed -n 's/^# \{0,1\}//; 1,7p' Makefile
 
 demo: $(DEMO)
 	@$(BIN)/mcp-automl demo
 
 test: $(TEST) check
-	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered
+	@# Three at a time also on two cores: the slow ones wait for processes. A group's tests share what is set up.
+	$(BIN)/python -m pytest -q -n $(SIDE_BY_SIDE) --dist loadgroup --cov --cov-report=term:skip-covered
 
 check: $(TEST)
 	$(BIN)/ruff check -q $(SOURCES)
@@ -48,14 +51,17 @@ kills: $(TEST)
 storm: $(TEST)
 	@$(BIN)/python -m tests.storm $(N) $(SEED)
 
+conformance: $(TEST)
+	@$(BIN)/python -m tests.conformance
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
+	rm -rf $(VENV) tests/conformance/results .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "mcp-automl needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo 'not there')."; \
 	  echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV) tests/conformance/results; \
 	  echo "$(PYTHON) has no working venv module (on Debian and Ubuntu: apt install python3-venv)."; exit 1; }
 
 $(DEMO): pyproject.toml | $(BIN)/python

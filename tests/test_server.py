@@ -321,13 +321,14 @@ async def test_studies_can_be_read_as_resources(client: Client, registry: FakeRe
         templates = (await client.list_resource_templates()).resource_templates
     assert [t.uri_template for t in templates] == [
         "automl://studies/{name}",
-        "automl://jobs/{job}/log",
+        "automl://jobs/{id}/log",
         "automl://exports/{file}",
         "automl://trainers/{name}",
-        "automl://jobs/{job}",
+        "automl://jobs/{id}",
         "automl://studies/{name}/trials{?limit,offset,state}",
         "automl://studies/{name}/trials/{number}",
         "automl://studies/{name}/best",
+        "automl://studies/{name}/importance",
         "automl://studies/{name}/report.md",
     ]
     assert listed.mime_type == one.mime_type == "application/json"
