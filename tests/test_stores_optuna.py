@@ -26,11 +26,6 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "work {x} 100% space" / "automl_studies.db"
 
 
-@pytest.fixture
-def pair(path: Path) -> Pair:
-    return real_pair(path)
-
-
 async def plainly_loaded(path: Path, name: str = CONFIG.name) -> optuna.Study:
     """The study as anybody's script loads it."""
 
