@@ -92,7 +92,7 @@ class Tools:
     ) -> Annotated[CallToolResult, StartedModel]:
         """Starts tuning a model's hyperparameters in the background and returns at once.
 
-        Use it to begin a study, and again with the same name to resume one, to give it more trials
+        Use it to begin a study, and again with the same name to resume it, give it more trials
         (n_trials is the total) or another budget. The study runs on this machine, several trials
         at a time, whether or not this chat stays open. Returns what was started and what holds now,
         not results: call get_automl_study_status next.
@@ -153,7 +153,7 @@ class Tools:
     ) -> Annotated[CallToolResult, ComparisonModel]:
         """Shows a study's best trials side by side, with value and hyperparameters, best first.
 
-        Use it to see which settings win and how close they are; it also works while the study runs.
+        Use it to see which settings win and how close they are.
         For the single best one, ready to be trained again, call get_automl_best_params.
         """
         return reply(
@@ -180,8 +180,7 @@ class Tools:
         """Stops a study: no new trials, and those that run end at once with what they have learned.
 
         It returns at once and loses nothing: interrupted trials keep their numbers and checkpoints,
-        and start_automl_study with the same name goes on with them. A study that has ended is left
-        as it is.
+        and start_automl_study with the same name goes on with them.
         """
         return reply(
             "stop_automl_study",

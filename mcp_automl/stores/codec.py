@@ -7,6 +7,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any, TypeAlias, assert_never
 
+from mcp_automl.domain.sampling import Pruner, Sampler
 from mcp_automl.domain.space import (
     Categorical,
     Condition,
@@ -37,6 +38,8 @@ def dump_spec(config: StudyConfig) -> str:
             "constants": dict(config.constants),
             "default": dict(config.default),
             "epochs_max": config.epochs_max,
+            "sampler": config.sampler.value,
+            "pruner": config.pruner.value,
             "seed": config.seed,
             **({} if config.job is None else {"job": _job(config.job)}),
         },
@@ -66,6 +69,9 @@ def load_config(
         epochs_max=loaded["epochs_max"],
         cost_budget_usd=cost_budget_usd,
         max_cost_per_trial_usd=max_cost_per_trial_usd,
+        # Studies made before there was a choice had what is the default now; jobs had no pruner.
+        sampler=Sampler(loaded.get("sampler", "tpe")),
+        pruner=Pruner(loaded.get("pruner", "none" if "job" in loaded else "median")),
         seed=loaded["seed"],
         owner=owner,
         job=_load_job(loaded["job"]) if "job" in loaded else None,
