@@ -77,6 +77,15 @@ class StudyRegistry(Protocol):
     def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:
         """Trials in those states by number, without their parameters, cost and reason."""
 
+    def leading(self, study: Study, most: int) -> Sequence[Trial]:
+        """The same of the best by value among the COMPLETE, and among the PRUNED ones.
+
+        Which of them is best is for the leaderboard to say; no other trial can be.
+
+        Args:
+            most: how many of either.
+        """
+
     def trial(self, study: Study, number: int) -> Trial:
         """One trial, complete.
 

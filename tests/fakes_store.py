@@ -14,6 +14,7 @@ from mcp_automl.domain.budget import ORPHAN_SECONDS
 from mcp_automl.domain.errors import NameTaken, StudyNotFound
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import AttemptStart
+from mcp_automl.domain.leaderboard import top
 from mcp_automl.domain.outlook import Progress
 from mcp_automl.domain.space import Categorical, Params, Value
 from mcp_automl.domain.study import (
@@ -125,6 +126,10 @@ class FakeRegistry:
                 t.trial.state is TrialState.WAITING and bool(t.attempts) for t in trials
             ),
         )
+
+    def leading(self, study: Study, most: int) -> Sequence[Trial]:
+        by_state = (self.trials(study, (state,)) for state in COUNTED)
+        return [t for trials in by_state for t in top(trials, study.config.objective, most)]
 
     def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:
         found = [t for t in self.database.of(study) if t.trial.state in states]

@@ -79,6 +79,10 @@ class SqliteRegistry:
         with self._database.read() as connection:
             return trials.in_states(connection, study, states)
 
+    def leading(self, study: Study, most: int) -> Sequence[Trial]:
+        with self._database.read() as connection:
+            return trials.leading(connection, study, most)
+
     def trial(self, study: Study, number: int) -> Trial:
         with self._database.read() as connection:
             trial = trials.numbered(connection, study, number)
