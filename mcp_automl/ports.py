@@ -8,7 +8,7 @@ side, the only one that writes trials; its calls may take long and are awaited.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -64,6 +64,9 @@ class StudyRegistry(Protocol):
 
     def stop(self, study_id: int) -> Study:
         """Asks a RUNNING study to stop; a QUEUED one is STOPPED at once, any other left alone."""
+
+    def view(self) -> AbstractContextManager[None]:
+        """Within it, all that this thread reads is of one moment; nothing may be written."""
 
     def find(self, name: str) -> Study | None:
         """The study of that name, upper and lower case ignored."""

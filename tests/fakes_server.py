@@ -1,6 +1,7 @@
 """The use cases over a registry in memory, and answers to make texts from."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,6 +118,9 @@ class FakeRegistry:
 
     def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:
         return [replace(t, params={}) for t in self._trials(study) if t.state in states]
+
+    def view(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def leading(self, study: Study, most: int) -> Sequence[Trial]:
         by_state = (self.trials(study, (state,)) for state in COUNTED)

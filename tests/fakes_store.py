@@ -7,6 +7,7 @@ contract as the real ones (`tests/contracts/test_registry.py`, `test_store.py`).
 import math
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
@@ -126,6 +127,9 @@ class FakeRegistry:
                 t.trial.state is TrialState.WAITING and bool(t.attempts) for t in trials
             ),
         )
+
+    def view(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def leading(self, study: Study, most: int) -> Sequence[Trial]:
         by_state = (self.trials(study, (state,)) for state in COUNTED)

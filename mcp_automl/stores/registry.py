@@ -5,6 +5,7 @@ Neither Optuna nor SQLAlchemy is imported here: a server answers before either w
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,6 +48,9 @@ class SqliteRegistry:
         with self._database.write() as connection:
             studies.stop(connection, study_id, self._clock())
             return studies.by_id(connection, study_id)
+
+    def view(self) -> AbstractContextManager[None]:
+        return self._database.view()
 
     def find(self, name: str) -> Study | None:
         with self._database.read() as connection:
