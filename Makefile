@@ -3,11 +3,14 @@
 # make kills   kill an orchestrator N times and look for processes left over                 (N=100)
 # make storm   kill real processes N times and look for losses      (N=100, SEED: as it was printed)
 # make conformance    the official suite of MCP against the server, both eras     (npm brings it)
+# make bench   measure all that docs/benchmarks.md tells, and write its table     (half an hour)
+# make bench-peers    measure optuna-mcp, Ray Tune and Syne Tune, and store it for `bench`
 #
 # Each makes .venv with $(PYTHON) and installs what it needs; a second run installs nothing.
 
 PYTHON ?= python3
 VENV ?= .venv
+PEERS ?= .venv-peers
 N ?= 100
 SIDE_BY_SIDE ?= 3
 BIN := $(VENV)/bin
@@ -18,13 +21,14 @@ SOURCES := mcp_automl trainers tests $(sort $(dir $(wildcard benchmarks/*.py)))
 # a link.
 DEMO := $(VENV)/.installed-demo
 TEST := $(VENV)/.installed-test
+BENCH := $(VENV)/.installed-bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format kills storm conformance clean
+.PHONY: help demo test check format kills storm conformance bench bench-peers clean
 
 help:
-	@sed -n 's/^# \{0,1\}//; 1,7p' Makefile
+	@sed -n 's/^# \{0,1\}//; 1,9p' Makefile
 
 demo: $(DEMO)
 	@$(BIN)/mcp-automl demo
@@ -54,8 +58,14 @@ storm: $(TEST)
 conformance: $(TEST)
 	@$(BIN)/python -m tests.conformance
 
+bench: $(BENCH)
+	@$(BIN)/python -m benchmarks
+
+bench-peers: $(BENCH) $(PEERS)/.installed
+	@$(BIN)/python -m benchmarks.peers $(PEERS)
+
 clean:
-	rm -rf $(VENV) tests/conformance/results .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
+	rm -rf $(VENV) $(PEERS) tests/conformance/results .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -74,3 +84,18 @@ $(TEST): pyproject.toml | $(BIN)/python
 	@echo "Installing mcp-automl, PyTorch, MLflow and the test tools into $(VENV): once, one to five minutes ..."
 	@$(PIP) -e '.[mnist,llm,dev]'
 	@touch $(DEMO) $@
+
+$(BENCH): pyproject.toml | $(BIN)/python
+	@echo "Installing mcp-automl, PyTorch, MLflow and the benchmarks' data into $(VENV): once, one to five minutes ..."
+	@$(PIP) -e '.[mnist,bench]'
+	@touch $@
+
+# Two peers come without what they ask for: a CUDA torch and XGBoost, 7 GB that nothing here uses;
+# and one asks for a newer Python than its code needs.
+$(PEERS)/.installed: benchmarks/peers.txt | $(BIN)/python
+	@echo "Installing the peers into $(PEERS): once, a minute or two ..."
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install -q --disable-pip-version-check -r benchmarks/peers.txt
+	@$(PEERS)/bin/python -m pip install -q --disable-pip-version-check --no-deps --ignore-requires-python \
+	  'optuna-mcp>=0.2,<0.3' 'syne-tune>=0.16,<0.17'
+	@touch $@
