@@ -8,7 +8,7 @@ side, the only one that writes trials; its calls may take long and are awaited.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -65,6 +65,9 @@ class StudyRegistry(Protocol):
     def stop(self, study_id: int) -> Study:
         """Asks a RUNNING study to stop; a QUEUED one is STOPPED at once, any other left alone."""
 
+    def view(self) -> AbstractContextManager[None]:
+        """Within it, all that this thread reads is of one moment; nothing may be written."""
+
     def find(self, name: str) -> Study | None:
         """The study of that name, upper and lower case ignored."""
 
@@ -76,6 +79,15 @@ class StudyRegistry(Protocol):
 
     def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:
         """Trials in those states by number, without their parameters, cost and reason."""
+
+    def leading(self, study: Study, most: int) -> Sequence[Trial]:
+        """The same of the best by value among the COMPLETE, and among the PRUNED ones.
+
+        Which of them is best is for the leaderboard to say; no other trial can be.
+
+        Args:
+            most: how many of either.
+        """
 
     def trial(self, study: Study, number: int) -> Trial:
         """One trial, complete.

@@ -209,7 +209,8 @@ class Service:
     def studies(self) -> list[StudySummary]:
         """All studies, newest first."""
         self._liveness.rouse()
-        return [self._results.summary(study) for study in self._registry.studies()]
+        with self._registry.view():
+            return [self._results.summary(study) for study in self._registry.studies()]
 
     def compare(self, name: str, top_k: int = 5) -> Comparison:
         """The study's `top_k` best trials.

@@ -42,7 +42,11 @@ class Statuses:
 
     def of(self, study: Study) -> StudyStatus:
         """The study's status; whoever should run it is seen to."""
-        notes = self._liveness.ensure(study) + self._logs.of_failed(study)
+        notes = self._liveness.ensure(study)
+        with self._registry.view():
+            return self._seen(study, notes)
+
+    def _seen(self, study: Study, notes: tuple[str, ...]) -> StudyStatus:
         progress = self._registry.progress(study)
         remaining = remaining_seconds(
             missing=study.config.n_trials - counted(progress.counts),
@@ -67,7 +71,7 @@ class Statuses:
             savings=self._costs.savings(study),
             search=self._search(study, counted(progress.counts)),
             next_look_s=look if study.state.should_run else None,
-            notes=(*notes, *self._liveness.tracking()),
+            notes=(*notes, *self._logs.of_failed(study), *self._liveness.tracking()),
         )
 
     def _search(self, study: Study, finished: int) -> str:

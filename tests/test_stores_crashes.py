@@ -147,7 +147,7 @@ async def test_a_kill_in_the_middle_of_recovery_is_recovered_from(
         except Killed:
             continue
         break
-    assert commits >= 2 * len(suggestions) - 1
+    assert commits >= len(suggestions)
     monkeypatch.setattr(Doomed, "commits", 10**9)
     last = real_pair(path)
 
@@ -185,7 +185,7 @@ async def test_a_kill_while_a_trial_is_given_up_leaves_it_failed_once(
         assert state is (TrialState.FAIL if commits else TrialState.WAITING)
         if all_done:
             break
-    assert commits >= 3
+    assert commits == 2
 
 
 async def test_a_process_is_dead_before_its_attempt_is_closed(tmp_path: Path) -> None:
