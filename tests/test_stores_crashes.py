@@ -109,7 +109,7 @@ async def test_a_kill_before_any_commit_of_a_studys_life_loses_nothing(
     assert 12 < kills < 99
 
 
-async def test_a_kill_in_the_middle_of_a_suggestion_keeps_its_number(
+async def test_a_kill_before_a_suggestion_is_stored_keeps_its_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "s.db"
@@ -117,8 +117,8 @@ async def test_a_kill_in_the_middle_of_a_suggestion_keeps_its_number(
     first = real_pair(path)
     study = await first.started()
     await first.completed(study, 0.5)
-    # The trial itself and its first parameter, but not the second.
-    monkeypatch.setattr(Doomed, "commits", 2)
+    # The trial with all its parameters is one commit.
+    monkeypatch.setattr(Doomed, "commits", 0)
     with pytest.raises(Killed):
         await first.store.ask(study)
     monkeypatch.setattr(Doomed, "commits", 10**9)

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any, TypeAlias, assert_never
 
 from mcp_automl.domain.space import (
@@ -152,10 +153,17 @@ def load_distribution(text: str) -> Parameter:
 
 def load_param(stored: float, distribution: str) -> Value:
     """One parameter's value from Optuna's number for it, which for a choice is its index."""
-    loaded = json.loads(distribution)
+    loaded = _distribution(distribution)
     if loaded["name"] == "CategoricalDistribution":
         return _value(loaded["attributes"]["choices"][int(stored)])
     return int(stored) if loaded["name"].startswith("Int") else stored
+
+
+@lru_cache(maxsize=256)
+def _distribution(text: str) -> Mapping[str, Any]:
+    # A study has as many as parameters, and writes them beside every value.
+    loaded: Mapping[str, Any] = json.loads(text)
+    return loaded
 
 
 def _value(loaded: Json) -> Value:

@@ -79,6 +79,15 @@ class ShadowStudy:
         has_torch = sampling.has_torch if known is None else lambda: known
         return choose(config.sampler, config.space, self._finished, has_torch, self._settings)
 
+    @property
+    def next_number(self) -> int:
+        """The number of the next new trial."""
+        return len(self._truth.trials())
+
+    def knows(self, number: int, epoch: int) -> bool:
+        """Whether a value was reported for that epoch."""
+        return epoch in self._truth.trial(number).intermediate_values
+
     def restore(self, trials: Sequence[PastTrial]) -> None:
         """Takes over all trials that there are, by number; once, and before anything else."""
         for past in trials:
@@ -115,7 +124,7 @@ class ShadowStudy:
         An epoch that was reported is not looked at again.
         """
         with self._turn:
-            if epoch in self._truth.trial(number).intermediate_values:
+            if self.knows(number, epoch):
                 return None
             self._truth.report(number, epoch, value)
         trial = self._truth.trial(number)
