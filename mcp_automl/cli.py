@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -16,6 +16,9 @@ from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import StudyState
 from mcp_automl.domain.toolsets import Offer
 from mcp_automl.settings import Settings
+
+if TYPE_CHECKING:
+    from mcp_automl.service import Service
 
 app = typer.Typer(
     name="mcp-automl",
@@ -82,6 +85,12 @@ def tune(
         str | None,
         typer.Option(help='What to search, as JSON: \'{"lr": [1e-4, 1e-2], "batch_size": 64}\'.'),
     ] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="tpe (the default), auto, gp, cmaes or random.")
+    ] = None,
+    pruner: Annotated[
+        str | None, typer.Option(help="median, percentile, hyperband, asha or none.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what it would do and cost.")
     ] = False,
@@ -91,16 +100,27 @@ def tune(
     Exits with 1 if the study has FAILED.
     """
     from mcp_automl.composition import build_service
-    from mcp_automl.progress import study_name, watch
-    from mcp_automl.server import quotes, text
+    from mcp_automl.progress import study_name
+    from mcp_automl.server import quotes
 
     service = build_service()
     chosen = name or study_name(model)
-    asked = StudyRequest(chosen, model, n_trials, epochs_max, budget, max_cost_per_trial, space)
+    asked = StudyRequest(
+        chosen, model, n_trials, epochs_max, budget, max_cost_per_trial, space, sampler, pruner
+    )
     if dry_run:
         _print(quotes.dry_run(service.quote_study(asked)))
         return
+    _run(service, asked, model)
+
+
+def _run(service: "Service", asked: StudyRequest, model: str) -> NoReturn:
+    """Starts a study, shows it until it ends, and exits with what came of it."""
+    from mcp_automl.progress import watch
+    from mcp_automl.server import text
+
     _print(text.started(service.start_study(asked)))
+    chosen = asked.name
     try:
         status = watch(console, lambda: service.status(chosen), lambda: time.sleep(LOOK_SECONDS))
     except KeyboardInterrupt:

@@ -87,7 +87,7 @@ async def test_no_default_stands_in_the_schema_for_a_client_to_fill_in(client: C
     assert schema["required"] == ["study_name"]
     assert " ".join(schema["properties"]) == (
         "study_name model_type n_trials epochs_max cost_budget_usd max_cost_per_trial_usd "
-        "search_space dry_run"
+        "search_space sampler pruner dry_run"
     )
     assert not any("default" in parameter for parameter in schema["properties"].values())
     assert all(parameter["description"] for parameter in schema["properties"].values())

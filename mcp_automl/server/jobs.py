@@ -18,9 +18,9 @@ from mcp_automl.server.job_models import (
     QueueModel,
     QueueStatusModel,
 )
+from mcp_automl.server.parameters import number
 from mcp_automl.server.replies import reply, tool
 from mcp_automl.server.resources import JSON, read
-from mcp_automl.server.tools import number
 
 if TYPE_CHECKING:
     from mcp_automl.service import Service

@@ -61,6 +61,8 @@ class StudyModel(Model):
     epochs_max: int
     cost_budget_usd: float | None
     max_cost_per_trial_usd: float | None
+    sampler: str
+    pruner: str
     space: dict[str, Any] = Field(description="As search_space is written")
     constants: dict[str, Any]
     created_at: str | None
@@ -82,6 +84,8 @@ class StudyModel(Model):
             epochs_max=config.epochs_max,
             cost_budget_usd=finite(config.cost_budget_usd),
             max_cost_per_trial_usd=finite(config.max_cost_per_trial_usd),
+            sampler=config.sampler.value,
+            pruner=config.pruner.value,
             space=spaces.as_structure(config.space),
             constants=dict(scalars(config.constants)),
             created_at=moment(study.created_at),
@@ -172,6 +176,7 @@ class StatusModel(Model):
     elapsed_s: float | None
     remaining_s: float | None
     cost_usd: float | None
+    search: str
     next_look_s: int | None = Field(description="Null once nothing will change")
     notes: list[str]
 
@@ -195,6 +200,7 @@ class StatusModel(Model):
             elapsed_s=rounded(answer.elapsed_s, 1),
             remaining_s=rounded(answer.remaining_s, 1),
             cost_usd=rounded(answer.cost_usd),
+            search=plain(answer.search, 200),
             next_look_s=answer.next_look_s,
             notes=plain_notes(answer.notes),
         )

@@ -46,6 +46,7 @@ def started(answer: Started) -> str:
         head,
         [f"Model: {plain(config.model)} {_expected(answer)}", total, *settings],
         spaces.lines(config),
+        _search(answer),
         money.budget(answer.study),
         note_lines(answer.notes),
         [f"Next: {status_call(answer.study)}"],
@@ -69,6 +70,10 @@ def _nothing_to_run(answer: Started) -> str:
         note_lines(answer.notes),
         [advice, f"Next: {best_call(answer.study)}"],
     )
+
+
+def _search(answer: Started | StudyStatus) -> list[str]:
+    return [f"Search: {plain(answer.search, 200)}"] if answer.search else []
 
 
 def _expected(answer: Started) -> str:
@@ -100,6 +105,7 @@ def _complete(answer: StudyStatus) -> str:
         [f"Data: {plain(study.data)}"] if study.data else [],
         [
             f"Trials: {_counts(answer)}",
+            *_search(answer),
             *money.saved(answer),
             f"Elapsed: {duration(answer.elapsed_s)}",
         ],
@@ -119,6 +125,7 @@ def _going(answer: StudyStatus) -> str:
         [f"Model: {plain(study.config.model)} ({plain(study.data) or 'data set not chosen yet'})"],
         _waited_for(answer),
         [f"Trials: {_counts_of_total(answer)}"],
+        _search(answer),
         [_best(answer, so_far=True)] if answer.best else [],
         _running(answer),
         [f"Elapsed: {duration(answer.elapsed_s)}; {_remaining(answer)}"],

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any, TypeAlias, assert_never
 
+from mcp_automl.domain.sampling import Pruner, Sampler
 from mcp_automl.domain.space import (
     Categorical,
     Condition,
@@ -48,6 +49,7 @@ def load_config(
     spec: str, *, name: str, model: str, n_trials: int, cost_budget_usd: float | None,
     owner: str,
     max_cost_per_trial_usd: float | None = None,
+    sampler: Sampler = Sampler.TPE, pruner: Pruner = Pruner.MEDIAN,
 ) -> StudyConfig:  # fmt: skip
     """The configuration that `dump_spec` has stored, with what is stored beside it."""
     loaded = json.loads(spec)
@@ -66,6 +68,8 @@ def load_config(
         epochs_max=loaded["epochs_max"],
         cost_budget_usd=cost_budget_usd,
         max_cost_per_trial_usd=max_cost_per_trial_usd,
+        sampler=sampler,
+        pruner=pruner,
         seed=loaded["seed"],
         owner=owner,
         job=_load_job(loaded["job"]) if "job" in loaded else None,
