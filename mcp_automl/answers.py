@@ -33,6 +33,8 @@ class Started:
     devices: str
     notes: tuple[str, ...]
     """Sentences a reader should know: settings that hold, an orchestrator that is not well."""
+    search: str = ""
+    """Which sampler works and why, and the pruner; empty where none does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +133,8 @@ class StudyStatus:
     next_look_s: int | None
     """When to look again; None when nothing will change."""
     notes: tuple[str, ...]
+    search: str = ""
+    """Which sampler works and why, and the pruner; empty where none does."""
 
     @property
     def other_metrics(self) -> Mapping[str, float]:

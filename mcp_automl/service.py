@@ -57,7 +57,7 @@ from mcp_automl.refusals import (
 from mcp_automl.requests import Requests
 from mcp_automl.results import Results
 from mcp_automl.settings import Settings
-from mcp_automl.statuses import Statuses
+from mcp_automl.statuses import Statuses, searched
 from mcp_automl.trial_pages import TrialPages
 
 
@@ -165,6 +165,7 @@ class Service:
             expected_data=study.data or self._latest_data(study.config.model),
             max_parallel=self._quotes.parallel(study.config.model),
             devices=self._devices(),
+            search=searched(study, counted(progress.counts)),
             notes=(*budget_is_spent(study, progress.cost_usd), *life),
         )
 

@@ -6,13 +6,27 @@ from mcp_automl.answers import RunningTrial, StudyStatus
 from mcp_automl.costs import Costs
 from mcp_automl.domain.guides import in_words
 from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
+from mcp_automl.domain.sampling import choose, in_words
 from mcp_automl.domain.study import Study, TrialState, counted
 from mcp_automl.installed import has_torch
 from mcp_automl.joblogs import JobLogs
 from mcp_automl.liveness import Liveness
+from mcp_automl.packages import has_torch
 from mcp_automl.ports import StudyRegistry
 from mcp_automl.results import Results
 from mcp_automl.settings import Settings
+
+
+def searched(study: Study, done: int) -> str:
+    """Which sampler works and why, and the pruner; nothing for a study of plain Optuna's.
+
+    Args:
+        done: COMPLETE and PRUNED trials.
+    """
+    if study.id < 0:
+        return ""
+    config = study.config
+    return in_words(choose(config.sampler, config.space, done, has_torch), config.pruner)
 
 
 class Statuses:
@@ -71,7 +85,8 @@ class Statuses:
             savings=self._costs.savings(study),
             search=self._search(study, counted(progress.counts)),
             next_look_s=look if study.state.should_run else None,
-            notes=(*notes, *self._logs.of_failed(study), *self._liveness.tracking()),
+            notes=(*notes, *self._liveness.tracking()),
+            search=searched(study, counted(progress.counts)),
         )
 
     def _search(self, study: Study, finished: int) -> str:

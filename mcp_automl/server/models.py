@@ -177,6 +177,7 @@ class StatusModel(Model):
     elapsed_s: float | None
     remaining_s: float | None
     cost_usd: float | None
+    search: str
     next_look_s: int | None = Field(description="Null once nothing will change")
     notes: list[str]
 
@@ -201,6 +202,7 @@ class StatusModel(Model):
             elapsed_s=rounded(answer.elapsed_s, 1),
             remaining_s=rounded(answer.remaining_s, 1),
             cost_usd=rounded(answer.cost_usd),
+            search=plain(answer.search, 200),
             next_look_s=answer.next_look_s,
             notes=plain_notes(answer.notes),
         )

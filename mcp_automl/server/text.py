@@ -46,6 +46,7 @@ def started(answer: Started) -> str:
         head,
         [f"Model: {plain(config.model)} {_expected(answer)}", total, *settings],
         spaces.lines(config),
+        _search(answer),
         money.budget(answer.study),
         note_lines(answer.notes),
         [f"Next: {status_call(answer.study)}"],
@@ -69,6 +70,10 @@ def _nothing_to_run(answer: Started) -> str:
         note_lines(answer.notes),
         [advice, f"Next: {best_call(answer.study)}"],
     )
+
+
+def _search(answer: Started | StudyStatus) -> list[str]:
+    return [f"Search: {plain(answer.search, 200)}"] if answer.search else []
 
 
 def _expected(answer: Started) -> str:
@@ -101,6 +106,7 @@ def _complete(answer: StudyStatus) -> str:
         _search(answer),
         [
             f"Trials: {_counts(answer)}",
+            *_search(answer),
             *money.saved(answer),
             f"Elapsed: {duration(answer.elapsed_s)}",
         ],

@@ -1,7 +1,6 @@
 """The tools about studies: what a model reads of them.
 
-A tool's docstring is its description. Defaults stand in the descriptions and not in the schema, so
-that no client fills them in: for a study that exists, what is left out keeps its stored value.
+A tool's docstring is its description; the arguments stand in `parameters.py`.
 """
 
 import time
@@ -92,10 +91,10 @@ class Tools:
     ) -> Annotated[CallToolResult, StartedModel]:
         """Starts tuning a model's hyperparameters in the background and returns at once.
 
-        Use it to begin a study, and again with the same name to resume it, give it more trials
-        (n_trials is the total) or another budget. The study runs on this machine, several trials
-        at a time, whether or not this chat stays open. Returns what was started and what holds now,
-        not results: call get_automl_study_status next.
+        Use it to begin a study, and again with the same name to resume one, to give it more trials
+        or another budget. The study runs on this machine, several trials at a time, whether or not
+        this chat stays open. Returns what was started and what holds now, not results: call
+        get_automl_study_status next.
         """
         asked = StudyRequest(
             study_name, model_type, n_trials, epochs_max, cost_budget_usd, max_cost_per_trial_usd,

@@ -51,6 +51,7 @@ def load_config(
     spec: str, *, name: str, model: str, n_trials: int, cost_budget_usd: float | None,
     owner: str,
     max_cost_per_trial_usd: float | None = None,
+    sampler: Sampler = Sampler.TPE, pruner: Pruner = Pruner.MEDIAN,
 ) -> StudyConfig:  # fmt: skip
     """The configuration that `dump_spec` has stored, with what is stored beside it."""
     loaded = json.loads(spec)
@@ -69,9 +70,8 @@ def load_config(
         epochs_max=loaded["epochs_max"],
         cost_budget_usd=cost_budget_usd,
         max_cost_per_trial_usd=max_cost_per_trial_usd,
-        # Studies made before there was a choice had what is the default now; jobs had no pruner.
-        sampler=Sampler(loaded.get("sampler", "tpe")),
-        pruner=Pruner(loaded.get("pruner", "none" if "job" in loaded else "median")),
+        sampler=sampler,
+        pruner=pruner,
         seed=loaded["seed"],
         owner=owner,
         job=_load_job(loaded["job"]) if "job" in loaded else None,

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial
 
-from mcp_automl import installed
+from mcp_automl import packages
 from mcp_automl.domain.sampling import DEFAULT_SETTINGS, Choice, SearchSettings, choose
 from mcp_automl.domain.space import Params, Value
 from mcp_automl.domain.study import StudyConfig, TrialState
@@ -77,7 +77,7 @@ class ShadowStudy:
         """The sampler that suggests the next trial, and why."""
         config = self._config
         known = self._has_torch
-        has_torch = installed.has_torch if known is None else lambda: known
+        has_torch = packages.has_torch if known is None else lambda: known
         return choose(config.sampler, config.space, self._finished, has_torch, self._settings)
 
     @property
