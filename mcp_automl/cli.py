@@ -31,9 +31,6 @@ console = Console()
 
 LOOK_SECONDS = 0.5
 
-SAMPLERS = "tpe (default), auto, gp, cmaes or random."
-PRUNERS = "median (default), percentile, hyperband, asha (auto's) or none."
-
 
 def _print(said: str) -> None:
     """Prints what others may have written as it is."""
@@ -125,9 +122,9 @@ def _run(service: "Service", asked: StudyRequest, model: str) -> NoReturn:
     _print(text.started(service.start_study(asked)))
     chosen = asked.name
     try:
-        status = watch(console, lambda: service.status(name), lambda: time.sleep(LOOK_SECONDS))
+        status = watch(console, lambda: service.status(chosen), lambda: time.sleep(LOOK_SECONDS))
     except KeyboardInterrupt:
-        console.print(f"It goes on. See it again: mcp-automl tune {model} --name {name}")
+        console.print(f"It goes on. See it again: mcp-automl tune {model} --name {chosen}")
         sys.exit(130)
     _print(text.status(status))
     sys.exit(1 if status.study.state is StudyState.FAILED else 0)

@@ -4,7 +4,6 @@ import zlib
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from mcp_automl.domain.guides import guides
 from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.request import StudyRequest
@@ -17,7 +16,6 @@ from mcp_automl.refusals import (
     refuse_free_budget,
     refuse_misfit,
     refuse_other_search,
-    refuse_unfit_sampler,
 )
 
 DEFAULT_MODEL = "mnist"
@@ -81,7 +79,7 @@ class Requests:
         return existing, wanted
 
     def _new(self, request: StudyRequest) -> StudyConfig:
-        config = self._trainers.config(
+        return self._trainers.config(
             request.name,
             DEFAULT_MODEL if request.model is None else request.model,
             n_trials=DEFAULT_TRIALS,
@@ -91,6 +89,3 @@ class Requests:
             seed=zlib.crc32(request.name.encode()),
             owner=self._owner,
         )
-        sampler, pruner = guides(request.sampler, request.pruner)
-        refuse_unfit_sampler(sampler, config.space)
-        return replace(config, sampler=sampler, pruner=pruner)

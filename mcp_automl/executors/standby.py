@@ -75,11 +75,12 @@ class Standby:
             child = await self._taken()
             try:
                 await to_thread.run_sync(child.order, do, *arguments)
-            except BaseException as error:
-                await end(child)
-                if not isinstance(error, BrokenPipeError):
-                    raise
+            except BrokenPipeError:
                 logger.warning("process %d is gone before it was of use", child.ref.pid)
+                await end(child)
+            except BaseException:
+                await end(child)  # noqa: ASYNC102 (it has a limit)
+                raise
             else:
                 return child
 

@@ -162,7 +162,6 @@ class StoppedModel(Model):
 class StatusModel(Model):
     study: StudyModel = Field(description="name, state, reason and all that was asked for")
     stopping: bool
-    search: str
     counts: dict[str, int] = Field(description="Trials by state")
     done: int
     pruned_for_cost: int
@@ -187,7 +186,6 @@ class StatusModel(Model):
         return cls(
             study=StudyModel.of(answer.study),
             stopping=answer.study.stop_requested,
-            search=answer.search,
             counts=counts(answer.counts),
             done=answer.done,
             pruned_for_cost=answer.pruned_for_cost,

@@ -103,7 +103,6 @@ def _complete(answer: StudyStatus) -> str:
         [""],
         _other_metrics(answer),
         [f"Data: {plain(study.data)}"] if study.data else [],
-        _search(answer),
         [
             f"Trials: {_counts(answer)}",
             *_search(answer),
@@ -161,10 +160,6 @@ def _ended_early(answer: StudyStatus) -> str:
         note_lines(answer.notes),
         [advice],
     )
-
-
-def _search(answer: StudyStatus) -> list[str]:
-    return [f"Search: {answer.search}"] if answer.search else []
 
 
 def _waited_for(answer: StudyStatus) -> list[str]:

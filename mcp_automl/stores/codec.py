@@ -38,8 +38,6 @@ def dump_spec(config: StudyConfig) -> str:
             "constants": dict(config.constants),
             "default": dict(config.default),
             "epochs_max": config.epochs_max,
-            "sampler": config.sampler.value,
-            "pruner": config.pruner.value,
             "seed": config.seed,
             **({} if config.job is None else {"job": _job(config.job)}),
         },
