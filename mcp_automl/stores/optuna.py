@@ -89,7 +89,7 @@ class OptunaStore:
     async def ask(self, study: Study) -> Suggestion:
         async with self._asking[study.id]:
             draft = await self._in_thread(lambda: self._engine.draft(study))
-            # While a Gaussian process thinks, for tenths of a second, epochs are stored.
+            # While a sampler thinks for tenths of a second, epochs are stored.
             limiter = self._thinker if draft.takes_long else self._limiter
             point = await to_thread.run_sync(self._engine.suggest, draft, limiter=limiter)
             number = await self._in_thread(lambda: self._engine.begin(study, draft, point))
