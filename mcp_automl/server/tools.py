@@ -33,9 +33,12 @@ if TYPE_CHECKING:
     from mcp_automl.service import Service
 
 
+NO_NUMBERS = ("nan", "inf", "infinity")
+
+
 def number(value: object) -> object:
-    """Refuses true and false, which Python would take for 1 and 0."""
-    if isinstance(value, bool):
+    """Refuses true and false, which Python would take for 1 and 0, and what is not finite."""
+    if isinstance(value, bool) or str(value).strip().lstrip("+-").lower() in NO_NUMBERS:
         raise ValueError("not a number")
     return value
 
