@@ -114,3 +114,12 @@ async def test_a_read_that_takes_long_does_not_make_the_wait_longer(
     text, _ = await told(client, wait_seconds=45)
     assert "Trials: 1 of 10 done" in text and released == []
     answered.set()
+
+
+async def test_a_wait_is_no_longer_than_was_asked_for(
+    client: Client, registry: FakeRegistry
+) -> None:
+    going(registry, done=1)
+    # In less than the ten seconds that `told` has; the most that may be asked for is 45.
+    text, _ = await told(client, wait_seconds=0.05)
+    assert "Trials: 1 of 10 done" in text
