@@ -33,14 +33,18 @@ if TYPE_CHECKING:
     from mcp_automl.service import Service
 
 
-NO_NUMBERS = ("nan", "inf", "infinity")
-
-
 def number(value: object) -> object:
-    """Refuses true and false, which Python would take for 1 and 0, and what is not finite."""
-    if isinstance(value, bool) or str(value).strip().lstrip("+-").lower() in NO_NUMBERS:
+    """Refuses true and false, which Python would take for 1 and 0."""
+    if isinstance(value, bool):
         raise ValueError("not a number")
     return value
+
+
+def time_span(value: object) -> object:
+    """Refuses what never ends, too: no use case sees it that would."""
+    if str(value).strip().lstrip("+-").lower() in ("nan", "inf", "infinity"):
+        raise ValueError("not finite")
+    return number(value)
 
 
 # Bounds stand in the schema only: out of them, the use case itself says what is right and why.
@@ -137,7 +141,7 @@ TopK = Annotated[
 
 Wait = Annotated[
     float | None,
-    BeforeValidator(number),
+    BeforeValidator(time_span),
     Field(
         description="Wait until a trial or the study ends, at most 45 s",
         examples=[45],
