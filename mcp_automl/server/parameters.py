@@ -18,6 +18,13 @@ def number(value: object) -> object:
     return value
 
 
+def time_span(value: object) -> object:
+    """Refuses what never ends, too: no use case sees it that would."""
+    if str(value).strip().lstrip("+-").lower() in ("nan", "inf", "infinity"):
+        raise ValueError("not finite")
+    return number(value)
+
+
 # Bounds stand in the schema only: out of them, the use case itself says what is right and why.
 StudyName = Annotated[
     str,
@@ -109,7 +116,7 @@ TopK = Annotated[
 ]
 Wait = Annotated[
     float | None,
-    BeforeValidator(number),
+    BeforeValidator(time_span),
     Field(
         description="Wait until a trial or the study ends, at most 45 s",
         examples=[45],
