@@ -12,7 +12,7 @@ from mcp_automl.domain.search import NO_EPOCHS
 from mcp_automl.domain.space import Params, Value
 from mcp_automl.domain.study import COUNTED, Study, StudyConfig, Trial
 from mcp_automl.domain.training_job import Priority, TrainingJob
-from mcp_automl.ports import StudyRegistry, Trainers
+from mcp_automl.ports import StudyRegistry
 from mcp_automl.refusals import (
     checked_run_name,
     no_such_study,
@@ -20,6 +20,7 @@ from mcp_automl.refusals import (
     refuse_foreign,
     refuse_misfit,
 )
+from mcp_automl.repertoire import Trainers
 from mcp_automl.requests import DEFAULT_MODEL
 
 PLACEHOLDER = "job"

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mcp_automl.domain.declared import DeclaredTrainer
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import (
     AttemptStart,
@@ -27,8 +26,6 @@ from mcp_automl.domain.jobs import (
     Word,
 )
 from mcp_automl.domain.outlook import Progress
-from mcp_automl.domain.script import Needs
-from mcp_automl.domain.search import Search
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import (
     History,
@@ -123,28 +120,6 @@ class StudyRegistry(Protocol):
 
 
 # --- what can be trained -----------------------------------------------------------------------
-
-
-class Trainers(Protocol):
-    """What the use cases need to know of trainers; `catalog.Catalog` is the real one."""
-
-    def check_installed(self, model: str) -> None: ...
-
-    def runs_alone(self, model: str) -> bool: ...
-
-    def config(
-        self, name: str, model: str, *, n_trials: int, epochs_max: int | None,
-        seed: int, owner: str, search_space: object,
-    ) -> StudyConfig: ...  # fmt: skip
-
-    def search(self, model: str, search_space: object, epochs_max: int | None) -> Search: ...
-
-    @property
-    def names(self) -> Sequence[str]: ...
-
-    def declaration(self, model: str) -> DeclaredTrainer: ...
-
-    def needs(self, model: str) -> Needs: ...
 
 
 # --- the database, seen from the orchestrator --------------------------------------------------

@@ -18,7 +18,7 @@ from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import Study
 from mcp_automl.domain.training_job import is_job_name
-from mcp_automl.ports import Trainers
+from mcp_automl.repertoire import Trainers
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 

@@ -10,13 +10,14 @@ from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.sampling import check_sampler
 from mcp_automl.domain.study import Study, StudyConfig
 from mcp_automl.packages import has_torch
-from mcp_automl.ports import StudyRegistry, Trainers
+from mcp_automl.ports import StudyRegistry
 from mcp_automl.refusals import (
     checked_name,
     refuse_free_budget,
     refuse_misfit,
     refuse_other_search,
 )
+from mcp_automl.repertoire import Trainers
 
 DEFAULT_MODEL = "mnist"
 DEFAULT_TRIALS = 20

@@ -47,13 +47,14 @@ from mcp_automl.jobstore import JobStore
 from mcp_automl.launcher import Launcher
 from mcp_automl.liveness import Liveness
 from mcp_automl.pictures import Pictures
-from mcp_automl.ports import Changes, StudyRegistry, Trainers
+from mcp_automl.ports import Changes, StudyRegistry
 from mcp_automl.quotes import Quotes
 from mcp_automl.refusals import (
     budget_is_spent,
     no_such_study,
     refuse_foreign,
 )
+from mcp_automl.repertoire import Trainers
 from mcp_automl.requests import Requests
 from mcp_automl.results import Results
 from mcp_automl.settings import Settings

@@ -8,6 +8,7 @@ Everything here blocks, and runs in the store's one thread at a time, except a `
 long: it touches nothing but the shadow.
 """
 
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -15,13 +16,12 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
-from optuna.trial import TrialState as OptunaState
 
 from mcp_automl.domain.errors import NameTaken
 from mcp_automl.domain.sampling import DEFAULT_SETTINGS, Choice, Pruner, Sampler, SearchSettings
 from mcp_automl.domain.space import Params, Value
 from mcp_automl.domain.study import Measurement, Study, StudyConfig, TrialState
-from mcp_automl.stores import pasts, pruning, sampling, schema
+from mcp_automl.stores import optuna_rows, pasts, pruning, sampling, schema, trials
 from mcp_automl.stores.database import Database
 from mcp_automl.stores.ledger import TrialPast
 from mcp_automl.stores.shadow import ShadowStudy
@@ -30,11 +30,11 @@ from mcp_automl.stores.views import frozen
 OWNER = "automl_study"
 """The user attribute that says which of our studies it is."""
 
-MANY_TRIALS = 1_000
-"""From where on TPE takes long too: at 10,000 trials a third of a second."""
-
 METRIC_NAMES = "study:metric_names"
 """The system attribute in which Optuna keeps its objectives' names."""
+
+MANY_TRIALS = 1_000
+"""From where on TPE takes long too: at 10,000 trials a third of a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,14 +100,13 @@ class Engine:
     def begin(self, study: Study, draft: Draft, point: Params) -> int:
         """Stores the trial as RUNNING, and returns its number."""
         loaded = self._load(study)
-        if draft.waiting is None:
-            new = frozen(draft.number, TrialState.RUNNING, point, loaded.space)
-            trial_id = self._trials.create_new_trial(loaded.id, new)
-            number = self._trials.get_trial_number_from_id(trial_id)
-        else:
-            trial_id, number = draft.waiting.id, draft.number
-            self._trials.set_trial_state_values(trial_id, OptunaState.RUNNING)
-            self._complete(loaded, trial_id, point)
+        with self.database.write() as connection:
+            if draft.waiting is None:
+                number = optuna_rows.add(connection, loaded.id, point, loaded.space)
+            else:
+                number = draft.number
+                optuna_rows.resume(connection, draft.waiting.id)
+                optuna_rows.set_params(connection, draft.waiting.id, point, loaded.space)
         if number != draft.number or draft.shadow is not loaded.shadow:
             # Somebody has enqueued a trial meanwhile, or the study is searched in another way now.
             self.load(study)
@@ -122,8 +121,9 @@ class Engine:
         value = measurement.value(study.config.objective)
         if value is None or loaded.shadow.knows(number, measurement.epoch):
             return None
-        trial_id = self._trial_id(loaded.id, number)
-        self._trials.set_trial_intermediate_value(trial_id, measurement.epoch, value)
+        with self.database.write() as connection:
+            trial = optuna_rows.find(connection, loaded.id, number)
+            optuna_rows.report(connection, trial.id, {measurement.epoch: value})
         return loaded.shadow.report(number, measurement.epoch, value)
 
     def tell(self, study: Study, number: int, past: TrialPast) -> None:
@@ -132,33 +132,13 @@ class Engine:
         No decision means that the trial was interrupted before there was one: it is WAITING.
         """
         loaded, ending = self._loaded.get(study.id), past.ending
-        optuna_study = self._trials.get_study_id_from_name(study.config.name)
-        self._tell(self._trial_id(optuna_study, number), past)
+        with self.database.write() as connection:
+            optuna_study = trials.optuna_id(connection, study)
+            assert optuna_study is not None, "it was opened before it had trials"
+            _tell(connection, optuna_rows.find(connection, optuna_study, number), past)
         if loaded is not None:
             state = TrialState.WAITING if ending is None else ending.state
             loaded.shadow.ended(number, state, None if ending is None else ending.value)
-
-    def _tell(self, trial_id: int, past: TrialPast) -> None:
-        trial, ending = self._trials.get_trial(trial_id), past.ending
-        given_up = trial.state is OptunaState.WAITING and ending is not None
-        if trial.state is not OptunaState.RUNNING and not given_up:
-            return
-        for epoch in sorted(past.values.keys() - trial.intermediate_values.keys()):
-            self._trials.set_trial_intermediate_value(trial_id, epoch, past.values[epoch])
-        if ending is None:
-            self._trials.set_trial_state_values(trial_id, OptunaState.WAITING)
-            return
-        # Before the state: Optuna lets nobody write to a finished trial.
-        self._trials.set_trial_user_attr(trial_id, "cost_usd", past.cost_usd)
-        self._trials.set_trial_user_attr(trial_id, "attempts", past.n_attempts)
-        if ending.reason:
-            self._trials.set_trial_user_attr(trial_id, "reason", ending.reason)
-        # As Optuna does: a PRUNED trial's value is the last one that it has reported.
-        known = {**trial.intermediate_values, **past.values}
-        last = known[max(known)] if known and ending.state is TrialState.PRUNED else None
-        value = ending.value if ending.state is TrialState.COMPLETE else last
-        state = OptunaState[ending.state.value]
-        self._trials.set_trial_state_values(trial_id, state, None if value is None else [value])
 
     @property
     def _trials(self) -> RDBStorage:
@@ -166,17 +146,6 @@ class Engine:
         if self._storage is None:
             self._storage = open_storage(self.database)
         return self._storage
-
-    def _trial_id(self, optuna_study: int, number: int) -> int:
-        return self._trials.get_trial_id_from_study_id_trial_number(optuna_study, number)
-
-    def _complete(self, loaded: _Loaded, trial_id: int, point: Params) -> None:
-        """Stores what a waiting trial's point lacked."""
-        known = self._trials.get_trial(trial_id).params
-        for name in point.keys() - known.keys():
-            distribution = loaded.space[name]
-            stored = distribution.to_internal_repr(point[name])
-            self._trials.set_trial_param(trial_id, name, stored, distribution)
 
     def _load(self, study: Study) -> _Loaded:
         loaded, config = self._loaded.get(study.id), study.config
@@ -234,6 +203,25 @@ class Engine:
         if METRIC_NAMES not in self._trials.get_study_system_attrs(optuna_study):
             names = [config.objective.name]
             self._trials.set_study_system_attr(optuna_study, METRIC_NAMES, names)
+
+
+def _tell(connection: sqlite3.Connection, trial: optuna_rows.StoredTrial, past: TrialPast) -> None:
+    ending = past.ending
+    given_up = trial.state is TrialState.WAITING and ending is not None
+    if trial.state is not TrialState.RUNNING and not given_up:
+        return
+    optuna_rows.report(connection, trial.id, past.values)
+    if ending is None:
+        optuna_rows.wait(connection, trial.id)
+        return
+    attributes: dict[str, object] = {"cost_usd": past.cost_usd, "attempts": past.n_attempts}
+    if ending.reason:
+        attributes["reason"] = ending.reason
+    # As Optuna does: a PRUNED trial's value is the last one that it has reported.
+    known = {**trial.values, **past.values}
+    last = known[max(known)] if known and ending.state is TrialState.PRUNED else None
+    value = ending.value if ending.state is TrialState.COMPLETE else last
+    optuna_rows.end(connection, trial.id, ending.state, value, attributes)
 
 
 def open_storage(database: Database) -> RDBStorage:
