@@ -3,6 +3,7 @@
 # make kills   kill an orchestrator N times and look for processes left over                 (N=100)
 # make storm   kill real processes N times and look for losses      (N=100, SEED: as it was printed)
 # make conformance    the official suite of MCP against the server, both eras     (npm brings it)
+# make interop        foreign clients, each in its own environment, tune over stdio  (CLIENTS: all)
 #
 # Each makes .venv with $(PYTHON) and installs what it needs; a second run installs nothing.
 
@@ -21,10 +22,10 @@ TEST := $(VENV)/.installed-test
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format kills storm conformance clean
+.PHONY: help demo test check format kills storm conformance interop clean
 
 help:
-	@sed -n 's/^# \{0,1\}//; 1,7p' Makefile
+	@sed -n 's/^# \{0,1\}//; 1,8p' Makefile
 
 demo: $(DEMO)
 	@$(BIN)/mcp-automl demo
@@ -54,8 +55,11 @@ storm: $(TEST)
 conformance: $(TEST)
 	@$(BIN)/python -m tests.conformance
 
+interop: $(TEST)
+	@$(BIN)/python -m tests.interop $(CLIENTS)
+
 clean:
-	rm -rf $(VENV) tests/conformance/results .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
+	rm -rf $(VENV) .venv-interop tests/conformance/results .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
