@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 ENVIRONMENTS = Path(__file__).parent.parent.parent / ".venv-interop"
@@ -32,7 +32,7 @@ class Foreign:
     """What pip installs into its own environment."""
     npm: tuple[str, ...] = ()
     """What npm brings; the module then runs in the tests' environment."""
-    arguments: tuple[str, ...] = field(default=())
+    arguments: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
