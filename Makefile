@@ -2,12 +2,18 @@
 # make check   lint, types, import contracts       make format  rewrite the code as `check` wants it
 # make kills   kill an orchestrator N times and look for processes left over                 (N=100)
 # make storm   kill real processes N times and look for losses      (N=100, SEED: as it was printed)
+# make conformance    the official suite of MCP against the server, both eras     (npm brings it)
+# make bench   measure all that docs/benchmarks.md tells, and write its table     (half an hour)
+# make bench-search   search quality over 30 seeds and 50 trials: hours, goes on where it was stopped
+# make bench-peers    measure optuna-mcp, Ray Tune and Syne Tune, and store it for `bench`
 #
 # Each makes .venv with $(PYTHON) and installs what it needs; a second run installs nothing.
 
 PYTHON ?= python3
 VENV ?= .venv
+PEERS ?= .venv-peers
 N ?= 100
+SIDE_BY_SIDE ?= 3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 SOURCES := mcp_automl trainers tests $(sort $(dir $(wildcard benchmarks/*.py)))
@@ -16,19 +22,21 @@ SOURCES := mcp_automl trainers tests $(sort $(dir $(wildcard benchmarks/*.py)))
 # a link.
 DEMO := $(VENV)/.installed-demo
 TEST := $(VENV)/.installed-test
+BENCH := $(VENV)/.installed-bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format kills storm clean
+.PHONY: help demo test check format kills storm conformance bench bench-peers bench-search clean
 
 help:
-	@sed -n 's/^# \{0,1\}//; 1,6p' Makefile
+	@sed -n 's/^# \{0,1\}//; 1,10p' Makefile
 
 demo: $(DEMO)
 	@$(BIN)/mcp-automl demo
 
 test: $(TEST) check
-	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered
+	@# Three at a time also on two cores: the slow ones wait for processes. A group's tests share what is set up.
+	$(BIN)/python -m pytest -q -n $(SIDE_BY_SIDE) --dist loadgroup --cov --cov-report=term:skip-covered
 
 check: $(TEST)
 	$(BIN)/ruff check -q $(SOURCES)
@@ -48,14 +56,26 @@ kills: $(TEST)
 storm: $(TEST)
 	@$(BIN)/python -m tests.storm $(N) $(SEED)
 
+conformance: $(TEST)
+	@$(BIN)/python -m tests.conformance
+
+bench: $(BENCH)
+	@$(BIN)/python -m benchmarks
+
+bench-search: $(BENCH)
+	@$(BIN)/python -m benchmarks.search_table
+
+bench-peers: $(BENCH) $(PEERS)/.installed
+	@$(BIN)/python -m benchmarks.peers $(PEERS)
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
+	rm -rf $(VENV) $(PEERS) tests/conformance/results .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "mcp-automl needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo 'not there')."; \
 	  echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV) tests/conformance/results; \
 	  echo "$(PYTHON) has no working venv module (on Debian and Ubuntu: apt install python3-venv)."; exit 1; }
 
 $(DEMO): pyproject.toml | $(BIN)/python
@@ -68,3 +88,18 @@ $(TEST): pyproject.toml | $(BIN)/python
 	@echo "Installing mcp-automl, PyTorch, MLflow and the test tools into $(VENV): once, one to five minutes ..."
 	@$(PIP) -e '.[mnist,llm,dev]'
 	@touch $(DEMO) $@
+
+$(BENCH): pyproject.toml | $(BIN)/python
+	@echo "Installing mcp-automl, PyTorch, MLflow and the benchmarks' data into $(VENV): once, one to five minutes ..."
+	@$(PIP) -e '.[mnist,bench]'
+	@touch $@
+
+# Two peers come without what they ask for: a CUDA torch and XGBoost, 7 GB that nothing here uses;
+# and one asks for a newer Python than its code needs.
+$(PEERS)/.installed: benchmarks/peers.txt | $(BIN)/python
+	@echo "Installing the peers into $(PEERS): once, a minute or two ..."
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install -q --disable-pip-version-check -r benchmarks/peers.txt
+	@$(PEERS)/bin/python -m pip install -q --disable-pip-version-check --no-deps --ignore-requires-python \
+	  'optuna-mcp>=0.2,<0.3' 'syne-tune>=0.16,<0.17'
+	@touch $@

@@ -1,54 +1,16 @@
 """The table of what was measured: a row for each question, and whether its goal is met.
 
-A benchmark is a module with `rows() -> list[Row]`, named in `benchmarks/run.py`. What is printed
-and what stands in `docs/benchmarks.md` are the same rows.
+A benchmark is a module of `benchmarks/` with `rows() -> list[Row]`, named in `BENCHMARKS` of
+`benchmarks/__main__.py`. What is printed and what stands in `docs/benchmarks.md` are the same rows.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
+HEADINGS = ("question", "ours", "beside", "ratio", "goal", "verdict")
 NOT_MEASURED = "not measured"
-HEADINGS = ("question", "measured", "beside", "goal", "verdict")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Goal:
-    """What a figure shall be: exactly one of the two bounds is given."""
-
-    most: float | None = None
-    least: float | None = None
-    words: str = ""
-    """In place of the bound, where that alone would not be understood."""
-
-    def __post_init__(self) -> None:
-        if (self.most is None) == (self.least is None):
-            raise ValueError("a goal has one bound: most or least")
-
-    @property
-    def bound(self) -> float:
-        bound = self.least if self.most is None else self.most
-        assert bound is not None
-        return bound
-
-    def text(self, unit: str) -> str:
-        """`≤ 20 ms`, say."""
-        return self.words or f"{'≥' if self.most is None else '≤'} {figure(self.bound, unit)}"
-
-    def is_met(self, value: float) -> bool:
-        """Whether a figure is within the bound."""
-        return value >= self.bound if self.most is None else value <= self.bound
-
-    def distance(self, value: float) -> str:
-        """How far a figure is from the bound, as a ratio where there is one."""
-        if self.bound > 0:
-            return f"{value / self.bound:.2f} × the goal"
-        return f"off by {figure(abs(value - self.bound))}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,50 +18,54 @@ class Row:
     """One question and its answer."""
 
     question: str
-    measured: float | None = None
-    """The figure that is held against the goal; None if it was not measured."""
-    unit: str = ""
-    """As it stands behind the figure: `ms`, `×`, `tokens`; empty for a plain number."""
-    detail: str = ""
-    """What belongs to the figure: `p95 31 ms`, `± 0.010, 30 seeds`."""
+    ours: str = NOT_MEASURED
+    """What was measured, with its unit and spread: `12 ms (p95 31 ms)`."""
     beside: str = ""
     """What else was measured in the same run, with its figures; or stored ones with their date."""
-    goal: Goal | None = None
-    """None where a figure stands for the record."""
+    ratio: float | None = None
+    """Of ours to the first figure beside it, where one travels better than either."""
+    goal: str = ""
+    met: bool | None = None
+    """None where there is no goal, or nothing was measured."""
     reason: str = ""
-    """Why the goal is not met, or why nothing was measured."""
+    """Why the goal is not met, and by how much, or why nothing was measured."""
     failed: bool = False
-    """Whether the benchmark itself has failed; its row says why and the run ends with an error."""
+    """The benchmark itself ended with an error or was too slow; the reason says which."""
 
-    def __post_init__(self) -> None:
-        if self.measured is None and not self.reason:
-            raise ValueError(f"{self.question}: what was not measured needs a reason")
-
-    @property
-    def is_met(self) -> bool | None:
-        """Whether the goal is met; None without a figure or a goal."""
-        if self.measured is None or self.goal is None:
-            return None
-        return self.goal.is_met(self.measured)
-
-    @property
     def verdict(self) -> str:
-        """`met`, or the distance to the goal, with the reason."""
-        if self.measured is None:
-            return f"{'failed' if self.failed else NOT_MEASURED}: {self.reason}"
-        if self.goal is None:
-            return self.reason or "for the record"
-        if self.is_met:
-            return f"met; {self.reason}" if self.reason else "met"
-        distance = self.goal.distance(self.measured)
-        return f"**not met**, {distance}" + (f": {self.reason}" if self.reason else "")
+        """`met`, `**not met**`, `failed`, or nothing; and the reason."""
+        words = {True: "met", False: "**not met**", None: ""}[self.met]
+        parts = ("failed" if self.failed else words, self.reason)
+        return ": ".join(part for part in parts if part)
 
     def cells(self) -> tuple[str, ...]:
         """In the order of `HEADINGS`."""
-        shown = "–" if self.measured is None else figure(self.measured, self.unit)
-        measured = f"{shown} ({self.detail})" if self.detail else shown
-        goal = self.goal.text(self.unit) if self.goal else "–"
-        return self.question, measured, self.beside or "–", goal, self.verdict
+        ratio = "" if self.ratio is None else figure(self.ratio)
+        return self.question, self.ours, self.beside, ratio, self.goal, self.verdict()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """A bound for one figure."""
+
+    bound: float
+    unit: str = ""
+    least: bool = False
+    """Whether the figure shall be the bound or more, in place of the bound or less."""
+
+    def __str__(self) -> str:
+        return f"{'≥' if self.least else '≤'} {self.bound:,g} {self.unit}".rstrip()
+
+    def is_met(self, value: float) -> bool:
+        """Whether a figure keeps the bound."""
+        return value >= self.bound if self.least else value <= self.bound
+
+    def distance(self, value: float, why: str = "") -> str:
+        """How far a figure is from the bound, with the reason; empty if the bound is kept."""
+        if self.is_met(value):
+            return ""
+        told = f"{value / self.bound:.2f} × the goal"
+        return f"{told}; {why}" if why else told
 
 
 def figure(value: float, unit: str = "") -> str:
@@ -116,19 +82,17 @@ def to_json(rows: Sequence[Row]) -> str:
 
 def from_json(text: str) -> list[Row]:
     """Rows that another process wrote."""
-    return [_row(told) for told in json.loads(text)]
-
-
-def _row(told: Mapping[str, Any]) -> Row:
-    goal = told.get("goal")
-    return Row(**{**told, "goal": None if goal is None else Goal(**goal)})
+    return [Row(**told) for told in json.loads(text)]
 
 
 def show(rows: Sequence[Row], title: str) -> None:
     """Prints the table for a reader at a terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(*HEADINGS, title=title, show_lines=True)
     for row in rows:
-        style = "red" if row.failed else "yellow" if row.is_met is False else None
+        style = "red" if row.failed else "yellow" if row.met is False else None
         table.add_row(*(cell.replace("**", "") for cell in row.cells()), style=style)
     Console().print(table)
 
@@ -137,16 +101,16 @@ def markdown(rows: Sequence[Row]) -> str:
     """The table for `docs/benchmarks.md`."""
     lines = ["| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
     for row in rows:
-        cells = (cell.replace("|", "\\|").replace("\n", " ") for cell in row.cells())
+        cells = (cell.replace("|", "\\|").replace("\n", " ") or "–" for cell in row.cells())
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def write_section(path: Path, name: str, text: str) -> None:
-    """Puts a text between a file's markers for it, and leaves what people wrote around them.
+    """Puts a text between a page's markers for it, and leaves what people wrote around them.
 
     Raises:
-        ValueError: the file has no such markers.
+        ValueError: the page has no such markers.
     """
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
     before, found, rest = path.read_text(encoding="utf-8").partition(begin)

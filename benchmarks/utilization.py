@@ -1,82 +1,76 @@
-"""How well three slots are used: 12 trials of a trainer that only waits 1 s, everything else real.
+"""How well three slots are used by trials that only wait, with everything else real.
 
-Prints ideal over real time (goal 0.90), and the gap between one trial's last line and the first
-line of the next one's trainer in the same slot (goal under 0.10 s), with torch loaded in the
-workers' parent. Real are the database, the sampler, the pruner, MLflow and the processes. Counted
-from the first trial's first line, because loading torch once is not a trial's cost.
+    python -m benchmarks utilization
 
-    python -m benchmarks.utilization [trials]
+Counted from the first trial's first line, because what is loaded once, such as torch, is not the
+cost of a trial. Beside it, Optuna runs the same in threads, which isolate nothing; peers that start
+processes stand stored, see `benchmarks/peers.py`.
 """
 
-import sqlite3
-import statistics
-import sys
 import tempfile
-from contextlib import closing
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from benchmarks.waiting import SPEC, times_of
+from benchmarks.stored import beside, load
+from benchmarks.table import Goal, Row, figure
 
-# multiprocessing imports a program's main module again in every worker, which costs the product
-# nothing (`mcp_automl.__main__` is left out) and must not be counted here: so this one is light.
-if TYPE_CHECKING:
-    from mcp_automl.settings import Settings
+SLOTS, TRIALS = 3, 30
+GOALS = {
+    0.5: Goal(bound=0.90, least=True),
+    2.0: Goal(bound=0.97, least=True),
+}
+"""By the seconds that a trial waits."""
 
-SLOTS = 3
-SECONDS = 1.0
+
+def rows() -> list[Row]:
+    """One for each wait."""
+    return [row(wait, goal) for wait, goal in GOALS.items()]
 
 
-def main(trials: int) -> None:
-    """Runs the study and prints the figures."""
-    from mcp_automl.settings import Settings
+def row(wait: float, goal: Goal) -> Row:
+    from benchmarks.waiting_study import run
 
     with tempfile.TemporaryDirectory() as home:
-        settings = Settings(home=Path(home), max_parallel_trials=SLOTS, idle_seconds=1.0)
-        run_study(settings, trials)
-        report(settings, trials)
-
-
-def run_study(settings: "Settings", trials: int) -> None:
-    from mcp_automl.catalog import Catalog
-    from mcp_automl.composition import run_orchestrator
-    from mcp_automl.stores.registry import SqliteRegistry
-
-    catalog = Catalog([SPEC])
-    config = catalog.config("waiting", "waiting", n_trials=trials, epochs_max=1, seed=0, owner="")
-    SqliteRegistry(settings.database).create(config)
-    run_orchestrator(settings, catalog)
-
-
-def report(settings: "Settings", trials: int) -> None:
-    times = [times_of(path) for path in sorted(settings.studies_dir.glob("*/trials/*"))]
-    assert len(times) == trials, f"{len(times)} of {trials} trials ran"
-    real = max(ended for _, ended in times) - min(began for began, _ in times)
-    ideal = trials * SECONDS / SLOTS
-    gaps = gaps_between(settings)
-    print(f"{trials} trials of {SECONDS:g} s in {SLOTS} slots")
-    print(f"ideal / real: {ideal:.2f} s / {real:.2f} s = {ideal / real:.3f} (goal 0.90)")
-    print(
-        f"gap between trials: median {statistics.median(gaps) * 1000:.0f} ms, "
-        f"largest {max(gaps) * 1000:.0f} ms of {len(gaps)} (goal under 100 ms)"
+        ours = run(Path(home), slots=SLOTS, trials=TRIALS, wait=wait)
+    used = ideal(wait) / ours.seconds
+    threads = ideal(wait) / in_threads(wait)
+    peers = [it for it in load() if it.question == question(wait) and it.ratio is not None]
+    better = [it.peer for it in peers if it.ratio is not None and it.ratio >= used]
+    return Row(
+        question=f"slot utilisation: {TRIALS} trials that wait {wait:g} s, three at a time",
+        ours=figure(used),
+        beside=f"`study.optimize(n_jobs=3)`: {figure(threads)}{beside(question(wait))}",
+        ratio=used / threads,
+        goal=f"{goal}; above all that isolate trials in processes",
+        met=goal.is_met(used) and not better,
+        reason=goal.distance(used) or ", ".join(f"{peer} is above" for peer in better),
     )
 
 
-def gaps_between(settings: "Settings") -> list[float]:
-    """Seconds from a trial's last line to the next one's first in the same slot."""
-    with closing(sqlite3.connect(settings.database)) as database:
-        rows = database.execute("SELECT study_id, trial, slot FROM automl_attempts").fetchall()
-    by_slot: dict[str, list[tuple[float, float]]] = {}
-    for study, trial, slot in rows:
-        workdir = settings.studies_dir / str(study) / "trials" / str(trial)
-        by_slot.setdefault(slot, []).append(times_of(workdir))
-    ordered = [sorted(times) for times in by_slot.values()]
-    return [
-        after[0] - before[1]
-        for times in ordered
-        for before, after in zip(times, times[1:], strict=False)
-    ]
+def question(wait: float) -> str:
+    """As it is stored of peers."""
+    return f"utilization {wait:g} s"
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 12)
+def ideal(wait: float) -> float:
+    return TRIALS * wait / SLOTS
+
+
+def in_threads(wait: float) -> float:
+    """Seconds that Optuna takes for the same in threads of one process, with a SQLite file."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+    def objective(trial: optuna.Trial) -> float:
+        x = trial.suggest_float("x", 0, 1)
+        time.sleep(wait)
+        trial.report(x, 1)
+        trial.should_prune()
+        return x
+
+    with tempfile.TemporaryDirectory() as folder:
+        study = optuna.create_study(storage=f"sqlite:///{folder}/study.db", direction="maximize")
+        began = time.perf_counter()
+        study.optimize(objective, n_trials=TRIALS, n_jobs=SLOTS)
+        return time.perf_counter() - began

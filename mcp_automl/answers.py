@@ -126,6 +126,8 @@ class StudyStatus:
     """WAITING trials that were begun and can go on."""
     savings: Savings | None = None
     """What the pruner saved, once the study has ended."""
+    search: str = ""
+    """How its trials are suggested and pruned, and why so; empty of a study that is not ours."""
     next_look_s: int | None
     """When to look again; None when nothing will change."""
     notes: tuple[str, ...]

@@ -73,6 +73,10 @@ class StudyConfig:
     cost_budget_usd: float | None = None
     max_cost_per_trial_usd: float | None = None
     search_space: SearchSpace | Mapping[str, object] | None = None
+    sampler: str | None = None
+    """tpe, auto, gp, cmaes or random."""
+    pruner: str | None = None
+    """median, percentile, hyperband, asha or none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +120,8 @@ def tune(config: StudyConfig, *, settings: "Settings | None" = None) -> Tuned:
         config.cost_budget_usd,
         config.max_cost_per_trial_usd,
         space.asked if isinstance(space, SearchSpace) else space,
+        config.sampler,
+        config.pruner,
     )
     service.start_study(request)
     while (status := service.status(config.study_name)).next_look_s is not None:

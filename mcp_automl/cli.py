@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
@@ -17,6 +17,9 @@ from mcp_automl.domain.study import StudyState
 from mcp_automl.domain.toolsets import Offer
 from mcp_automl.settings import Settings
 
+if TYPE_CHECKING:
+    from mcp_automl.service import Service
+
 app = typer.Typer(
     name="mcp-automl",
     help="Tune a real model: in the background, on this machine, within a budget.",
@@ -27,6 +30,9 @@ app.add_typer(config, name="config")
 console = Console()
 
 LOOK_SECONDS = 0.5
+
+SAMPLERS = "tpe (default), auto, gp, cmaes or random."
+PRUNERS = "median (default), percentile, hyperband, asha (auto's) or none."
 
 
 def _print(said: str) -> None:
@@ -82,6 +88,8 @@ def tune(
         str | None,
         typer.Option(help='What to search, as JSON: \'{"lr": [1e-4, 1e-2], "batch_size": 64}\'.'),
     ] = None,
+    sampler: Annotated[str | None, typer.Option(help=SAMPLERS)] = None,
+    pruner: Annotated[str | None, typer.Option(help=PRUNERS)] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what it would do and cost.")
     ] = False,
@@ -91,20 +99,29 @@ def tune(
     Exits with 1 if the study has FAILED.
     """
     from mcp_automl.composition import build_service
-    from mcp_automl.progress import study_name, watch
+    from mcp_automl.progress import study_name
     from mcp_automl.server import quotes, text
 
     service = build_service()
     chosen = name or study_name(model)
-    asked = StudyRequest(chosen, model, n_trials, epochs_max, budget, max_cost_per_trial, space)
+    asked = StudyRequest(
+        chosen, model, n_trials, epochs_max, budget, max_cost_per_trial, space, sampler, pruner
+    )
     if dry_run:
         _print(quotes.dry_run(service.quote_study(asked)))
         return
     _print(text.started(service.start_study(asked)))
+    _watch(service, model, chosen)
+
+
+def _watch(service: "Service", model: str, name: str) -> None:
+    from mcp_automl.progress import watch
+    from mcp_automl.server import text
+
     try:
-        status = watch(console, lambda: service.status(chosen), lambda: time.sleep(LOOK_SECONDS))
+        status = watch(console, lambda: service.status(name), lambda: time.sleep(LOOK_SECONDS))
     except KeyboardInterrupt:
-        console.print(f"It goes on. See it again: mcp-automl tune {model} --name {chosen}")
+        console.print(f"It goes on. See it again: mcp-automl tune {model} --name {name}")
         sys.exit(130)
     _print(text.status(status))
     sys.exit(1 if status.study.state is StudyState.FAILED else 0)

@@ -157,6 +157,8 @@ class Exports:
             "direction": "maximize" if config.objective.maximize else "minimize",
             "n_trials": config.n_trials,
             "epochs_max": config.epochs_max,
+            "sampler": config.sampler.value,
+            "pruner": config.pruner.value,
             "seed": config.seed,
             "arguments": dict(study.arguments),
             "exported_at": _moment(self._now()),

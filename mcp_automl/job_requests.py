@@ -8,6 +8,7 @@ from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.job_request import MAX_SEEDS, MIN_SEEDS, JobRequest
 from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.point import EPOCHS, point, with_usual_epochs
+from mcp_automl.domain.sampling import Pruner
 from mcp_automl.domain.search import NO_EPOCHS
 from mcp_automl.domain.space import Params, Value
 from mcp_automl.domain.study import COUNTED, Study, StudyConfig, Trial
@@ -117,6 +118,7 @@ class JobRequests:
             n_trials=len(job.points),
             epochs_max=max(epochs, default=NO_EPOCHS),
             owner=self._owner,
+            pruner=Pruner.NONE,
             job=job,
         )
 

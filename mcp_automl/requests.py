@@ -2,7 +2,9 @@
 
 import zlib
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
+from mcp_automl.domain.guides import guides
 from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.request import StudyRequest
@@ -13,6 +15,7 @@ from mcp_automl.refusals import (
     refuse_free_budget,
     refuse_misfit,
     refuse_other_search,
+    refuse_unfit_sampler,
 )
 
 DEFAULT_MODEL = "mnist"
@@ -69,7 +72,7 @@ class Requests:
         return existing, request.target.applied_to(config)
 
     def _new(self, request: StudyRequest) -> StudyConfig:
-        return self._trainers.config(
+        config = self._trainers.config(
             request.name,
             DEFAULT_MODEL if request.model is None else request.model,
             n_trials=DEFAULT_TRIALS,
@@ -79,3 +82,6 @@ class Requests:
             seed=zlib.crc32(request.name.encode()),
             owner=self._owner,
         )
+        sampler, pruner = guides(request.sampler, request.pruner)
+        refuse_unfit_sampler(sampler, config.space)
+        return replace(config, sampler=sampler, pruner=pruner)

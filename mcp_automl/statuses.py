@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 from mcp_automl.answers import RunningTrial, StudyStatus
 from mcp_automl.costs import Costs
+from mcp_automl.domain.guides import in_words
 from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
 from mcp_automl.domain.study import Study, TrialState, counted
+from mcp_automl.installed import has_torch
 from mcp_automl.joblogs import JobLogs
 from mcp_automl.liveness import Liveness
 from mcp_automl.ports import StudyRegistry
@@ -63,9 +65,13 @@ class Statuses:
             pruned_for_cost=progress.pruned_for_cost,
             interrupted=progress.interrupted,
             savings=self._costs.savings(study),
+            search=self._search(study, counted(progress.counts)),
             next_look_s=look if study.state.should_run else None,
             notes=(*notes, *self._liveness.tracking()),
         )
+
+    def _search(self, study: Study, finished: int) -> str:
+        return in_words(study.config, finished, has_torch=has_torch()) if study.id > 0 else ""
 
     def _running(self, study: Study) -> tuple[RunningTrial, ...]:
         numbers = [trial.number for trial in self._registry.trials(study, (TrialState.RUNNING,))]

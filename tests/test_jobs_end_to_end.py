@@ -13,7 +13,12 @@ from mlflow.entities import Run
 
 from tests.workspace_for_tests import LOOK_SECONDS, STUDY_SECONDS, Workspace, structure_of, text_of
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.timeout(240),
+    pytest.mark.slow,
+    pytest.mark.xdist_group("jobs"),
+]
 
 RATES = {"rates": [1e-5, 1e-3], "equals": [1e-3, 1.001e-3]}
 

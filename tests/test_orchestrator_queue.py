@@ -1,15 +1,16 @@
 """Who gets the slots when several want them: studies and training jobs over fakes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
-from mcp_automl.domain.events import Outcome, Record
+from mcp_automl import orchestrator
+from mcp_automl.domain.events import Event, Outcome
 from mcp_automl.domain.jobs import (
-    AttemptStart,
     Ended,
     Job,
     Need,
@@ -19,18 +20,16 @@ from mcp_automl.domain.jobs import (
     TrainerRef,
 )
 from mcp_automl.domain.space import Params
-from mcp_automl.domain.study import Measurement, Study, StudyConfig, StudyState
+from mcp_automl.domain.study import Study, StudyConfig, StudyState
 from mcp_automl.domain.training_job import Priority, TrainingJob
-from mcp_automl.ports import Suggestion
-from tests import house_for_tests
 from tests.fakes_executor import FakeExecutor
-from tests.fakes_store import FakeStore
 from tests.house_for_tests import AtJob, House, named
 from tests.studies_for_tests import a_config
 
 pytestmark = pytest.mark.anyio
 
-SLOW_SECONDS = 0.004
+SERVED = 8
+"""Slots given out before a test has seen enough."""
 
 
 def a_job(priority: Priority, *, seeds: tuple[int, ...] = (11,)) -> StudyConfig:
@@ -119,33 +118,52 @@ async def test_an_urgent_job_that_needs_more_room_than_is_free_is_not_passed_ove
     assert house.states() == ["COMPLETE"] * 20
 
 
-class SlowStore(FakeStore):
-    """A store each of whose calls takes some time, as a real one's do."""
+@dataclass(slots=True)
+class Insatiable:
+    """A study that wants the next slot the moment it has been given one, and holds it one step."""
 
-    async def ask(self, study: Study) -> Suggestion:
-        await anyio.sleep(SLOW_SECONDS)
-        return await FakeStore.ask(self, study)
+    study: Study
+    executor: FakeExecutor
+    moved: Callable[[], None]
+    served: list[str]
+    need: Need = Need(trainer="mnist")
+    wants: bool = True
+    held: int = 0
+    _slot: Slot | None = None
 
-    async def open_attempt(self, study: Study, start: AttemptStart) -> None:
-        await anyio.sleep(SLOW_SECONDS)
-        await FakeStore.open_attempt(self, study, start)
+    async def perform(self) -> None:
+        while len(self.served) < SERVED:
+            if self._slot is not None:
+                self.executor.release(self._slot)
+                self._slot = None
+            self.moved()
+            await anyio.lowlevel.checkpoint()
 
-    async def report(self, study: Study, trial: int, measurement: Measurement) -> str | None:
-        await anyio.sleep(SLOW_SECONDS)
-        return await FakeStore.report(self, study, trial, measurement)
+    def offer(self, slot: Slot) -> None:
+        self.served.append(self.study.config.name)
+        self._slot = slot
 
-    async def record(self, study: Study, record: Record, outcome: Outcome | None) -> None:
-        await anyio.sleep(SLOW_SECONDS)
-        await FakeStore.record(self, study, record, outcome)
+    def follow(self, study: Study) -> None: ...
+
+    def tell(self, event: Event) -> None: ...
 
 
-async def test_among_many_studies_each_is_served_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(house_for_tests, "FakeStore", SlowStore)
-    house = House()
-    for number in range(4):
-        house.registry.create(named(f"study-{number}", 8))
-    await house.run()
-    began = studies_of(house.executor.launched)
-    turns = [[n for n, it in enumerate(began) if it == str(study)] for study in range(1, 5)]
-    waits = [later - earlier for turn in turns for earlier, later in pairwise(turn)]
-    assert max(waits) <= 2 * len(turns), began
+async def test_who_wants_the_next_slot_at_once_has_its_turn_after_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    served: list[str] = []
+
+    def performer(*, study: Study, executor: FakeExecutor, moved: Any, **_: object) -> Insatiable:
+        return Insatiable(study, executor, moved, served)
+
+    monkeypatch.setattr(orchestrator, "StudyPerformer", performer)
+    house = House(executor=FakeExecutor(slots=1))
+    for name in ("one", "two"):
+        house.registry.create(named(name, 4))
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(house.orchestrator().run)
+            while len(served) < SERVED:
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+    assert served[:SERVED] == ["one", "two"] * (SERVED // 2)

@@ -87,7 +87,7 @@ async def test_no_default_stands_in_the_schema_for_a_client_to_fill_in(client: C
     assert schema["required"] == ["study_name"]
     assert " ".join(schema["properties"]) == (
         "study_name model_type n_trials epochs_max cost_budget_usd max_cost_per_trial_usd "
-        "search_space dry_run"
+        "search_space sampler pruner dry_run"
     )
     assert not any("default" in parameter for parameter in schema["properties"].values())
     assert all(parameter["description"] for parameter in schema["properties"].values())
@@ -321,13 +321,14 @@ async def test_studies_can_be_read_as_resources(client: Client, registry: FakeRe
         templates = (await client.list_resource_templates()).resource_templates
     assert [t.uri_template for t in templates] == [
         "automl://studies/{name}",
-        "automl://jobs/{job}/log",
+        "automl://jobs/{id}/log",
         "automl://exports/{file}",
         "automl://trainers/{name}",
-        "automl://jobs/{job}",
+        "automl://jobs/{id}",
         "automl://studies/{name}/trials{?limit,offset,state}",
         "automl://studies/{name}/trials/{number}",
         "automl://studies/{name}/best",
+        "automl://studies/{name}/importance",
         "automl://studies/{name}/report.md",
     ]
     assert listed.mime_type == one.mime_type == "application/json"

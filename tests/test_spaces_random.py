@@ -16,6 +16,7 @@ from hypothesis.strategies import SearchStrategy
 from mcp_automl.catalog import Catalog
 from mcp_automl.domain.declared import Declared
 from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.sampling import Choice, Sampler
 from mcp_automl.domain.search import Search, search
 from mcp_automl.domain.space import Categorical, Float, Int, Params
 from mcp_automl.server import spaces
@@ -157,11 +158,11 @@ REQUESTS = st.one_of([st.tuples(st.just(known), requests(known)) for known in TR
 
 def sampled(found: Search) -> list[Params]:
     """Points as the store would get them, from a sampler that learns."""
-    study = optuna.create_study(sampler=sampling.make_sampler(0, 0))
+    study = optuna.create_study(sampler=sampling.make_sampler(Choice(sampler=Sampler.TPE), 0, 0))
     points: list[Params] = []
     for value in range(ASKS):
         trial = study.ask()
-        points.append(sampling.suggest(trial, found.space))
+        points.append(sampling.suggest(trial, found.space, sampling.distributions(found.space)))
         study.tell(trial, value)
     return points
 

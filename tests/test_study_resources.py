@@ -1,4 +1,4 @@
-"""One study as resources: pages of trials, a trial, the best, a report; prompts and completions."""
+"""One study as resources, from its trials to a report to keep; prompts and completions."""
 
 import json
 from typing import Any
@@ -6,12 +6,13 @@ from typing import Any
 import anyio
 import pytest
 from mcp import Client, MCPError
-from mcp.types import PromptReference, ResourceTemplateReference, TextContent
+from mcp.types import INVALID_PARAMS, PromptReference, ResourceTemplateReference, TextContent
 
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.paging import MAX_POINTS, Page, thinned
-from mcp_automl.domain.study import TrialState
+from mcp_automl.domain.study import StudyState, TrialState
 from tests.fakes_server import FakeRegistry, a_config, a_study, a_trial
+from tests.pictures_for_tests import some_trials, the_study
 
 pytestmark = pytest.mark.anyio
 NAME = "mnist-opt-20260104"
@@ -54,8 +55,9 @@ async def test_trials_come_in_pages_that_say_where_the_next_one_begins(client: C
 async def test_a_page_that_cannot_be_is_refused_with_what_can(
     client: Client, query: str, told: str
 ) -> None:
-    with pytest.raises(MCPError, match=told):
+    with pytest.raises(MCPError, match=told) as refused:
         await client.read_resource(f"automl://studies/{NAME}/trials?{query}")
+    assert refused.value.error.code == INVALID_PARAMS
 
 
 @pytest.mark.usefixtures("study")
@@ -72,6 +74,57 @@ async def test_a_trial_has_its_epochs_parameters_and_cost(client: Client) -> Non
 async def test_the_best_trial_is_what_the_tool_gives(client: Client) -> None:
     tool = await client.call_tool("get_automl_best_params", {"study_name": NAME})
     assert await json_at(client, f"automl://studies/{NAME}/best") == tool.structured_content
+
+
+async def test_what_mattered_is_what_the_tool_gives_and_says(
+    client: Client, registry: FakeRegistry
+) -> None:
+    registry.add(the_study(), some_trials(40))
+    tool = await client.call_tool("explain_automl_study", {"study_name": "digits"})
+    assert tool.structured_content
+    uri = "automl://studies/digits/importance"
+    with anyio.fail_after(5):
+        (content,) = (await client.read_resource(uri)).contents
+    found = json.loads(str(getattr(content, "text")))  # noqa: B009
+    assert content.mime_type == "application/json"
+    assert tool.structured_content.items() <= found.items()
+    assert (found["study"], found["objective"], found["hidden"]) == ("digits", "val_accuracy", 0)
+    first, *others = found["parameters"]
+    assert first["name"] == "lr" and first["stands_out"] and first["share"] > first["luck"]
+    assert {it["name"] for it in others} == {"batch_size", "epochs", "optimizer", "momentum"}
+    assert found["unjudged"] == []
+    mattered, _, basis = found["summary"]
+    assert mattered.startswith("What mattered, more than luck explains: lr (")
+    assert basis.startswith("PED-ANOVA: the best 16 against all 40 finished trials;")
+
+
+async def test_where_nothing_can_be_said_of_what_mattered_that_is_said(
+    client: Client, registry: FakeRegistry
+) -> None:
+    registry.add(the_study(), some_trials(9))
+    found = await json_at(client, "automl://studies/digits/importance")
+    assert found["trials"] == 9 and found["parameters"] == []
+    assert "9 finished trials cannot tell what matters from luck" in found["summary"][0]
+
+
+@pytest.mark.parametrize("part", ["best", "importance"])
+async def test_what_no_finished_trial_has_brought_is_not_found_with_what_to_call(
+    client: Client, registry: FakeRegistry, part: str
+) -> None:
+    registry.add(a_study(StudyState.RUNNING, config=a_config(NAME)))
+    for name, told in ((NAME, "get_automl_study_status"), ("nobody", "list_automl_studies")):
+        with pytest.raises(MCPError, match=told) as refused:
+            await client.read_resource(f"automl://studies/{name}/{part}")
+        assert refused.value.error.code == INVALID_PARAMS
+
+
+async def test_what_mattered_in_ten_thousand_trials_is_a_short_text(
+    client: Client, registry: FakeRegistry
+) -> None:
+    registry.add(the_study(), some_trials(10_000))
+    text = await text_at(client, "automl://studies/digits/importance")
+    assert json.loads(text)["trials"] == 10_000
+    assert len(text) < 4_000, "about 1,000 tokens"
 
 
 @pytest.mark.usefixtures("study")
@@ -108,9 +161,11 @@ async def test_each_workflow_is_a_prompt(
 
 @pytest.mark.usefixtures("study")
 async def test_names_are_completed(client: Client) -> None:
-    template = ResourceTemplateReference(type="ref/resource", uri="automl://studies/{name}")
-    studies = await client.complete(template, {"name": "name", "value": "MNIST"})
-    assert studies.completion.values == [NAME]
+    for part in ("", "/trials{?limit,offset,state}", "/best", "/importance", "/report.md"):
+        uri = f"automl://studies/{{name}}{part}"
+        template = ResourceTemplateReference(type="ref/resource", uri=uri)
+        studies = await client.complete(template, {"name": "name", "value": "MNIST"})
+        assert studies.completion.values == [NAME], part
     prompt = PromptReference(type="ref/prompt", name="quick_optimization")
     models = await client.complete(prompt, {"name": "model", "value": "l"})
     assert models.completion.values == ["llm"]

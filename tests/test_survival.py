@@ -115,7 +115,9 @@ async def test_an_orchestrator_that_was_stopped_stays_the_only_one_and_a_killed_
 async def test_a_training_that_a_newer_version_and_then_the_user_interrupts_goes_on_where_it_was(
     workspace: DoomedWorkspace,
 ) -> None:
-    await workspace.call("start_automl_study", study_name="s", n_trials=3, epochs_max=30)
+    # Trials long enough to be interrupted twice, however slow the calls in between are.
+    long = {"epochs": 80, "batch_size": 256}
+    await workspace.call("start_automl_study", study_name="s", n_trials=3, search_space=long)
     await until(lambda: workspace.rows("SELECT 1 FROM automl_measurements"))
     old = workspace.orchestrator()
 
@@ -278,6 +280,7 @@ def read_with_mlflow(
         readings["mlflow"] += 1
 
 
+@pytest.mark.xdist_group("crowd")
 def test_eight_servers_at_once_on_a_workspace_that_is_not_there_yet_start_one_orchestrator(
     crowd: Crowd,
 ) -> None:
@@ -287,6 +290,7 @@ def test_eight_servers_at_once_on_a_workspace_that_is_not_there_yet_start_one_or
     assert "ERROR" not in log_of(crowd.workspace)
 
 
+@pytest.mark.xdist_group("crowd")
 def test_two_studies_that_eight_servers_started_at_once_are_two_and_double_no_trial(
     crowd: Crowd,
 ) -> None:
@@ -299,6 +303,7 @@ def test_two_studies_that_eight_servers_started_at_once_are_two_and_double_no_tr
     assert workspace.rows("SELECT DISTINCT state FROM automl_studies") == [("COMPLETE",)]
 
 
+@pytest.mark.xdist_group("crowd")
 def test_optuna_mlflow_and_plain_readers_beside_running_studies_break_nothing(
     crowd: Crowd,
 ) -> None:

@@ -20,4 +20,5 @@ def _of(name: str) -> list[str]:
     if is_job_name(name):
         return [f"automl://jobs/{name}"]
     study = f"automl://studies/{name}"
-    return [study, f"{study}/trials", f"{study}/best", f"{study}/report.md"]
+    parts = ("trials", "best", "importance", "report.md")
+    return [study, *(f"{study}/{part}" for part in parts)]

@@ -18,6 +18,8 @@ class StudyRequest:
     max_cost_per_trial_usd: float | None = None
     search_space: object = None
     """Changes the trainer's default space; see `search.py`."""
+    sampler: str | None = None
+    pruner: str | None = None
 
     @property
     def target(self) -> Target:

@@ -8,6 +8,7 @@ from enum import Enum
 from mcp_automl.domain.bounds import check_dollars, check_epochs_max, check_n_trials
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.pace import EpochTime
+from mcp_automl.domain.sampling import Pruner, Sampler
 from mcp_automl.domain.space import Params, SearchSpace
 from mcp_automl.domain.training_job import Priority, TrainingJob
 
@@ -113,6 +114,8 @@ class StudyConfig:
     """What the study may spend over its whole life; None for no ceiling."""
     max_cost_per_trial_usd: float | None = None
     """What each trial may cost, all its attempts together; None for no ceiling."""
+    sampler: Sampler = Sampler.TPE
+    pruner: Pruner = Pruner.MEDIAN
     seed: int = 0
     owner: str = ""
     job: TrainingJob | None = None

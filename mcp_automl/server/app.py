@@ -28,6 +28,7 @@ from mcp_automl import __version__
 from mcp_automl.domain.toolsets import Offer, Toolset
 from mcp_automl.server.archive import ArchiveTools
 from mcp_automl.server.arguments import problem
+from mcp_automl.server.caching import LISTS, hint_reads
 from mcp_automl.server.changes import Cues
 from mcp_automl.server.costs import CostTools
 from mcp_automl.server.deletion import DeletionTools
@@ -67,6 +68,8 @@ class AutomlServer(MCPServer[Any]):
             subscriptions=cues,
             lifespan=cues.lifespan,
             extensions=[live_view()],
+            cache_hints=LISTS,
+            middleware=[hint_reads],
         )
         cues.attach(self)
         self._known = {tool.name: tool for tool in tools}

@@ -8,9 +8,9 @@ from mcp.types import CallToolResult, ResourceLink
 from pydantic import Field
 
 from mcp_automl.answers import Exported, ExportFormat
+from mcp_automl.server.parameters import Existing
 from mcp_automl.server.replies import reply, tool
 from mcp_automl.server.shapes import Model
-from mcp_automl.server.tools import Existing
 from mcp_automl.server.words import plain
 
 if TYPE_CHECKING:

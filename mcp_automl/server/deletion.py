@@ -9,9 +9,9 @@ from pydantic import Field
 
 from mcp_automl.answers import Deleted
 from mcp_automl.domain.costs import MARK
+from mcp_automl.server.parameters import Existing
 from mcp_automl.server.replies import reply, tool
 from mcp_automl.server.shapes import Model
-from mcp_automl.server.tools import Existing
 from mcp_automl.server.words import dollars, note_lines, plain, plain_notes, quoted
 
 if TYPE_CHECKING:

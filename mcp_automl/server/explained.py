@@ -4,7 +4,7 @@ import json
 
 from mcp_automl.domain.explanation import Explanation, Next
 from mcp_automl.domain.figures import several
-from mcp_automl.domain.insight import Finding
+from mcp_automl.domain.insight import Finding, Insight
 from mcp_automl.domain.pictures.importances import basis, in_words, unjudged
 from mcp_automl.domain.pictures.regions import region_in_words
 from mcp_automl.server.shapes import scalars
@@ -24,10 +24,18 @@ def text(answer: Explanation) -> str:
     shown = found.findings[:MAX_PARAMETERS]
     numbers = [plain(f"{in_words(it)}; the best have {good(it)}", 400) for it in shown]
     rest = [plain(line) for line in unjudged(found)]
-    how = [plain(basis(found), 400)] if found.findings else []
-    sentences = [plain(sentence, 700) for sentence in answer.sentences]
-    lines = fitting([*numbers, *rest, *how], "lines")
-    return "\n".join([head, *sentences, *lines, f"Next: {next_call(answer)}"])
+    lines = fitting([*numbers, *rest, *compared(found)], "lines")
+    return "\n".join([head, *sentences(answer), *lines, f"Next: {next_call(answer)}"])
+
+
+def sentences(answer: Explanation) -> list[str]:
+    """What mattered, and where the good region is."""
+    return [plain(sentence, 700) for sentence in answer.sentences]
+
+
+def compared(found: Insight) -> list[str]:
+    """What was compared with what, if anything was."""
+    return [plain(basis(found), 400)] if found.findings else []
 
 
 def good(finding: Finding) -> str:

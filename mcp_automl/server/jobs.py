@@ -18,9 +18,9 @@ from mcp_automl.server.job_models import (
     QueueModel,
     QueueStatusModel,
 )
+from mcp_automl.server.parameters import number
 from mcp_automl.server.replies import reply, tool
 from mcp_automl.server.resources import JSON, read
-from mcp_automl.server.tools import number
 
 if TYPE_CHECKING:
     from mcp_automl.service import Service
@@ -159,11 +159,11 @@ def add_job_resources(server: "MCPServer[object]", service: "Callable[[], Servic
         return read(lambda: QueueModel.of(service().desk.queue.show()).model_dump_json())
 
     @server.resource(
-        "automl://jobs/{job}",
+        "automl://jobs/{id}",
         name="job",
         title="A training job",
         description="Where one training job stands: result, cost, model file and MLflow run.",
         mime_type=JSON,
     )
-    def job(job: str) -> str:
-        return read(lambda: JobModel.of(service().desk.jobs.show(job)).model_dump_json())
+    def job(id: str) -> str:
+        return read(lambda: JobModel.of(service().desk.jobs.show(id)).model_dump_json())

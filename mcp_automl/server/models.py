@@ -61,6 +61,8 @@ class StudyModel(Model):
     epochs_max: int
     cost_budget_usd: float | None
     max_cost_per_trial_usd: float | None
+    sampler: str
+    pruner: str
     space: dict[str, Any] = Field(description="As search_space is written")
     constants: dict[str, Any]
     created_at: str | None
@@ -82,6 +84,8 @@ class StudyModel(Model):
             epochs_max=config.epochs_max,
             cost_budget_usd=finite(config.cost_budget_usd),
             max_cost_per_trial_usd=finite(config.max_cost_per_trial_usd),
+            sampler=config.sampler.value,
+            pruner=config.pruner.value,
             space=spaces.as_structure(config.space),
             constants=dict(scalars(config.constants)),
             created_at=moment(study.created_at),
@@ -158,6 +162,7 @@ class StoppedModel(Model):
 class StatusModel(Model):
     study: StudyModel = Field(description="name, state, reason and all that was asked for")
     stopping: bool
+    search: str
     counts: dict[str, int] = Field(description="Trials by state")
     done: int
     pruned_for_cost: int
@@ -181,6 +186,7 @@ class StatusModel(Model):
         return cls(
             study=StudyModel.of(answer.study),
             stopping=answer.study.stop_requested,
+            search=answer.search,
             counts=counts(answer.counts),
             done=answer.done,
             pruned_for_cost=answer.pruned_for_cost,

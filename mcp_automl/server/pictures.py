@@ -12,10 +12,10 @@ from mcp.types import CallToolResult, ImageContent
 from pydantic import Field
 
 from mcp_automl.domain.pictures.kinds import Kind
+from mcp_automl.server.parameters import Existing
 from mcp_automl.server.replies import reply, tool
 from mcp_automl.server.shapes import Model, rounded
 from mcp_automl.server.tables import fitting
-from mcp_automl.server.tools import Existing
 from mcp_automl.server.words import plain
 
 if TYPE_CHECKING:

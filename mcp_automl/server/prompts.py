@@ -92,7 +92,7 @@ def _known(
         return list(service.trainers.names)
     if argument in ("study", "name"):
         return [summary.study.config.name for summary in service.studies()]
-    if argument == "job":
+    if argument == "id":
         return [job.config.name for job in service.desk.jobs.latest()]
     return None
 

@@ -9,7 +9,9 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp_automl.domain.errors import (
     AutomlError,
     ExportNotFound,
+    InvalidRequest,
     JobNotFound,
+    NothingToShow,
     StudyNotFound,
     TrialNotFound,
 )
@@ -22,6 +24,16 @@ if TYPE_CHECKING:
     from mcp_automl.service import Service
 
 JSON = "application/json"
+
+NOWHERE = (
+    InvalidRequest,
+    StudyNotFound,
+    TrialNotFound,
+    JobNotFound,
+    ExportNotFound,
+    NothingToShow,
+)
+"""Errors about the address: nothing is there, or not yet."""
 
 
 def add_resources(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
@@ -65,14 +77,14 @@ def _add_others(server: "MCPServer[object]", service: "Callable[[], Service]") -
         return read(lambda: CostsModel.of(service().cost_report()).model_dump_json())
 
     @server.resource(
-        "automl://jobs/{job}/log",
+        "automl://jobs/{id}/log",
         name="job-log",
         title="A training's log",
-        description="What a training printed last; job is STUDY_NAME.NUMBER or job-NUMBER.",
+        description="What a training printed last; id is STUDY_NAME.NUMBER or job-NUMBER.",
         mime_type="text/plain",
     )
-    def log(job: str) -> str:
-        return read(lambda: text.job_log(service().job_log(job)))
+    def log(id: str) -> str:
+        return read(lambda: text.job_log(service().job_log(id)))
 
     @server.resource(
         "automl://exports/{file}",
@@ -89,7 +101,7 @@ def read(ask: Callable[[], str]) -> str:
     """What was asked for; an error in the SDK's words for it."""
     try:
         return ask()
-    except (StudyNotFound, TrialNotFound, JobNotFound, ExportNotFound) as error:
+    except NOWHERE as error:
         raise ResourceNotFoundError(sentence(error)) from error
     except AutomlError as error:
         raise ResourceError(sentence(error)) from error

@@ -1,4 +1,4 @@
-"""One study as resources: its trials in pages, a single one, the best, and a report to keep."""
+"""One study as resources: its trials in pages, one, the best, what mattered, a report to keep."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -9,12 +9,14 @@ from mcp_automl.answers import TrialPage, TrialShown
 from mcp_automl.domain.paging import Page
 from mcp_automl.server import report
 from mcp_automl.server.models import BestModel, TrialModel
+from mcp_automl.server.pictures import ExplainedModel
 from mcp_automl.server.resources import JSON, read
 from mcp_automl.server.shapes import Model, rounded
 from mcp_automl.server.trainers import MARKDOWN
 from mcp_automl.server.words import finite, plain
 
 if TYPE_CHECKING:
+    from mcp_automl.domain.explanation import Explanation
     from mcp_automl.service import Service
 
 
@@ -73,6 +75,36 @@ class TrialShownModel(Model):
         )
 
 
+class UnjudgedModel(Model):
+    name: str
+    why: str
+
+
+class ImportanceModel(ExplainedModel):
+    study: str
+    objective: str
+    hidden: int
+    unjudged: list[UnjudgedModel]
+    summary: list[str]
+
+    @classmethod
+    def of(cls, answer: "Explanation") -> "ImportanceModel":
+        from mcp_automl.server.explained import MAX_PARAMETERS, compared, sentences
+
+        config, found = answer.seen.study.config, answer.insight
+        return cls(
+            study=plain(config.name),
+            objective=plain(config.objective.name),
+            hidden=max(0, len(found.findings) - MAX_PARAMETERS),
+            unjudged=[
+                UnjudgedModel(name=plain(name, 40), why=plain(why))
+                for name, why in found.unjudged[:MAX_PARAMETERS]
+            ],
+            summary=[*sentences(answer), *compared(found)],
+            **ExplainedModel.of(answer).model_dump(),
+        )
+
+
 def add_study_resources(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
     """Gives the server what there is to read of one study."""
     _add_trials(server, service)
@@ -117,6 +149,16 @@ def _add_results(server: "MCPServer[object]", service: "Callable[[], Service]") 
     )
     def best(name: str) -> str:
         return read(lambda: BestModel.of(service().best(name)).model_dump_json())
+
+    @server.resource(
+        "automl://studies/{name}/importance",
+        name="importance",
+        title="What mattered in a study",
+        description="Each parameter's share, how far luck alone goes, and where the best lie.",
+        mime_type=JSON,
+    )
+    def importance(name: str) -> str:
+        return read(lambda: ImportanceModel.of(service().explain(name)).model_dump_json())
 
     @server.resource(
         "automl://studies/{name}/report.md",

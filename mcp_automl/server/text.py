@@ -98,6 +98,7 @@ def _complete(answer: StudyStatus) -> str:
         [""],
         _other_metrics(answer),
         [f"Data: {plain(study.data)}"] if study.data else [],
+        _search(answer),
         [
             f"Trials: {_counts(answer)}",
             *money.saved(answer),
@@ -119,6 +120,7 @@ def _going(answer: StudyStatus) -> str:
         [f"Model: {plain(study.config.model)} ({plain(study.data) or 'data set not chosen yet'})"],
         _waited_for(answer),
         [f"Trials: {_counts_of_total(answer)}"],
+        _search(answer),
         [_best(answer, so_far=True)] if answer.best else [],
         _running(answer),
         [f"Elapsed: {duration(answer.elapsed_s)}; {_remaining(answer)}"],
@@ -153,6 +155,10 @@ def _ended_early(answer: StudyStatus) -> str:
         note_lines(answer.notes),
         [advice],
     )
+
+
+def _search(answer: StudyStatus) -> list[str]:
+    return [f"Search: {answer.search}"] if answer.search else []
 
 
 def _waited_for(answer: StudyStatus) -> list[str]:

@@ -13,10 +13,8 @@ from anyio import to_thread
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult
-from pydantic import BeforeValidator, Field
 
 from mcp_automl.answers import StudyStatus
-from mcp_automl.domain.bounds import MAX_EPOCHS, MAX_TRIALS
 from mcp_automl.domain.request import StudyRequest
 from mcp_automl.server import live, quotes, recipe, stopping, tables, text, waiting
 from mcp_automl.server.models import (
@@ -27,120 +25,25 @@ from mcp_automl.server.models import (
     StoppedModel,
     StudiesModel,
 )
+from mcp_automl.server.parameters import (
+    Budget,
+    DryRun,
+    EpochsMax,
+    Existing,
+    ModelType,
+    PerTrial,
+    PrunerName,
+    SamplerName,
+    Space,
+    StudyName,
+    TopK,
+    Trials,
+    Wait,
+)
 from mcp_automl.server.replies import reply, tool
 
 if TYPE_CHECKING:
     from mcp_automl.service import Service
-
-
-def number(value: object) -> object:
-    """Refuses true and false, which Python would take for 1 and 0."""
-    if isinstance(value, bool):
-        raise ValueError("not a number")
-    return value
-
-
-# Bounds stand in the schema only: out of them, the use case itself says what is right and why.
-StudyName = Annotated[
-    str,
-    Field(
-        description="1 to 64 letters, digits, dots, dashes or underscores",
-        examples=["mnist-opt-1"],
-        json_schema_extra={"pattern": "^[A-Za-z0-9._-]{1,64}$"},
-    ),
-]
-Existing = Annotated[str, Field(examples=["mnist-opt-1"])]
-ModelType = Annotated[
-    str | None,
-    Field(
-        description="The model to tune: mnist (handwritten digits, the default for a new study) "
-        "or llm (a small language model, by perplexity). A study keeps its model",
-        examples=["mnist", "llm"],
-    ),
-]
-Trials = Annotated[
-    int | None,
-    BeforeValidator(number),
-    Field(
-        description="The study's total of trials: 30 for a study that has 20 runs 10 more. "
-        "Default: 20; an existing one keeps its total",
-        examples=[20],
-        json_schema_extra={"minimum": 1, "maximum": MAX_TRIALS},
-    ),
-]
-EpochsMax = Annotated[
-    int | None,
-    BeforeValidator(number),
-    Field(
-        description="Most epochs a trial may train. Default: 5; it cannot be changed later",
-        examples=[5],
-        json_schema_extra={"minimum": 1, "maximum": MAX_EPOCHS},
-    ),
-]
-Budget = Annotated[
-    float | None,
-    BeforeValidator(number),
-    Field(
-        description="Hard ceiling in US dollars over the study's whole life. Default: none; an "
-        "existing one keeps its budget",
-        examples=[0.5],
-        json_schema_extra={"exclusiveMinimum": 0},
-    ),
-]
-PerTrial = Annotated[
-    float | None,
-    BeforeValidator(number),
-    Field(
-        description="The same for each trial",
-        examples=[0.05],
-        json_schema_extra={"exclusiveMinimum": 0},
-    ),
-]
-DryRun = Annotated[
-    bool | None,
-    Field(description="True only tells what it would do and cost"),
-]
-Space = Annotated[
-    # Whatever comes is explained by the use case, which knows the parameters' names and bounds.
-    Any,
-    Field(
-        description="What to search, by parameter: a range, choices, a value to fix it, or "
-        '"default"; the rest stays as it is by default. automl://trainers/MODEL lists all',
-        examples=[
-            {
-                "lr": [1e-4, 1e-2],
-                "optimizer": ["adamw", "sgd"],
-                "momentum": {
-                    "type": "float",
-                    "low": 0.5,
-                    "high": 0.99,
-                    "when": {"optimizer": "sgd"},
-                },
-            }
-        ],
-        json_schema_extra={"anyOf": [{"type": "object"}, {"type": "null"}]},
-    ),
-]
-TopK = Annotated[
-    int | None,
-    BeforeValidator(number),
-    Field(
-        description="Default: 5",
-        examples=[5],
-        json_schema_extra={"minimum": 1, "maximum": 50},
-    ),
-]
-
-
-Wait = Annotated[
-    float | None,
-    BeforeValidator(number),
-    Field(
-        description="Wait until a trial or the study ends, at most 45 s",
-        examples=[45],
-        json_schema_extra={"minimum": 0},
-    ),
-]
 
 
 def _teller(context: Context[Any, Any]) -> waiting.Tell:
@@ -183,6 +86,8 @@ class Tools:
         cost_budget_usd: Budget = None,
         max_cost_per_trial_usd: PerTrial = None,
         search_space: Space = None,
+        sampler: SamplerName = None,
+        pruner: PrunerName = None,
         dry_run: DryRun = None,
     ) -> Annotated[CallToolResult, StartedModel]:
         """Starts tuning a model's hyperparameters in the background and returns at once.
@@ -194,7 +99,7 @@ class Tools:
         """
         asked = StudyRequest(
             study_name, model_type, n_trials, epochs_max, cost_budget_usd, max_cost_per_trial_usd,
-            search_space,
+            search_space, sampler, pruner,
         )  # fmt: skip
         if dry_run:
             return reply(

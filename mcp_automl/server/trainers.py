@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import MCPServer
-from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from mcp_automl.domain.declared import Declared, DeclaredTrainer
-from mcp_automl.domain.errors import AutomlError, InvalidRequest
 from mcp_automl.domain.search import EPOCHS
-from mcp_automl.server.failures import sentence
+from mcp_automl.server.resources import read
 from mcp_automl.server.spaces import condition_in_words, in_words
 from mcp_automl.server.words import exact, plain
 
@@ -45,7 +43,7 @@ def add_trainer_resources(server: "MCPServer[object]", service: "Callable[[], Se
         mime_type=MARKDOWN,
     )
     def trainers() -> str:
-        return _read(lambda: listing(service()))
+        return read(lambda: listing(service()))
 
     @server.resource(
         "automl://trainers/{name}",
@@ -55,7 +53,7 @@ def add_trainer_resources(server: "MCPServer[object]", service: "Callable[[], Se
         mime_type=MARKDOWN,
     )
     def trainer(name: str) -> str:
-        return _read(lambda: page(service().trainers.declaration(name)))
+        return read(lambda: page(service().trainers.declaration(name)))
 
 
 def listing(service: "Service") -> str:
@@ -164,12 +162,3 @@ def _everything(trainer: DeclaredTrainer) -> str:
         if parameter.searched is not None and parameter.name != EPOCHS
     ]
     return "{\n" + ",\n".join(rows) + "\n}"
-
-
-def _read(ask: Callable[[], str]) -> str:
-    try:
-        return ask()
-    except InvalidRequest as error:
-        raise ResourceNotFoundError(sentence(error)) from error
-    except AutomlError as error:
-        raise ResourceError(sentence(error)) from error

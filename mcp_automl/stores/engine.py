@@ -5,13 +5,14 @@ what is RUNNING is read from the file, so that a new process goes on where a kil
 file stays an ordinary Optuna study, with nothing that `optuna-dashboard` would not expect.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import TrialState as OptunaState
 
 from mcp_automl.domain.errors import NameTaken
+from mcp_automl.domain.sampling import DEFAULT_SETTINGS, Choice, Sampler, SearchSettings
 from mcp_automl.domain.study import Measurement, Objective, Study, TrialState
 from mcp_automl.ports import Suggestion
 from mcp_automl.stores import pruning, sampling, schema
@@ -55,7 +56,8 @@ class Engine:
     def ask(self, study: Study) -> Suggestion:
         """The lowest WAITING trial, else a new one; RUNNING from then on."""
         trial = self._load(study).study.ask()
-        point = sampling.suggest(trial, study.config.space)
+        space = study.config.space
+        point = sampling.suggest(trial, space, sampling.distributions(space))
         return Suggestion(trial=trial.number, params={**point, **study.config.constants})
 
     def report(self, study: Study, number: int, measurement: Measurement) -> str | None:
@@ -71,7 +73,7 @@ class Engine:
         self._trials.set_trial_intermediate_value(trial._trial_id, measurement.epoch, value)
         # A copy of the storage's own; the pruner must see what was just stored.
         trial.intermediate_values[measurement.epoch] = value
-        return pruning.verdict(loaded.study, trial, loaded.objective)
+        return pruning.verdict(loaded.study, trial, study.config)
 
     def tell(self, study: Study, number: int, past: TrialPast) -> None:
         """Makes Optuna's trial what was decided about it; harmless if it is that already.
@@ -101,6 +103,10 @@ class Engine:
         loaded.study.tell(number, value, OptunaState[ending.state.value])
 
     @property
+    def _settings(self) -> SearchSettings:
+        return replace(DEFAULT_SETTINGS, constant_liar=self.constant_liar)
+
+    @property
     def _trials(self) -> BaseStorage:
         """One storage for all studies: every storage has a cache of its own, slow to fill."""
         if self._storage is None:
@@ -126,7 +132,7 @@ class Engine:
         )
         trials = len(opened.get_trials(deepcopy=False))
         opened.sampler = sampling.make_sampler(
-            config.seed, trials, constant_liar=self.constant_liar
+            Choice(sampler=Sampler.TPE), config.seed, trials, self._settings
         )
         study_id = self._trials.get_study_id_from_name(config.name)
         self._describe(study, opened, study_id, is_empty=not trials)
@@ -143,7 +149,7 @@ class Engine:
             "automl_study": study.id,
             "model": config.model,
             "objective": config.objective.name,
-            "sampler": sampling.describe_sampler(constant_liar=self.constant_liar),
+            "sampler": sampling.describe_sampler(Choice(sampler=Sampler.TPE), self._settings),
             "pruner": pruning.describe_pruner(config),
         }
         if known.get("automl_study") != study.id and not is_empty:

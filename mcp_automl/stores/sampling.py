@@ -1,23 +1,38 @@
-"""How trials are suggested: TPE that reckons with what is still running, in Optuna's words."""
+"""How trials are suggested, in Optuna's words."""
 
+import importlib.util
 import random
+import warnings
+from collections.abc import Mapping
 from typing import Any, assert_never
 
 import optuna
-from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
 
-from mcp_automl.domain.space import Categorical, Float, Int, Parameter, SearchSpace, Value
-
-STARTUP_TRIALS = 5
-"""Random trials before the sampler learns; the trainer's default configuration is the first."""
-
+from mcp_automl.domain.sampling import DEFAULT_SETTINGS, Choice, Sampler, SearchSettings
+from mcp_automl.domain.space import (
+    Categorical,
+    Float,
+    Int,
+    Parameter,
+    Params,
+    SearchSpace,
+    Value,
+)
 
 SIGNIFICANT_DIGITS = 4
 """Of a suggested float: finer differences mean nothing, and a printed value repeats the trial."""
 
 
-class RoundingTPESampler(optuna.samplers.TPESampler):
-    """TPE whose floats have few digits, so that what is stored is trained, and what is shown."""
+class _Rounding(BaseSampler):
+    """A sampler whose floats have few digits, so that what is stored is trained, and shown."""
 
     def sample_relative(
         self,
@@ -25,7 +40,7 @@ class RoundingTPESampler(optuna.samplers.TPESampler):
         trial: optuna.trial.FrozenTrial,
         search_space: dict[str, BaseDistribution],
     ) -> dict[str, Any]:
-        params = super().sample_relative(study, trial, search_space)
+        params = super().sample_relative(study, trial, search_space)  # type: ignore[safe-super]
         return {name: _rounded(value, search_space[name]) for name, value in params.items()}
 
     def sample_independent(
@@ -35,8 +50,26 @@ class RoundingTPESampler(optuna.samplers.TPESampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        value = super().sample_independent(study, trial, param_name, param_distribution)
+        value = super().sample_independent(  # type: ignore[safe-super]
+            study, trial, param_name, param_distribution
+        )
         return _rounded(value, param_distribution)
+
+
+class RoundingTPESampler(_Rounding, TPESampler):
+    """TPE with few digits."""
+
+
+class RoundingGPSampler(_Rounding, GPSampler):
+    """A Gaussian process with few digits."""
+
+
+class RoundingCmaEsSampler(_Rounding, CmaEsSampler):
+    """CMA-ES with few digits."""
+
+
+class RoundingRandomSampler(_Rounding, RandomSampler):
+    """Random search with few digits."""
 
 
 def _rounded(value: Any, distribution: BaseDistribution) -> Any:
@@ -46,49 +79,126 @@ def _rounded(value: Any, distribution: BaseDistribution) -> Any:
     return min(max(rounded, distribution.low), distribution.high)
 
 
+def has_torch() -> bool:
+    """Whether a Gaussian process can be had; torch is not imported for the answer."""
+    return importlib.util.find_spec("torch") is not None
+
+
 def make_sampler(
-    seed: int, trials: int, *, constant_liar: bool = True
-) -> optuna.samplers.BaseSampler:
+    choice: Choice, seed: int, trials: int, settings: SearchSettings = DEFAULT_SETTINGS
+) -> BaseSampler:
     """The sampler of a study that has so many trials by now.
 
     Optuna does not store a sampler's random state: with the study's seed alone, a resumed study
     would replay its first suggestions.
     """
-    return RoundingTPESampler(
-        n_startup_trials=STARTUP_TRIALS,
-        multivariate=False,
-        constant_liar=constant_liar,
-        seed=random.Random(f"{seed}:{trials}").getrandbits(32),
-    )
+    seed = random.Random(f"{seed}:{trials}").getrandbits(32)
+    startup = settings.startup_trials
+    match choice.sampler:
+        case Sampler.TPE | Sampler.AUTO:
+            return _tpe(choice, seed, settings)
+        case Sampler.GP:
+            return RoundingGPSampler(
+                seed=seed, n_startup_trials=startup, warn_independent_sampling=False
+            )
+        case Sampler.CMAES:
+            return RoundingCmaEsSampler(
+                seed=seed, n_startup_trials=startup, warn_independent_sampling=False
+            )
+        case Sampler.RANDOM:
+            return RoundingRandomSampler(seed=seed)
+        case _:
+            assert_never(choice.sampler)
 
 
-def describe_sampler(*, constant_liar: bool = True) -> str:
-    liar = ", constant liar" if constant_liar else ""
-    return f"TPE, univariate{liar}, {STARTUP_TRIALS} start-up trials"
+def _tpe(choice: Choice, seed: int, settings: SearchSettings) -> BaseSampler:
+    with warnings.catch_warnings():
+        # Groups are what a conditional space needs, and Optuna calls them experimental.
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return RoundingTPESampler(
+            n_startup_trials=settings.startup_trials,
+            n_ei_candidates=settings.candidates,
+            multivariate=choice.grouped or settings.multivariate,
+            group=choice.grouped,
+            constant_liar=settings.constant_liar,
+            seed=seed,
+        )
 
 
-def suggest(trial: optuna.Trial, space: SearchSpace) -> dict[str, Value]:
-    """The trial's point: what it has already, else what the sampler suggests.
+def describe_sampler(choice: Choice, settings: SearchSettings = DEFAULT_SETTINGS) -> str:
+    """The sampler in a few words."""
+    startup = f"{settings.startup_trials} start-up trials"
+    match choice.sampler:
+        case Sampler.TPE | Sampler.AUTO:
+            together = choice.grouped or settings.multivariate
+            kind = "multivariate" if together else "univariate"
+            liar = ", constant liar" if settings.constant_liar else ""
+            return f"TPE, {kind}{liar}, {startup}"
+        case Sampler.GP:
+            return f"Gaussian process, {startup}"
+        case Sampler.CMAES:
+            return f"CMA-ES, {startup}"
+        case Sampler.RANDOM:
+            return "random search"
+        case _:
+            assert_never(choice.sampler)
 
-    One parameter after the other, because which of them exist depends on the ones before. The
-    sampler looks at each for itself, so it learns from exactly those trials that had it.
-    """
-    point: dict[str, Value] = {}
-    for name, parameter in space.parameters.items():
-        if space.exists(name, point):
-            point[name] = _suggest(trial, name, parameter)
-    return point
+
+def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
+    """Every parameter's distribution, as Optuna stores it."""
+    return {name: _distribution(parameter) for name, parameter in space.parameters.items()}
 
 
-def _suggest(trial: optuna.Trial, name: str, parameter: Parameter) -> Value:
+def _distribution(parameter: Parameter) -> BaseDistribution:
     match parameter:
         case Float(low=low, high=high, log=log):
-            return trial.suggest_float(name, low, high, log=log)
+            return FloatDistribution(low, high, log=log)
         case Int(low=low, high=high, step=step, log=log):
             # Optuna warns of an upper bound that the steps do not meet.
             last = low + (high - low) // step * step
-            return trial.suggest_int(name, low, last, log=log, step=step)
+            return IntDistribution(low, last, log=log, step=step)
         case Categorical(choices=choices):
-            return trial.suggest_categorical(name, choices)
+            return CategoricalDistribution(choices)
         case _:
             assert_never(parameter)
+
+
+def given(space: SearchSpace, params: Params) -> dict[str, Value]:
+    """What of `params` is of the space and exists there, whether or not it is within bounds."""
+    point: dict[str, Value] = {}
+    for name in space.parameters:
+        if name in params and space.exists(name, point):
+            point[name] = params[name]
+    return point
+
+
+def lacks(space: SearchSpace, point: Params) -> bool:
+    """Whether a parameter that exists is not in `point`."""
+    return any(space.exists(name, point) and name not in point for name in space.parameters)
+
+
+def suggest(
+    trial: optuna.Trial, space: SearchSpace, distributions: Mapping[str, BaseDistribution]
+) -> dict[str, Value]:
+    """The trial's point: what it has already, else what the sampler suggests.
+
+    One parameter after the other, because which of them exist depends on the ones before. TPE
+    looks at each for itself, so it learns from exactly those trials that had it.
+    """
+    point: dict[str, Value] = {}
+    for name in space.parameters:
+        if space.exists(name, point):
+            point[name] = _suggest(trial, name, distributions[name])
+    return point
+
+
+def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> Value:
+    match distribution:
+        case FloatDistribution(low=low, high=high, log=log):
+            return trial.suggest_float(name, low, high, log=log)
+        case IntDistribution(low=low, high=high, log=log, step=step):
+            return trial.suggest_int(name, low, high, log=log, step=step)
+        case CategoricalDistribution(choices=choices):
+            return trial.suggest_categorical(name, choices)
+        case _:
+            raise TypeError(f"{name} has a distribution of another kind: {distribution}")

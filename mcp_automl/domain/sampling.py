@@ -1,0 +1,121 @@
+"""How a study is searched: which sampler and pruner were asked for, and which of them work.
+
+Everything that can be tuned about them is plain data here; what Optuna makes of it is in `stores/`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from mcp_automl.domain.space import Categorical, SearchSpace
+
+
+class Sampler(Enum):
+    """What suggests a study's trials."""
+
+    TPE = "tpe"
+    AUTO = "auto"
+    GP = "gp"
+    CMAES = "cmaes"
+    RANDOM = "random"
+
+    @property
+    def usual_pruner(self) -> "Pruner":
+        """The pruner of a study for which none was asked."""
+        return Pruner.ASHA if self is Sampler.AUTO else Pruner.MEDIAN
+
+
+class Pruner(Enum):
+    """What stops trials that are not worth their remaining epochs."""
+
+    MEDIAN = "median"
+    PERCENTILE = "percentile"
+    HYPERBAND = "hyperband"
+    ASHA = "asha"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSettings:
+    """The figures behind samplers and pruners; the defaults are what the product runs with."""
+
+    startup_trials: int = 5
+    """Random trials before the sampler learns; the trainer's default configuration is the first."""
+    constant_liar: bool = True
+    """Whether TPE takes trials that still run for bad ones, so that it looks elsewhere."""
+    multivariate: bool = False
+    """Whether TPE looks at parameters together; for conditional spaces under `auto` it does."""
+    candidates: int = 24
+    """How many points TPE draws to choose one."""
+    gp_max_parameters: int = 20
+    """The most parameters for which `auto` takes a Gaussian process."""
+    gp_max_trials: int = 200
+    """Finished trials from which on `auto` takes TPE: a Gaussian process grows slow."""
+    pruner_startup_trials: int = 5
+    """Complete trials before the median and the percentile judge anything."""
+    warmup_share: float = 0.1
+    """The part of all epochs in which they judge nothing; never the first epoch."""
+    percentile: float = 75.0
+    """How many percent of the trials the percentile lets go on."""
+    rung_epoch: int = 2
+    """The first epoch at which ASHA and Hyperband compare trials."""
+    rung_factor: int = 3
+    """One in so many goes on at a rung, and the next rung is so many times later."""
+
+
+DEFAULT_SETTINGS = SearchSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The sampler that works, never `auto`, and why it is the one."""
+
+    sampler: Sampler
+    grouped: bool = False
+    """Whether TPE looks at parameters together, in groups that exist together."""
+    why: str = ""
+
+    @property
+    def ranks_pruned(self) -> bool:
+        """Whether the sampler learns from pruned trials as they are.
+
+        A Gaussian process and CMA-ES ignore them, unless they are shown as complete.
+        """
+        return self.sampler not in (Sampler.GP, Sampler.CMAES)
+
+
+def choose(
+    asked: Sampler,
+    space: SearchSpace,
+    finished: int,
+    has_torch: Callable[[], bool],
+    settings: SearchSettings = DEFAULT_SETTINGS,
+) -> Choice:
+    """Which sampler suggests the next trial.
+
+    Args:
+        finished: trials that are COMPLETE or PRUNED.
+        has_torch: asked only where it matters.
+    """
+    if asked is Sampler.CMAES:
+        return Choice(sampler=asked, why=_drawn_at_random(space))
+    if asked is not Sampler.AUTO:
+        return Choice(sampler=asked)
+    if space.when:
+        return Choice(sampler=Sampler.TPE, grouped=True, why="auto: conditional parameters")
+    n = len(space.parameters)
+    shape = f"auto: {n} parameter{'' if n == 1 else 's'}"
+    if n > settings.gp_max_parameters:
+        return Choice(sampler=Sampler.TPE, why=f"{shape}, more than {settings.gp_max_parameters}")
+    if finished >= settings.gp_max_trials:
+        why = f"auto: from {settings.gp_max_trials} finished trials on"
+        return Choice(sampler=Sampler.TPE, why=why)
+    if not has_torch():
+        return Choice(sampler=Sampler.TPE, why="auto: torch is not installed")
+    why = f"{shape}, under {settings.gp_max_trials} finished trials"
+    return Choice(sampler=Sampler.GP, why=why)
+
+
+def _drawn_at_random(space: SearchSpace) -> str:
+    drawn = [n for n, p in space.parameters.items() if isinstance(p, Categorical)]
+    return f"choices are drawn at random: {', '.join(drawn)}" if drawn else ""

@@ -1,0 +1,107 @@
+"""An Optuna study in memory, whose trials' ids are their numbers."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
+
+from mcp_automl.domain.space import Params
+from mcp_automl.domain.study import StudyConfig, TrialState
+
+
+class View:
+    """A study as a sampler or a pruner sees it.
+
+    Args:
+        space: every parameter's distribution.
+        pruner: also of a view for samplers: Hyperband decides which trials a sampler learns from.
+    """
+
+    def __init__(
+        self, config: StudyConfig, space: Mapping[str, BaseDistribution], pruner: BasePruner
+    ) -> None:
+        self._name, self._space, self._pruner = config.name, space, pruner
+        self._storage = optuna.storages.InMemoryStorage()
+        maximize = config.objective.maximize
+        direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
+        self._id = self._storage.create_new_study([direction], self._name)
+
+    def study(self, sampler: BaseSampler | None = None) -> optuna.Study:
+        """For one suggestion: Optuna's study remembers its trials from one ask to the next."""
+        return optuna.Study(self._name, self._storage, sampler, self._pruner)
+
+    def trials(self) -> list[FrozenTrial]:
+        """All trials by number; they must not be changed."""
+        return self._storage.get_all_trials(self._id, deepcopy=False)
+
+    def trial(self, number: int) -> FrozenTrial:
+        """One trial; it must not be changed."""
+        return self._storage.get_trial(number)
+
+    def add(self, trial: FrozenTrial) -> None:
+        """Adds the next trial.
+
+        Raises:
+            ValueError: its number is not the next one.
+        """
+        if trial.number != len(self.trials()):
+            raise ValueError(f"trial #{trial.number} is not the next, #{len(self.trials())} is")
+        self._storage.create_new_trial(self._id, trial)
+
+    def begin(self, number: int, params: Params) -> None:
+        """Makes the next trial, or one that waits, RUNNING with those parameters at least."""
+        if number == len(self.trials()):
+            self.add(frozen(number, TrialState.RUNNING, params, self._space))
+            return
+        known = self.trial(number)
+        if known.state.is_finished():
+            raise ValueError(f"trial #{number} has ended: {known.state.name}")
+        if known.state is OptunaState.WAITING:
+            self._storage.set_trial_state_values(number, OptunaState.RUNNING)
+        for name in params.keys() - known.params.keys():
+            stored = self._space[name].to_internal_repr(params[name])
+            self._storage.set_trial_param(number, name, stored, self._space[name])
+
+    def report(self, number: int, epoch: int, value: float) -> None:
+        self._storage.set_trial_intermediate_value(number, epoch, value)
+
+    def end(self, number: int, state: TrialState, value: float | None) -> None:
+        ended = OptunaState[state.value]
+        values = [value] if value is not None and ended.is_finished() else None
+        self._storage.set_trial_state_values(number, ended, values)
+
+
+def frozen(
+    number: int,
+    state: TrialState,
+    params: Params,
+    space: Mapping[str, BaseDistribution],
+    *,
+    values: Mapping[int, float] | None = None,
+    value: float | None = None,
+) -> FrozenTrial:
+    """A trial to be added to a study.
+
+    Args:
+        values: the objective by epoch.
+    """
+    now, optuna_state = datetime.now(), OptunaState[state.value]
+    return FrozenTrial(
+        number=number,
+        trial_id=number,
+        state=optuna_state,
+        value=value,
+        datetime_start=None if optuna_state is OptunaState.WAITING else now,
+        datetime_complete=now if optuna_state.is_finished() else None,
+        params=dict(params),
+        distributions={name: space[name] for name in params},
+        user_attrs={},
+        system_attrs={},
+        intermediate_values=dict(values or {}),
+    )
