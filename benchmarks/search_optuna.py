@@ -37,6 +37,7 @@ class OptunaSearch:
         *,
         maximize: bool,
         pruner: optuna.pruners.BasePruner | None = None,
+        first: Params | None = None,
     ) -> None:
         self._space: Mapping[str, BaseDistribution] = {
             name: distribution(parameter) for name, parameter in space.parameters.items()
@@ -46,6 +47,8 @@ class OptunaSearch:
             sampler=sampler,
             pruner=pruner or optuna.pruners.NopPruner(),
         )
+        if first is not None:
+            self._study.enqueue_trial(dict(first))
         self._trials: dict[int, optuna.Trial] = {}
 
     def suggest(self, number: int) -> Params:

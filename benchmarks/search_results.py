@@ -88,6 +88,11 @@ class Estimate:
         """The lower end of the 95 % interval."""
         return self.mean - 1.96 * self.error
 
+    @property
+    def signed(self) -> str:
+        """As a difference is written."""
+        return f"{self.mean:+.3f} ± {self.error:.3f}"
+
     def __str__(self) -> str:
         return f"{self.mean:.3f} ± {self.error:.3f}"
 
