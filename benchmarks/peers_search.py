@@ -17,8 +17,8 @@ from smac import HyperparameterOptimizationFacade, Scenario
 from smac.runhistory.dataclasses import TrialInfo, TrialValue
 
 from benchmarks import search_results
-from benchmarks.search_problems import NAMES, Problem, problem
-from benchmarks.search_simulation import simulate
+from benchmarks.search_problems import NAMES, problem
+from benchmarks.search_simulation import Problem, simulate
 from mcp_automl.domain.space import Categorical, Float, Parameter, Params
 
 RESULTS = Path(__file__).with_name("search_peers.jsonl")

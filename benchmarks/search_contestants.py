@@ -7,8 +7,7 @@ import optuna
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
 
 from benchmarks.search_optuna import OptunaSearch
-from benchmarks.search_problems import Problem
-from benchmarks.search_simulation import Search
+from benchmarks.search_simulation import Problem, Search
 from mcp_automl.domain.sampling import DEFAULT_SETTINGS, Pruner, Sampler, SearchSettings
 from mcp_automl.domain.space import Categorical, Float, Parameter, Params, Value
 from mcp_automl.domain.study import Objective, StudyConfig, TrialState

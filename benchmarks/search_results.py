@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks.search_problems import Problem
-from benchmarks.search_simulation import Simulated
+from benchmarks.search_simulation import Problem, Simulated
 
 TRIALS = (10, 20, 50)
 BUDGETS = (10, 20, 40)

@@ -11,10 +11,44 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from benchmarks.search_problems import Problem, Training
-from mcp_automl.domain.space import Params
+from mcp_automl.domain.space import Params, SearchSpace
 
 WORKERS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """What one trial goes through, an entry per epoch."""
+
+    values: Sequence[float]
+    seconds: Sequence[float]
+    regret: float
+    """Of its configuration, trained to the end."""
+
+
+class Problem(Protocol):
+    """Something to search."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def space(self) -> SearchSpace: ...
+
+    @property
+    def maximize(self) -> bool: ...
+
+    @property
+    def epochs(self) -> int: ...
+
+    @property
+    def mean_seconds(self) -> float:
+        """What a configuration drawn at random takes."""
+        ...
+
+    def train(self, params: Params, seed: int) -> Training:
+        """What becomes of a point in the study with this seed."""
+        ...
 
 
 class Search(Protocol):
@@ -166,12 +200,3 @@ def simulate(
         trials=tuple(study.ended),
         ask_ms=1000 * study.ask_s / study.asked,
     )
-
-
-def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
-    """The mean and its standard error; no error is known of a single value."""
-    mean = sum(values) / len(values)
-    if len(values) < 2:
-        return mean, float("nan")
-    variance = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
-    return mean, (variance / len(values)) ** 0.5
