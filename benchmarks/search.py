@@ -5,12 +5,13 @@ seeds are too few to tell neighbours apart: goals are judged by the full table, 
 (`search_table`), and what is measured now stands beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from benchmarks.search_contestants import AUTO, OPTUNA, OPTUNA_FIRST, RANDOM, TPE
 from benchmarks.search_results import (
     BUDGETS,
     Estimate,
+    Key,
     Result,
     by_cost,
     by_trials,
@@ -18,7 +19,7 @@ from benchmarks.search_results import (
     paired,
 )
 from benchmarks.search_studies import plans, run_all
-from benchmarks.search_table import FAMILIES, contestants, results
+from benchmarks.search_table import FAMILIES, contestants, longest, results
 from benchmarks.table import Goal, Row
 
 SEEDS, TRIALS = 5, 20
@@ -87,38 +88,44 @@ def auto_row(known: Sequence[Result], now: Sequence[Result]) -> Row:
 
 def family_rows(known: Sequence[Result]) -> list[Row]:
     """Whether `auto` is best for the money, or within noise of it: a row per family."""
-    return [dollars(known, family, label) for family, label in FAMILIES.items()]
+    trials = longest(known, AUTO)
+    return [dollars(known, family, label, trials) for family, label in FAMILIES.items()]
 
 
-def dollars(known: Sequence[Result], family: str, label: str) -> Row:
+def dollars(known: Sequence[Result], family: str, label: str, trials: int) -> Row:
     """Of one family, at all budgets."""
     told = ", ".join(map(str, BUDGETS))
-    question = f"normalized regret on {label} for the cost of {told} mean random trials: `auto`"
-    if not by_cost(known, AUTO, BUDGETS[0], family):
+    question = (
+        f"normalized regret on {label} for the cost of {told} mean random trials, or {trials} "
+        "trials: `auto`"
+    )
+    spent = {name: regrets(known, name, family, trials) for name in contestants(known)}
+    mine = spent.pop(AUTO, [{}])
+    others = {name: found for name, found in spent.items() if all(found)}
+    if not all(mine):
         return Row(question=question, reason=NO_TABLE)
-    others = [name for name in contestants(known) if by_cost(known, name, BUDGETS[0], family)]
-    others.remove(AUTO)
-    apart = [to_best(known, family, budget, others) for budget in BUDGETS]
+    apart = [to_best(mine[n], [found[n] for found in others.values()]) for n in range(len(mine))]
     behind = [each.signed for each in apart if each.lower > 0]
     return Row(
         question=question,
-        ours=f"{spent(known, AUTO, family)}; less the best other's "
-        + ", ".join(each.signed for each in apart),
-        beside="; ".join(f"{name} {spent(known, name, family)}" for name in others),
+        ours=f"{in_words(mine)}; less the best other's {', '.join(a.signed for a in apart)}",
+        beside="; ".join(f"{name} {in_words(found)}" for name, found in others.items()),
         goal=CHEAPEST_GOAL,
         met=not behind,
         reason=f"behind by {', '.join(behind)}" if behind else "",
     )
 
 
-def to_best(known: Sequence[Result], family: str, budget: int, others: Sequence[str]) -> Estimate:
+def regrets(known: Sequence[Result], name: str, family: str, trials: int) -> list[dict[Key, float]]:
+    """Of a contestant, at each of the budgets."""
+    return [by_cost(known, name, budget, family, trials) for budget in BUDGETS]
+
+
+def to_best(mine: Mapping[Key, float], others: Sequence[Mapping[Key, float]]) -> Estimate:
     """The difference to the best of the others, over the studies that both have."""
-    mine = by_cost(known, AUTO, budget, family)
-    apart = [paired(mine, by_cost(known, name, budget, family)) for name in others]
+    apart = [paired(mine, other) for other in others]
     return max((each for each in apart if each is not None), key=lambda each: each.mean)
 
 
-def spent(known: Sequence[Result], name: str, family: str) -> str:
-    """A contestant's regret at all budgets."""
-    found = (estimate(by_cost(known, name, budget, family).values()) for budget in BUDGETS)
-    return " / ".join(str(each) for each in found)
+def in_words(found: Sequence[Mapping[Key, float]]) -> str:
+    return " / ".join(str(estimate(each.values())) for each in found)

@@ -120,11 +120,12 @@ def by_trials(results: Sequence[Result], contestant: str, trials: int) -> dict[K
 
 
 def by_cost(
-    results: Sequence[Result], contestant: str, budget: int, family: str = ""
+    results: Sequence[Result], contestant: str, budget: int, family: str, trials: int
 ) -> dict[Key, float]:
-    """A contestant's regrets when so many random trials' costs were spent."""
+    """A contestant's regrets when so many random trials' costs were spent, or so many trials."""
     return {
         each.key: each.by_cost[str(budget)]
         for each in results
-        if each.contestant == contestant and each.problem.startswith(family)
+        if (each.contestant, each.trials) == (contestant, trials)
+        and each.problem.startswith(family)
     }

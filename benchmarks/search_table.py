@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.machine import ROOT
-from benchmarks.search_contestants import CONTESTANTS, OPTUNA
+from benchmarks.search_contestants import AUTO, CONTESTANTS, OPTUNA
 from benchmarks.search_results import (
     BUDGETS,
     TRIALS,
@@ -73,14 +73,20 @@ def _quality(known: Sequence[Result], name: str) -> Iterator[str]:
     yield f"{estimate(each.ask_ms for each in mine).mean:.0f}"
 
 
+def longest(known: Sequence[Result], name: str) -> int:
+    """Trials of a contestant's longest studies; 0 where it has none."""
+    return max((each.trials for each in known if each.contestant == name), default=0)
+
+
 def per_dollar(known: Sequence[Result]) -> Iterator[str]:
     """Regret when so much was spent, by family, a row per contestant."""
+    trials = longest(known, AUTO)
     heads = [f"{label} {b}" for label in FAMILIES.values() for b in BUDGETS]
     yield "| sampler | " + " | ".join(heads) + " |"
     yield "|---|" + "---|" * len(heads)
     for name in contestants(known):
         cells = [
-            _estimated(by_cost(known, name, budget, family))
+            _estimated(by_cost(known, name, budget, family, trials))
             for family in FAMILIES
             for budget in BUDGETS
         ]

@@ -45,7 +45,7 @@ class Listed:
         self.heard.append(f"ended {number}")
 
 
-def test_three_trials_run_at_once_and_whoever_is_free_asks_for_the_next():
+def test_three_trials_run_at_once_and_whoever_is_free_asks_for_the_next() -> None:
     search = Listed([5.0, 1.0, 9.0, 1.0, 1.0])
     simulate(Lengths(), search, 0, trials=5)
     assert search.heard == [
@@ -59,29 +59,29 @@ def study(epochs: int, points: Sequence[float], prunes: Sequence[int] = ()) -> S
     return simulate(Lengths(epochs=epochs), Listed(points, prunes), 0, trials=len(points))
 
 
-def test_the_regret_of_a_shorter_study_is_that_of_its_first_trials():
+def test_the_regret_of_a_shorter_study_is_that_of_its_first_trials() -> None:
     assert study(1, [5.0, 4.0, 9.0, 1.0]).after_trials(3) == 4.0
 
 
-def test_what_costs_more_than_is_left_is_lost():
+def test_what_costs_more_than_is_left_is_lost() -> None:
     # They end after 4, 5 and 9 seconds and have then cost 4, 9 and 18.
     found = study(1, [5.0, 4.0, 9.0])
     assert found.after_seconds(4.0) == 4.0
     assert found.after_seconds(3.9) == 1.0
 
 
-def test_a_pruned_trial_is_nobody_s_model():
+def test_a_pruned_trial_is_nobody_s_model() -> None:
     found = study(3, [5.0, 4.0, 9.0], prunes=[1])
     assert found.regret(found.trials) == 5.0
     assert [(trial.number, trial.epochs) for trial in found.trials] == [(1, 1), (0, 3), (2, 3)]
 
 
-def test_the_quality_after_some_epochs_is_of_what_was_complete_then():
+def test_the_quality_after_some_epochs_is_of_what_was_complete_then() -> None:
     found = study(3, [5.0, 4.0, 9.0])
     assert [found.after_epochs(count) for count in (5, 6, 9)] == [1.0, 4.0, 4.0]
 
 
-def test_every_training_of_the_grid_is_recorded_to_its_last_epoch():
+def test_every_training_of_the_grid_is_recorded_to_its_last_epoch() -> None:
     curves = curves_table.read()
     assert set(curves) == set(curves_table.grid())
     assert {len(curve.val_accuracy) for curve in curves.values()} == {curves_table.EPOCHS}
@@ -92,7 +92,7 @@ def test_every_training_of_the_grid_is_recorded_to_its_last_epoch():
 )
 def test_what_is_not_recorded_is_answered_by_the_nearest_training(
     lr: float, dropout: float, nearest: tuple[float, float]
-):
+) -> None:
     params = {"lr": lr, "batch_size": 64, "width": 16, "dropout": dropout}
     curve = curves_table.nearest(params)
     assert (curve.lr, curve.dropout, curve.batch_size, curve.width) == (*nearest, 64, 16)
