@@ -4,6 +4,7 @@
 # make storm   kill real processes N times and look for losses      (N=100, SEED: as it was printed)
 # make conformance    the official suite of MCP against the server, both eras     (npm brings it)
 # make bench   measure all that docs/benchmarks.md tells, and write its table     (half an hour)
+# make bench-search   search quality over 30 seeds and 50 trials: hours, goes on where it was stopped
 # make bench-peers    measure optuna-mcp, Ray Tune and Syne Tune, and store it for `bench`
 # make interop        foreign clients, each in its own environment, tune over stdio  (CLIENTS: all)
 #
@@ -61,6 +62,9 @@ conformance: $(TEST)
 
 bench: $(BENCH)
 	@$(BIN)/python -m benchmarks
+
+bench-search: $(BENCH)
+	@$(BIN)/python -m benchmarks.search_table
 
 bench-peers: $(BENCH) $(PEERS)/.installed
 	@$(BIN)/python -m benchmarks.peers $(PEERS)

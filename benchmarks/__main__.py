@@ -33,7 +33,8 @@ BENCHMARKS: dict[str, float] = {
     "handover": 90,
     "measurement": 60,
     "memory": 90,
-    "search": 600,
+    "search": 360,
+    "curves": 240,
     "mnist_speed": 240,
     "mnist_gpu": 300,
 }

@@ -131,7 +131,7 @@ async def test_plain_optuna_sees_how_the_study_is_searched(pair: Pair, path: Pat
         "automl_study": study.id,
         "model": "mnist",
         "objective": "val_accuracy",
-        "sampler": "TPE, univariate, constant liar, 5 start-up trials",
+        "sampler": "TPE, multivariate, constant liar, 5 start-up trials",
         "pruner": "median of at least 5 complete trials, from epoch 2",
     }
 

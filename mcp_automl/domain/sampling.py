@@ -47,8 +47,8 @@ class SearchSettings:
     """Random trials before the sampler learns; the trainer's default configuration is the first."""
     constant_liar: bool = True
     """Whether TPE takes trials that still run for bad ones, so that it looks elsewhere."""
-    multivariate: bool = False
-    """Whether TPE looks at parameters together; for conditional spaces under `auto` it does."""
+    multivariate: bool = True
+    """Whether TPE looks at parameters together, those that all trials have."""
     candidates: int = 24
     """How many points TPE draws to choose one."""
     gp_max_parameters: int = 20
