@@ -170,6 +170,20 @@ class StudySummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StudyList:
+    """A page of the studies, newest first."""
+
+    studies: tuple[StudySummary, ...]
+    total: int
+    page: Page
+
+    @property
+    def next_offset(self) -> int | None:
+        """Where the next page begins; None if this is the last."""
+        return self.page.after(self.total)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """The best trials of a study, best first."""
 

@@ -158,12 +158,15 @@ def delete(
 
 
 @app.command()
-def studies() -> None:
-    """List all studies of the workspace."""
+def studies(
+    offset: Annotated[int, typer.Option(help="Studies to leave out, the newest ones.")] = 0,
+) -> None:
+    """List the studies of the workspace, newest first."""
     from mcp_automl.composition import build_service
-    from mcp_automl.server import tables
+    from mcp_automl.domain.paging import Page
+    from mcp_automl.server import listing
 
-    listed = tables.studies(build_service().studies(), time.time())
+    listed = listing.studies(build_service().studies(Page(offset=offset)), time.time())
     _print(listed)
 
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from mcp_automl.answers import BestParams, Comparison, StudySummary
+from mcp_automl.answers import BestParams, Comparison, StudyList, StudySummary
 from mcp_automl.domain import leaderboard
 from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.paging import Page
 from mcp_automl.domain.study import Study, Trial
 from mcp_automl.domain.tracking import TrackedRun, experiment, run_key, tracked_as
 from mcp_automl.folders import Folders
@@ -25,6 +26,12 @@ class Results:
     registry: StudyRegistry
     folders: Folders
     origin: str
+
+    def listed(self, page: Page) -> StudyList:
+        """A page of the studies, newest first; only its own are looked into."""
+        studies = self.registry.studies()
+        shown = tuple(self.summary(study) for study in page.of(studies))
+        return StudyList(studies=shown, total=len(studies), page=page)
 
     def summary(self, study: Study) -> StudySummary:
         """A study's line in the list."""

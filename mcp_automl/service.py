@@ -20,8 +20,8 @@ from mcp_automl.answers import (
     Quoted,
     Started,
     Stopped,
+    StudyList,
     StudyStatus,
-    StudySummary,
 )
 from mcp_automl.archive import Archive
 from mcp_automl.costs import Costs
@@ -30,6 +30,7 @@ from mcp_automl.domain.costs import CostReport
 from mcp_automl.domain.errors import NameTaken
 from mcp_automl.domain.explanation import Explanation
 from mcp_automl.domain.machine import Machine
+from mcp_automl.domain.paging import FIRST_PAGE, Page
 from mcp_automl.domain.pictures.canvas import Picture
 from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import (
@@ -208,11 +209,14 @@ class Service:
         """
         return self._statuses.of(self._found(name))
 
-    def studies(self) -> list[StudySummary]:
-        """All studies, newest first."""
+    def studies(self, page: Page = FIRST_PAGE) -> StudyList:
+        """Studies, newest first."""
         self._liveness.rouse()
         with self._registry.view():
-            return [self._results.summary(study) for study in self._registry.studies()]
+            return self._results.listed(page)
+
+    def names(self) -> list[str]:
+        return [study.config.name for study in self._registry.studies()]
 
     def compare(self, name: str, top_k: int = 5) -> Comparison:
         """The study's `top_k` best trials.

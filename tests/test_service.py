@@ -311,7 +311,7 @@ def test_the_best_trials_come_with_their_parameters_best_first(office: Office) -
 def test_the_list_has_the_newest_study_first_with_its_best_and_cost(office: Office) -> None:
     office.registry.add(a_study(config=a_config("old", n_trials=2)), done(0.5, 0.7))
     office.registry.add(a_study(StudyState.QUEUED, config=a_config("new")))
-    new, old = office.service.studies()
+    new, old = office.service.studies().studies
     assert (new.study.config.name, new.best) == ("new", None)
     assert old.best is not None
     assert (old.best.value, old.cost_usd) == (0.7, 1.0)

@@ -74,7 +74,7 @@ async def test_verifying_trains_the_best_and_the_second_best_with_the_same_fresh
 
 async def test_a_job_is_no_study(desk: Desk) -> None:
     job = await desk.start()
-    assert await to_thread.run_sync(desk.service.studies) == []
+    assert await to_thread.run_sync(desk.service.names) == []
     with pytest.raises(StudyNotFound):
         await to_thread.run_sync(desk.service.status, job.config.name)
     with pytest.raises(InvalidRequest, match="name of a training job"):

@@ -37,6 +37,9 @@ class Page:
         return following if following < total else None
 
 
+FIRST_PAGE = Page()
+
+
 def thinned(items: Sequence[T], most: int = MAX_POINTS) -> list[T]:
     """At most so many of them, evenly spread, the first and the last among them."""
     if len(items) <= most:

@@ -4,7 +4,6 @@ Small and shared, because every tool's definition carries the schema of what it 
 finite or null, times are ISO 8601 in UTC, durations are seconds.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
@@ -18,12 +17,10 @@ from mcp_automl.answers import (
     Stopped,
     StudyStatus,
 )
-from mcp_automl.answers import StudySummary as Summary
-from mcp_automl.domain.study import Measurement, Study, Trial, counted
+from mcp_automl.domain.study import Measurement, Study, Trial
 from mcp_automl.server import recipe, spaces
 from mcp_automl.server.quotes import QuoteModel
 from mcp_automl.server.shapes import Model, Scalar, counts, rounded, scalars
-from mcp_automl.server.tables import MAX_STUDIES
 from mcp_automl.server.words import finite, moment, plain, plain_notes
 
 
@@ -204,43 +201,6 @@ class StatusModel(Model):
             next_look_s=answer.next_look_s,
             notes=plain_notes(answer.notes),
         )
-
-
-class SummaryModel(Model):
-    name: str
-    model: str
-    state: str
-    done: int
-    n_trials: int
-    objective: str
-    best: float | None
-    cost_usd: float | None
-    created_at: str | None
-
-    @classmethod
-    def of(cls, answer: Summary) -> "SummaryModel":
-        config = answer.study.config
-        return cls(
-            name=plain(config.name),
-            model=plain(config.model),
-            state=answer.study.state.value,
-            done=counted(answer.counts),
-            n_trials=config.n_trials,
-            objective=plain(config.objective.name),
-            best=finite(answer.best.value) if answer.best else None,
-            cost_usd=rounded(answer.cost_usd),
-            created_at=moment(answer.study.created_at),
-        )
-
-
-class StudiesModel(Model):
-    total: int
-    studies: list[SummaryModel] = Field(description=f"The newest {MAX_STUDIES}, newest first")
-
-    @classmethod
-    def of(cls, answers: Sequence[Summary]) -> "StudiesModel":
-        shown = [SummaryModel.of(answer) for answer in answers[:MAX_STUDIES]]
-        return cls(total=len(answers), studies=shown)
 
 
 class ComparisonModel(Model):

@@ -84,6 +84,7 @@ DryRun = Annotated[
     bool | None,
     Field(description="True only tells what it would do and cost"),
 ]
+Offset = Annotated[int | None, BeforeValidator(number), Field(json_schema_extra={"minimum": 0})]
 Space = Annotated[
     # Whatever comes is explained by the use case, which knows the parameters' names and bounds.
     Any,

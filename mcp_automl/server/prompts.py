@@ -105,7 +105,7 @@ def _known(
     if argument == "model" or (argument == "name" and of_trainers):
         return list(service.trainers.names)
     if argument in ("study", "name"):
-        return [summary.study.config.name for summary in service.studies()]
+        return service.names()
     if argument == "id":
         return [job.config.name for job in service.desk.jobs.latest()]
     return None

@@ -20,7 +20,8 @@ from mcp_automl.domain.errors import (
 from mcp_automl.server import text
 from mcp_automl.server.costs import CostsModel
 from mcp_automl.server.failures import of_settings, sentence
-from mcp_automl.server.models import StatusModel, StudiesModel
+from mcp_automl.server.listing import StudiesModel
+from mcp_automl.server.models import StatusModel
 from mcp_automl.server.words import plain
 
 if TYPE_CHECKING:

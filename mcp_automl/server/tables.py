@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from mcp_automl.answers import Comparison, StudySummary
+from mcp_automl.answers import Comparison
 from mcp_automl.domain.space import Float, Parameter, Value
-from mcp_automl.domain.study import Trial, TrialState, counted
+from mcp_automl.domain.study import Trial, TrialState
 from mcp_automl.server import spaces
 from mcp_automl.server.text import best_call
-from mcp_automl.server.words import dollars, duration, exact, plain, score
+from mcp_automl.server.words import exact, plain, score
 
-MAX_STUDIES = 50
 MAX_COLUMNS = 8
 MAX_CHARACTERS = 4_000
 """About 1,500 tokens of a table: what does not fit is counted."""
@@ -69,50 +68,6 @@ def _cell(value: Value, parameter: Parameter | None) -> str:
 
 def _heading(name: str) -> str:
     return HEADINGS.get(name) or plain(name.replace("_", " ").title(), 16)
-
-
-def studies(answers: Sequence[StudySummary], now: float) -> str:
-    """The newest studies, a row each."""
-    if not answers:
-        return (
-            "There are no studies yet.\n"
-            'Next: start_automl_study(study_name="mnist-opt-1", model_type="mnist") starts one'
-        )
-    table = [
-        ["Study", "Model", "State", "Done", "Best", "Cost", "Created"],
-        *(_summary(answer, now) for answer in answers[:MAX_STUDIES]),
-    ]
-    header, *rows = aligned(table, [], gap=2)
-    counted_studies = "1 study" if len(answers) == 1 else f"{len(answers)} studies, newest first"
-    shown = fitting(rows, "studies", total=len(answers))
-    return "\n".join(
-        [
-            f"[Info] AutoML Studies: {counted_studies}",
-            header,
-            *shown,
-            "",
-            "Next: get_automl_study_status(study_name=...) for one of them",
-        ]
-    )
-
-
-def _summary(answer: StudySummary, now: float) -> list[str]:
-    study, config = answer.study, answer.study.config
-    pruned = answer.best is not None and answer.best.state is TrialState.PRUNED
-    best = f"{plain(config.objective.name, 20)} {score(answer.best.value)}" if answer.best else "-"
-    return [
-        plain(config.name, 64),
-        plain(config.model, 20),
-        study.state.value,
-        f"{counted(answer.counts)}/{config.n_trials}",
-        best + (" (pruned)" if pruned else ""),
-        dollars(answer.cost_usd),
-        f"{_age(now - study.created_at)} ago" if study.created_at else "-",
-    ]
-
-
-def _age(seconds: float) -> str:
-    return " ".join(duration(seconds).split()[:2])
 
 
 def fitting(rows: Sequence[str], what: str, total: int | None = None) -> list[str]:

@@ -14,15 +14,15 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult
 
 from mcp_automl.answers import StudyStatus
+from mcp_automl.domain.paging import Page
 from mcp_automl.domain.request import StudyRequest
-from mcp_automl.server import live, quotes, recipe, stopping, tables, text, waiting
+from mcp_automl.server import listing, live, quotes, recipe, stopping, tables, text, waiting
 from mcp_automl.server.models import (
     BestModel,
     ComparisonModel,
     StartedModel,
     StatusModel,
     StoppedModel,
-    StudiesModel,
 )
 from mcp_automl.server.parameters import (
     Budget,
@@ -30,6 +30,7 @@ from mcp_automl.server.parameters import (
     EpochsMax,
     Existing,
     ModelType,
+    Offset,
     PerTrial,
     PrunerName,
     SamplerName,
@@ -135,16 +136,18 @@ class Tools:
             )
         )
 
-    def list_automl_studies(self) -> Annotated[CallToolResult, StudiesModel]:
+    def list_automl_studies(
+        self, offset: Offset = None
+    ) -> Annotated[CallToolResult, listing.StudiesModel]:
         """Lists the studies of this workspace, newest first: state, trials done, best value, cost.
 
         Use it to find a study's name.
         """
         return reply(
             "list_automl_studies",
-            lambda: self._service().studies(),
-            partial(tables.studies, now=time.time()),
-            StudiesModel.of,
+            lambda: self._service().studies(Page(offset=offset or 0)),
+            partial(listing.studies, now=time.time()),
+            listing.StudiesModel.of,
         )
 
     def compare_automl_trials(
