@@ -73,8 +73,11 @@ async def _train_one(store: OptunaStore, study: Study, number: int) -> None:
         value = (0.5 + number / 100) * (1 - 0.5**epoch)
         metrics = {study.config.objective.name: value}
         await store.report(study, trial, Measurement(epoch=epoch, metrics=metrics, seconds=0.1))
-    record = Record(trial, TrialState.COMPLETE, value, 0.0001, "")
-    await store.record(study, record, Outcome.COMPLETED)
+    pruned = number % 2 == 1
+    state, outcome = (
+        (TrialState.PRUNED, Outcome.STOPPED) if pruned else (TrialState.COMPLETE, Outcome.COMPLETED)
+    )
+    await store.record(study, Record(trial, state, value, 0.0001, ""), outcome)
 
 
 def _copy(connection: sqlite3.Connection, real: Study, study: Study) -> None:

@@ -23,6 +23,7 @@ from anyio import to_thread
 
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import AttemptStart, ProcessRef, Slot
+from mcp_automl.domain.sampling import SearchSettings
 from mcp_automl.domain.space import Categorical, Float, Int, Params, SearchSpace
 from mcp_automl.domain.study import Measurement, Objective, Study, StudyConfig, TrialState
 from mcp_automl.ports import Suggestion
@@ -136,7 +137,8 @@ def config(seed: int, n_trials: int) -> StudyConfig:
 
 
 async def near_duplicates(path: Path, studies: int, n_trials: int, *, constant_liar: bool) -> Count:
-    store = OptunaStore(path, kill=lambda process: None, constant_liar=constant_liar)
+    settings = SearchSettings(constant_liar=constant_liar)
+    store = OptunaStore(path, kill=lambda process: None, settings=settings)
     registry = SqliteRegistry(path)
     near = pairs = 0
     for seed in range(studies):

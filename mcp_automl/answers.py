@@ -33,6 +33,8 @@ class Started:
     devices: str
     notes: tuple[str, ...]
     """Sentences a reader should know: settings that hold, an orchestrator that is not well."""
+    search: str = ""
+    """Which sampler works and why, and the pruner; empty where none does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,11 +128,11 @@ class StudyStatus:
     """WAITING trials that were begun and can go on."""
     savings: Savings | None = None
     """What the pruner saved, once the study has ended."""
-    search: str = ""
-    """How its trials are suggested and pruned, and why so; empty of a study that is not ours."""
     next_look_s: int | None
     """When to look again; None when nothing will change."""
     notes: tuple[str, ...]
+    search: str = ""
+    """Which sampler works and why, and the pruner; empty where none does."""
 
     @property
     def other_metrics(self) -> Mapping[str, float]:

@@ -74,9 +74,7 @@ class StudyConfig:
     max_cost_per_trial_usd: float | None = None
     search_space: SearchSpace | Mapping[str, object] | None = None
     sampler: str | None = None
-    """tpe, auto, gp, cmaes or random."""
     pruner: str | None = None
-    """median, percentile, hyperband, asha or none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

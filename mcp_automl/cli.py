@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -30,9 +30,6 @@ app.add_typer(config, name="config")
 console = Console()
 
 LOOK_SECONDS = 0.5
-
-SAMPLERS = "tpe (default), auto, gp, cmaes or random."
-PRUNERS = "median (default), percentile, hyperband, asha (auto's) or none."
 
 
 def _print(said: str) -> None:
@@ -88,8 +85,12 @@ def tune(
         str | None,
         typer.Option(help='What to search, as JSON: \'{"lr": [1e-4, 1e-2], "batch_size": 64}\'.'),
     ] = None,
-    sampler: Annotated[str | None, typer.Option(help=SAMPLERS)] = None,
-    pruner: Annotated[str | None, typer.Option(help=PRUNERS)] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="tpe (the default), auto, gp, cmaes or random.")
+    ] = None,
+    pruner: Annotated[
+        str | None, typer.Option(help="median, percentile, hyperband, asha or none.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what it would do and cost.")
     ] = False,
@@ -100,7 +101,7 @@ def tune(
     """
     from mcp_automl.composition import build_service
     from mcp_automl.progress import study_name
-    from mcp_automl.server import quotes, text
+    from mcp_automl.server import quotes
 
     service = build_service()
     chosen = name or study_name(model)
@@ -110,18 +111,20 @@ def tune(
     if dry_run:
         _print(quotes.dry_run(service.quote_study(asked)))
         return
-    _print(text.started(service.start_study(asked)))
-    _watch(service, model, chosen)
+    _run(service, asked, model)
 
 
-def _watch(service: "Service", model: str, name: str) -> None:
+def _run(service: "Service", asked: StudyRequest, model: str) -> NoReturn:
+    """Starts a study, shows it until it ends, and exits with what came of it."""
     from mcp_automl.progress import watch
     from mcp_automl.server import text
 
+    _print(text.started(service.start_study(asked)))
+    chosen = asked.name
     try:
-        status = watch(console, lambda: service.status(name), lambda: time.sleep(LOOK_SECONDS))
+        status = watch(console, lambda: service.status(chosen), lambda: time.sleep(LOOK_SECONDS))
     except KeyboardInterrupt:
-        console.print(f"It goes on. See it again: mcp-automl tune {model} --name {name}")
+        console.print(f"It goes on. See it again: mcp-automl tune {model} --name {chosen}")
         sys.exit(130)
     _print(text.status(status))
     sys.exit(1 if status.study.state is StudyState.FAILED else 0)

@@ -11,6 +11,7 @@ import tempfile
 import tomllib
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ def place(path: Path, client: Client, server: Server) -> Placed:
         real.parent.mkdir(parents=True, exist_ok=True)
         backup = None if old is None else _keep(real, old)
         _replace(real, content)
+    except ClientFileUnusable:
+        raise
     # A character that cannot be encoded is a ValueError.
     except (OSError, ValueError) as error:
         raise ClientFileUnusable(
@@ -86,7 +89,7 @@ def _parsed(client: Client, text: str, path: Path) -> dict[str, Any]:
 
 
 def _object(text: str) -> dict[str, Any]:
-    loaded = json.loads(text or "{}", object_pairs_hook=_once)
+    loaded = json.loads(text or "{}", object_pairs_hook=_once, parse_float=_exact)
     if not isinstance(loaded, dict):
         raise ValueError("it is no object")
     return loaded
@@ -98,6 +101,14 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) < len(pairs):
         raise ValueError("a key stands there twice")
     return made
+
+
+def _exact(text: str) -> float:
+    """Refuses what would be another number when it is written again."""
+    number = float(text)
+    if Decimal(text) != Decimal(repr(number)):
+        raise ValueError(f"{text} has more digits than can be kept")
+    return number
 
 
 def _servers(whole: Mapping[str, Any], client: Client, path: Path) -> dict[str, Any]:

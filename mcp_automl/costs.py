@@ -19,6 +19,7 @@ class Costs:
     def __init__(self, accounts: Accounts, now: Callable[[], float]) -> None:
         self._accounts = accounts
         self._now = now
+        self._saved: dict[tuple[int, int, float | None], Savings] = {}
 
     def report(self, group_by: str | None = None, since: str | None = None) -> CostReport:
         """What was spent, the dearest first.
@@ -43,4 +44,10 @@ class Costs:
 
     def savings(self, study: Study) -> Savings | None:
         """What pruning has saved a study that has ended; None for one that has not."""
-        return None if study.state.should_run else savings(self._accounts.pruned(study))
+        if study.state.should_run:
+            return None
+        # Nothing is added to it until it is asked to go on, and then it ends anew.
+        end = (study.id, study.revision, study.ended_at)
+        if end not in self._saved:
+            self._saved[end] = savings(self._accounts.pruned(study))
+        return self._saved[end]

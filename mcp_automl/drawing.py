@@ -47,6 +47,8 @@ PALETTES = (256, 64, 24)
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#6A6A6A"
 INK, FAINT = "#222222", "#DDDDDD"
 
+# Nobody's matplotlibrc, least of all one that lies in the working folder.
+matplotlib.rcdefaults()
 # Dollars are dollars, and a name such as `a_$b$` is no formula.
 matplotlib.rcParams["text.parse_math"] = False
 SHADES = LinearSegmentedColormap.from_list(

@@ -23,8 +23,8 @@ from mcp_automl.domain.errors import ExportNotFound, WorkspaceUnusable
 from mcp_automl.domain.script import script
 from mcp_automl.domain.space import Value
 from mcp_automl.domain.study import Study, Trial
-from mcp_automl.ports import Trainers
 from mcp_automl.refusals import NAME, refuse_foreign_script
+from mcp_automl.repertoire import Trainers
 from mcp_automl.results import Results
 
 FILE = re.compile(r"[A-Za-z0-9._-]{1,80}\.(?:py|csv|json)", re.ASCII)

@@ -8,12 +8,11 @@ from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.job_request import MAX_SEEDS, MIN_SEEDS, JobRequest
 from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.point import EPOCHS, point, with_usual_epochs
-from mcp_automl.domain.sampling import Pruner
 from mcp_automl.domain.search import NO_EPOCHS
 from mcp_automl.domain.space import Params, Value
 from mcp_automl.domain.study import COUNTED, Study, StudyConfig, Trial
 from mcp_automl.domain.training_job import Priority, TrainingJob
-from mcp_automl.ports import StudyRegistry, Trainers
+from mcp_automl.ports import StudyRegistry
 from mcp_automl.refusals import (
     checked_run_name,
     no_such_study,
@@ -21,6 +20,7 @@ from mcp_automl.refusals import (
     refuse_foreign,
     refuse_misfit,
 )
+from mcp_automl.repertoire import Trainers
 from mcp_automl.requests import DEFAULT_MODEL
 
 PLACEHOLDER = "job"
@@ -118,7 +118,6 @@ class JobRequests:
             n_trials=len(job.points),
             epochs_max=max(epochs, default=NO_EPOCHS),
             owner=self._owner,
-            pruner=Pruner.NONE,
             job=job,
         )
 

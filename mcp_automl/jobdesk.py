@@ -9,8 +9,9 @@ from mcp_automl.job_requests import JobRequests
 from mcp_automl.joblogs import JobLogs
 from mcp_automl.jobstore import JobStore
 from mcp_automl.liveness import Liveness
-from mcp_automl.ports import StudyRegistry, Trainers
+from mcp_automl.ports import StudyRegistry
 from mcp_automl.queueing import Queueing
+from mcp_automl.repertoire import Trainers
 from mcp_automl.settings import Settings
 from mcp_automl.training_jobs import TrainingJobs
 

@@ -62,9 +62,9 @@ class Pictures:
         return explanation(some, insight(some, len(seen.ranked)))
 
     def _of_parameters(self, kind: Kind, seen: Finished) -> Picture:
-        some = self._with_parameters(seen)
         if kind is Kind.PARETO:
-            return pareto(some)
+            return pareto(self._with_costs(seen))
+        some = self._with_parameters(seen)
         found: Insight = insight(some, len(seen.ranked))
         drawn = {
             Kind.IMPORTANCE: importances,
@@ -79,6 +79,11 @@ class Pictures:
         if not seen.ranked:
             raise nothing_to_show(study)
         return seen
+
+    def _with_costs(self, seen: Finished) -> Finished:
+        """All of them: a single one that is not looked at may be better and cheaper."""
+        numbers = [trial.number for trial in seen.ranked]
+        return Finished.of(seen.study, self.archive.chosen(seen.study, numbers))
 
     def _with_parameters(self, seen: Finished) -> Finished:
         numbers = [trial.number for trial in seen.thinned(MOST_TRIALS).ranked]

@@ -8,12 +8,11 @@ side, the only one that writes trials; its calls may take long and are awaited.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mcp_automl.domain.declared import DeclaredTrainer
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import (
     AttemptStart,
@@ -27,8 +26,6 @@ from mcp_automl.domain.jobs import (
     Word,
 )
 from mcp_automl.domain.outlook import Progress
-from mcp_automl.domain.script import Needs
-from mcp_automl.domain.search import Search
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import (
     History,
@@ -65,6 +62,9 @@ class StudyRegistry(Protocol):
     def stop(self, study_id: int) -> Study:
         """Asks a RUNNING study to stop; a QUEUED one is STOPPED at once, any other left alone."""
 
+    def view(self) -> AbstractContextManager[None]:
+        """Within it, all that this thread reads is of one moment; nothing may be written."""
+
     def find(self, name: str) -> Study | None:
         """The study of that name, upper and lower case ignored."""
 
@@ -76,6 +76,15 @@ class StudyRegistry(Protocol):
 
     def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:
         """Trials in those states by number, without their parameters, cost and reason."""
+
+    def leading(self, study: Study, most: int) -> Sequence[Trial]:
+        """The same of the best by value among the COMPLETE, and among the PRUNED ones.
+
+        Which of them is best is for the leaderboard to say; no other trial can be.
+
+        Args:
+            most: how many of either.
+        """
 
     def trial(self, study: Study, number: int) -> Trial:
         """One trial, complete.
@@ -111,28 +120,6 @@ class StudyRegistry(Protocol):
 
 
 # --- what can be trained -----------------------------------------------------------------------
-
-
-class Trainers(Protocol):
-    """What the use cases need to know of trainers; `catalog.Catalog` is the real one."""
-
-    def check_installed(self, model: str) -> None: ...
-
-    def runs_alone(self, model: str) -> bool: ...
-
-    def config(
-        self, name: str, model: str, *, n_trials: int, epochs_max: int | None,
-        seed: int, owner: str, search_space: object,
-    ) -> StudyConfig: ...  # fmt: skip
-
-    def search(self, model: str, search_space: object, epochs_max: int | None) -> Search: ...
-
-    @property
-    def names(self) -> Sequence[str]: ...
-
-    def declaration(self, model: str) -> DeclaredTrainer: ...
-
-    def needs(self, model: str) -> Needs: ...
 
 
 # --- the database, seen from the orchestrator --------------------------------------------------

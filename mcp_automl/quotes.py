@@ -7,7 +7,8 @@ from mcp_automl.answers import Quoted
 from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.quote import Quote, quote
 from mcp_automl.domain.study import Study, StudyConfig, counted
-from mcp_automl.ports import StudyRegistry, Trainers
+from mcp_automl.ports import StudyRegistry
+from mcp_automl.repertoire import Trainers
 from mcp_automl.settings import Settings
 
 

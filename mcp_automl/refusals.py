@@ -13,16 +13,12 @@ from mcp_automl.domain.errors import (
     StudyRuns,
     TrainerUnavailable,
 )
-from mcp_automl.domain.guides import understood, unfit
 from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.request import StudyRequest
-from mcp_automl.domain.sampling import Pruner, Sampler
-from mcp_automl.domain.space import SearchSpace
 from mcp_automl.domain.study import Study
 from mcp_automl.domain.training_job import is_job_name
-from mcp_automl.installed import has_torch
-from mcp_automl.ports import Trainers
+from mcp_automl.repertoire import Trainers
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -102,33 +98,8 @@ def refuse_other_search(study: Study, request: StudyRequest, trainers: Trainers)
             f"{config.name!r} searches up to epochs_max={config.epochs_max}, and its trials could "
             f"not be compared with others; leave epochs_max out, or choose another study_name"
         )
-    for asked, held in ((request.sampler, config.sampler), (request.pruner, config.pruner)):
-        refuse_other_guide(config.name, asked, held)
     if request.search_space is not None:
         refuse_other_space(study, request.search_space, trainers)
-
-
-def refuse_other_guide(study: str, asked: str | None, held: Sampler | Pruner) -> None:
-    """Lets pass only the sampler and the pruner that the study has."""
-    if asked is None or understood(type(held), asked) is held:
-        return
-    what = type(held).__name__.lower()
-    raise InvalidRequest(
-        f"{study!r} has {what}={held.value!r}, which cannot be changed; leave {what} out to go on "
-        "with it, or choose another study_name"
-    )
-
-
-def refuse_unfit_sampler(sampler: Sampler, space: SearchSpace) -> None:
-    """Refuses what cannot work here, or not on this space."""
-    misfit = unfit(sampler, space)
-    if misfit:
-        raise InvalidRequest(misfit)
-    if sampler is Sampler.GP and not has_torch():
-        raise InvalidRequest(
-            "sampler 'gp' needs PyTorch, which is not installed here: "
-            "pip install 'mcp-automl[mnist]', or choose 'tpe', or 'auto', which does without"
-        )
 
 
 def refuse_free_budget(prices: Prices, gpus: Collection[str]) -> None:

@@ -4,19 +4,20 @@ import zlib
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from mcp_automl.domain.guides import guides
 from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.request import StudyRequest
+from mcp_automl.domain.sampling import check_sampler
 from mcp_automl.domain.study import Study, StudyConfig
-from mcp_automl.ports import StudyRegistry, Trainers
+from mcp_automl.packages import has_torch
+from mcp_automl.ports import StudyRegistry
 from mcp_automl.refusals import (
     checked_name,
     refuse_free_budget,
     refuse_misfit,
     refuse_other_search,
-    refuse_unfit_sampler,
 )
+from mcp_automl.repertoire import Trainers
 
 DEFAULT_MODEL = "mnist"
 DEFAULT_TRIALS = 20
@@ -30,6 +31,7 @@ class Requests:
         prices: what hold in this workspace.
         gpus: the names of its GPUs.
         owner: who is asking; stored with every study.
+        has_torch: whether there can be a Gaussian process.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Requests:
         prices: Callable[[], Prices],
         gpus: Callable[[], Collection[str]],
         owner: str,
+        has_torch: Callable[[], bool] = has_torch,
     ) -> None:
         self._registry = registry
         self._trainers = trainers
@@ -48,6 +51,7 @@ class Requests:
         self._gpus = gpus
         self._machine = machine
         self._owner = owner
+        self._has_torch = has_torch
 
     def understood(self, request: StudyRequest) -> tuple[Study | None, StudyConfig]:
         """The study of that name, if there is one, and what shall hold for it.
@@ -69,10 +73,14 @@ class Requests:
         refuse_misfit(trainer, self._machine)
         if request.target.has_ceiling:
             refuse_free_budget(self._prices(), () if trainer.gpus == 0 else self._gpus())
-        return existing, request.target.applied_to(config)
+        wanted = request.target.applied_to(config)
+        check_sampler(wanted.sampler, wanted.space, self._has_torch)
+        if existing is None and request.pruner is None:
+            wanted = replace(wanted, pruner=wanted.sampler.usual_pruner)
+        return existing, wanted
 
     def _new(self, request: StudyRequest) -> StudyConfig:
-        config = self._trainers.config(
+        return self._trainers.config(
             request.name,
             DEFAULT_MODEL if request.model is None else request.model,
             n_trials=DEFAULT_TRIALS,
@@ -82,6 +90,3 @@ class Requests:
             seed=zlib.crc32(request.name.encode()),
             owner=self._owner,
         )
-        sampler, pruner = guides(request.sampler, request.pruner)
-        refuse_unfit_sampler(sampler, config.space)
-        return replace(config, sampler=sampler, pruner=pruner)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mcp_automl.answers import BestParams, Comparison, StudySummary
 from mcp_automl.domain import leaderboard
 from mcp_automl.domain.errors import InvalidRequest
-from mcp_automl.domain.study import COUNTED, Study, Trial
+from mcp_automl.domain.study import Study, Trial
 from mcp_automl.domain.tracking import TrackedRun, experiment, run_key, tracked_as
 from mcp_automl.folders import Folders
 from mcp_automl.ports import StudyRegistry
@@ -29,11 +29,11 @@ class Results:
     def summary(self, study: Study) -> StudySummary:
         """A study's line in the list."""
         progress = self.registry.progress(study)
-        finished = self.registry.trials(study, COUNTED)
+        leading = self.registry.leading(study, 1)
         return StudySummary(
             study=study,
             counts=progress.counts,
-            best=leaderboard.best(finished, study.config.objective),
+            best=leaderboard.best(leading, study.config.objective),
             cost_usd=progress.cost_usd,
         )
 
@@ -46,8 +46,8 @@ class Results:
         """
         if not 1 <= top_k <= MAX_TOP_K:
             raise InvalidRequest(f"top_k must be from 1 to {MAX_TOP_K}, not {top_k}")
-        finished = self.registry.trials(study, COUNTED)
-        ranked = leaderboard.top(finished, study.config.objective, top_k)
+        leading = self.registry.leading(study, top_k)
+        ranked = leaderboard.top(leading, study.config.objective, top_k)
         if not ranked:
             raise nothing_to_show(study)
         trials = tuple(self.registry.trial(study, trial.number) for trial in ranked)
@@ -75,6 +75,5 @@ class Results:
 
     def best(self, study: Study) -> Trial | None:
         """The study's best trial, complete."""
-        finished = self.registry.trials(study, COUNTED)
-        best = leaderboard.best(finished, study.config.objective)
+        best = leaderboard.best(self.registry.leading(study, 1), study.config.objective)
         return None if best is None else self.registry.trial(study, best.number)

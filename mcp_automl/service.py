@@ -47,17 +47,18 @@ from mcp_automl.jobstore import JobStore
 from mcp_automl.launcher import Launcher
 from mcp_automl.liveness import Liveness
 from mcp_automl.pictures import Pictures
-from mcp_automl.ports import Changes, StudyRegistry, Trainers
+from mcp_automl.ports import Changes, StudyRegistry
 from mcp_automl.quotes import Quotes
 from mcp_automl.refusals import (
     budget_is_spent,
     no_such_study,
     refuse_foreign,
 )
+from mcp_automl.repertoire import Trainers
 from mcp_automl.requests import Requests
 from mcp_automl.results import Results
 from mcp_automl.settings import Settings
-from mcp_automl.statuses import Statuses
+from mcp_automl.statuses import Statuses, searched
 from mcp_automl.trial_pages import TrialPages
 
 
@@ -165,6 +166,7 @@ class Service:
             expected_data=study.data or self._latest_data(study.config.model),
             max_parallel=self._quotes.parallel(study.config.model),
             devices=self._devices(),
+            search=searched(study, counted(progress.counts)),
             notes=(*budget_is_spent(study, progress.cost_usd), *life),
         )
 
@@ -209,7 +211,8 @@ class Service:
     def studies(self) -> list[StudySummary]:
         """All studies, newest first."""
         self._liveness.rouse()
-        return [self._results.summary(study) for study in self._registry.studies()]
+        with self._registry.view():
+            return [self._results.summary(study) for study in self._registry.studies()]
 
     def compare(self, name: str, top_k: int = 5) -> Comparison:
         """The study's `top_k` best trials.

@@ -4,15 +4,27 @@ from collections.abc import Callable
 
 from mcp_automl.answers import RunningTrial, StudyStatus
 from mcp_automl.costs import Costs
-from mcp_automl.domain.guides import in_words
 from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
+from mcp_automl.domain.sampling import choose, in_words
 from mcp_automl.domain.study import Study, TrialState, counted
-from mcp_automl.installed import has_torch
 from mcp_automl.joblogs import JobLogs
 from mcp_automl.liveness import Liveness
+from mcp_automl.packages import has_torch
 from mcp_automl.ports import StudyRegistry
 from mcp_automl.results import Results
 from mcp_automl.settings import Settings
+
+
+def searched(study: Study, done: int) -> str:
+    """Which sampler works and why, and the pruner; nothing for a study of plain Optuna's.
+
+    Args:
+        done: COMPLETE and PRUNED trials.
+    """
+    if study.id < 0:
+        return ""
+    config = study.config
+    return in_words(choose(config.sampler, config.space, done, has_torch), config.pruner)
 
 
 class Statuses:
@@ -42,7 +54,11 @@ class Statuses:
 
     def of(self, study: Study) -> StudyStatus:
         """The study's status; whoever should run it is seen to."""
-        notes = self._liveness.ensure(study) + self._logs.of_failed(study)
+        notes = self._liveness.ensure(study)
+        with self._registry.view():
+            return self._seen(study, notes)
+
+    def _seen(self, study: Study, notes: tuple[str, ...]) -> StudyStatus:
         progress = self._registry.progress(study)
         remaining = remaining_seconds(
             missing=study.config.n_trials - counted(progress.counts),
@@ -65,13 +81,10 @@ class Statuses:
             pruned_for_cost=progress.pruned_for_cost,
             interrupted=progress.interrupted,
             savings=self._costs.savings(study),
-            search=self._search(study, counted(progress.counts)),
             next_look_s=look if study.state.should_run else None,
-            notes=(*notes, *self._liveness.tracking()),
+            notes=(*notes, *self._logs.of_failed(study), *self._liveness.tracking()),
+            search=searched(study, counted(progress.counts)),
         )
-
-    def _search(self, study: Study, finished: int) -> str:
-        return in_words(study.config, finished, has_torch=has_torch()) if study.id > 0 else ""
 
     def _running(self, study: Study) -> tuple[RunningTrial, ...]:
         numbers = [trial.number for trial in self._registry.trials(study, (TrialState.RUNNING,))]

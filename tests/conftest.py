@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import rich  # noqa: F401  # Asks for the working folder when first imported: not in an event loop.
@@ -16,6 +16,9 @@ from mcp.server.mcpserver import MCPServer
 from mcp_automl.server.app import build
 from mcp_automl.trackers.connection import connect
 from tests.fakes_server import FakeRegistry, a_service
+
+if TYPE_CHECKING:
+    from tests.stores_for_tests import Pair
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +74,20 @@ def living_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]
 
 
 # --- the server in memory ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a study database may be made; its folder is not there yet."""
+    return tmp_path / "workspace" / "automl_studies.db"
+
+
+@pytest.fixture
+def pair(path: Path) -> "Pair":
+    """A registry and a store on a real study database."""
+    from tests.stores_for_tests import real_pair  # Optuna comes with it: most tests need none.
+
+    return real_pair(path)
 
 
 @pytest.fixture

@@ -214,7 +214,7 @@ def _patch_database(module: ModuleType) -> None:
 
 
 def _patch_engine(module: ModuleType) -> None:
-    _wrap(module.Engine, "ask", "ask")
+    _wrap(module.Engine, "begin", "ask")
     _wrap(module.Engine, "tell", "tell")
 
 

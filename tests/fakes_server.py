@@ -1,6 +1,7 @@
 """The use cases over a registry in memory, and answers to make texts from."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from mcp_automl.archive import Removed
 from mcp_automl.catalog import Catalog
 from mcp_automl.domain.costs import GroupBy, Spent
 from mcp_automl.domain.errors import NameTaken, StudyRuns
+from mcp_automl.domain.leaderboard import top
 from mcp_automl.domain.outlook import Progress
 from mcp_automl.domain.pictures.timeline import Occupation
 from mcp_automl.domain.queue import Holding
@@ -16,6 +18,7 @@ from mcp_automl.domain.quote import TrialCost
 from mcp_automl.domain.savings import PrunedTrial, Savings
 from mcp_automl.domain.space import Categorical, Float, Int, Params, SearchSpace
 from mcp_automl.domain.study import (
+    COUNTED,
     STOPPED_BY_USER,
     Measurement,
     Objective,
@@ -115,6 +118,13 @@ class FakeRegistry:
 
     def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:
         return [replace(t, params={}) for t in self._trials(study) if t.state in states]
+
+    def view(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def leading(self, study: Study, most: int) -> Sequence[Trial]:
+        by_state = (self.trials(study, (state,)) for state in COUNTED)
+        return [t for trials in by_state for t in top(trials, study.config.objective, most)]
 
     def trial(self, study: Study, number: int) -> Trial:
         found = [trial for trial in self._trials(study) if trial.number == number]

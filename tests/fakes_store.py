@@ -7,6 +7,7 @@ contract as the real ones (`tests/contracts/test_registry.py`, `test_store.py`).
 import math
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +15,7 @@ from mcp_automl.domain.budget import ORPHAN_SECONDS
 from mcp_automl.domain.errors import NameTaken, StudyNotFound
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import AttemptStart
+from mcp_automl.domain.leaderboard import top
 from mcp_automl.domain.outlook import Progress
 from mcp_automl.domain.space import Categorical, Params, Value
 from mcp_automl.domain.study import (
@@ -125,6 +127,13 @@ class FakeRegistry:
                 t.trial.state is TrialState.WAITING and bool(t.attempts) for t in trials
             ),
         )
+
+    def view(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def leading(self, study: Study, most: int) -> Sequence[Trial]:
+        by_state = (self.trials(study, (state,)) for state in COUNTED)
+        return [t for trials in by_state for t in top(trials, study.config.objective, most)]
 
     def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:
         found = [t for t in self.database.of(study) if t.trial.state in states]

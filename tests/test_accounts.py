@@ -19,20 +19,10 @@ from mcp_automl.domain.study import Study, StudyConfig, TrialState
 from mcp_automl.stores.accounts import SqliteAccounts
 from mcp_automl.stores.schema import connect
 from mcp_automl.trackers.runs import MlflowRuns
-from tests.stores_for_tests import CONFIG, HOURLY, NOW, SIGN, Pair, real_pair, start
+from tests.stores_for_tests import CONFIG, HOURLY, NOW, SIGN, Pair, start
 
 BY_COST = "cost budget: $0.4999 of $0.5000 spent"
 BY_MEDIAN = "pruned at epoch 2: its best val_accuracy 0.1 is below 0.5, the median of 5"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "s.db"
-
-
-@pytest.fixture
-def pair(path: Path) -> Pair:
-    return real_pair(path)
 
 
 async def spent(path: Path, by: GroupBy, since: float | None = None) -> list[Spent]:

@@ -1,5 +1,6 @@
 """Cues that resources have changed, in both eras, and what of the SDK they hang on."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.subscriptions import ResourceUpdated
 from mcp.types import ResourceUpdatedNotification
 
-from mcp_automl.domain.cues import changed
+from mcp_automl.domain.cues import is_about, renewed, resources
 from mcp_automl.domain.study import StudyState
 from mcp_automl.server import changes
 from mcp_automl.server.app import build
+from mcp_automl.settings import Settings
 from tests.fakes_server import FakeRegistry, a_config, a_service, a_study, a_trial
+from tests.test_server import text_of
 
 pytestmark = [
     pytest.mark.anyio,
@@ -23,6 +26,7 @@ pytestmark = [
 ]
 NAME = "mnist-opt-20260104"
 URI = f"automl://studies/{NAME}"
+COSTS = "automl://costs"
 
 
 @pytest.fixture(autouse=True)
@@ -59,26 +63,142 @@ async def test_who_listens_is_told_of_a_study_that_progresses(
                     break
 
 
+class Heard:
+    """What a client of the 2025 era is told, in order."""
+
+    def __init__(self) -> None:
+        self.uris: list[str] = []
+        self._more = anyio.Event()
+
+    async def __call__(self, message: object) -> None:
+        if isinstance(message, ResourceUpdatedNotification):
+            self.uris.append(str(message.params.uri))
+            self._more.set()
+
+    async def times(self, uri: str, n: int) -> None:
+        """Returns once it was told of it so many times from now on."""
+        start = len(self.uris)
+        while self.uris[start:].count(uri) < n:
+            self._more = anyio.Event()
+            await self._more.wait()
+
+
 async def test_who_has_subscribed_is_told_until_it_unsubscribes(
     server: MCPServer[Any], registry: FakeRegistry
 ) -> None:
     progressing(registry)
-    told = anyio.Event()
-    uris: list[str] = []
-
-    async def hear(message: object) -> None:
-        if isinstance(message, ResourceUpdatedNotification):
-            uris.append(str(message.params.uri))
-            told.set()
-
+    heard = Heard()
     with anyio.fail_after(10):
-        async with Client(server, mode="legacy", message_handler=hear) as client:
+        async with Client(server, mode="legacy", message_handler=heard) as client:
             assert client.server_capabilities.resources is not None
             assert client.server_capabilities.resources.subscribe
+            await client.subscribe_resource(COSTS)
             await client.subscribe_resource(URI)
-            await told.wait()
+            await client.subscribe_resource(URI)
+            await heard.times(URI, 3)
+            assert heard.uris.count(URI) <= heard.uris.count(COSTS), "once, however often asked"
             await client.unsubscribe_resource(URI)
-    assert set(uris) == {URI}
+            heard.uris.clear()
+            await heard.times(COSTS, 3)
+    assert set(heard.uris) == {COSTS}
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_nothing_is_watched_once_the_last_subscriber_is_gone(
+    server: MCPServer[Any], registry: FakeRegistry, leaves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progressing(registry)
+    closed = anyio.Event()
+    watched = registry.changes()
+    monkeypatch.setattr(watched, "close", closed.set)
+    monkeypatch.setattr(registry, "changes", lambda: watched)
+    heard = Heard()
+    with anyio.fail_after(10):
+        async with Client(server) as other:
+            async with Client(server, mode="legacy", message_handler=heard) as client:
+                await client.subscribe_resource(URI)
+                await heard.times(URI, 1)
+                if not leaves:
+                    await client.unsubscribe_resource(URI)
+                    await closed.wait()
+            if leaves:
+                await closed.wait()
+            await other.list_tools()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        f"{URI}/trials/0",
+        f"{URI}/trials?limit=5",
+        URI.upper().replace("AUTOML://STUDIES", "automl://studies"),
+        f"automl://jobs/{NAME}.0/log",
+    ],
+)
+async def test_whatever_is_part_of_a_study_gives_cues_under_the_address_that_was_asked_for(
+    server: MCPServer[Any], registry: FakeRegistry, uri: str
+) -> None:
+    progressing(registry)
+    heard = Heard()
+    with anyio.fail_after(10):
+        async with Client(server, mode="legacy", message_handler=heard) as client:
+            await client.subscribe_resource(uri)
+            await heard.times(uri, 1)
+
+
+async def test_a_change_is_told_though_it_was_read_when_the_wait_was_over(
+    server: MCPServer[Any], registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "QUIET_SECONDS", 0)
+    progressing(registry)
+    heard = Heard()
+    with anyio.fail_after(10):
+        async with Client(server, mode="legacy", message_handler=heard) as client:
+            await client.subscribe_resource(URI)
+            await heard.times(URI, 2)
+
+
+async def test_cues_go_on_once_the_database_can_be_read_again(
+    server: MCPServer[Any], registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "QUIET_SECONDS", 0.01)
+    progressing(registry)
+    marks = registry.marks
+    looks: list[None] = []
+
+    def locked_at_first() -> Any:
+        looks.append(None)
+        if len(looks) == 1:
+            raise sqlite3.OperationalError("database is locked")
+        return marks()
+
+    monkeypatch.setattr(registry, "marks", locked_at_first)
+    heard = Heard()
+    with anyio.fail_after(10):
+        async with Client(server, mode="legacy", message_handler=heard) as client:
+            await client.subscribe_resource(URI)
+            await heard.times(URI, 1)
+
+
+async def test_settings_that_are_wrong_leave_the_server_alive_to_say_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MCP_AUTOML_MAX_PARALLEL_TRIALS", "many")
+    monkeypatch.setattr(changes, "QUIET_SECONDS", 0.01)
+    tried = [anyio.Event(), anyio.Event()]
+
+    def provide() -> Any:
+        next((it for it in tried if not it.is_set()), tried[1]).set()
+        return Settings()
+
+    with anyio.fail_after(10):
+        async with Client(build(provide), mode="legacy") as client:
+            await client.subscribe_resource(URI)
+            for each in tried:
+                await each.wait()
+            said = await client.call_tool("list_automl_studies", {})
+    assert "MAX_PARALLEL_TRIALS" in text_of(said)
+    assert "nobody is told of changes for a while" in caplog.text
 
 
 async def test_nothing_is_watched_while_nobody_listens(
@@ -99,8 +219,25 @@ def test_the_sdk_still_has_what_the_older_era_hangs_on(server: MCPServer[Any]) -
 
 def test_what_has_changed_is_named_and_nothing_else() -> None:
     before = {"a": 1, "b": 1, "job-3": 1}
-    assert changed(before, before) == []
-    assert changed(before, {**before, "job-3": 2})[0] == "automl://jobs/job-3"
-    gone = changed(before, {"b": 1, "job-3": 1})
+    assert renewed(before, before) == [] and resources([]) == []
+    assert renewed(before, {**before, "job-3": 2}) == ["job-3"]
+    assert resources(["job-3"])[0] == "automl://jobs/job-3"
+    gone = resources(renewed(before, {"b": 1, "job-3": 1}))
     assert gone[0] == "automl://studies/a" and "automl://queue" in gone
     assert not any("studies/b" in uri for uri in gone)
+
+
+@pytest.mark.parametrize(
+    ("uri", "names"),
+    [
+        ("automl://studies/a.1/trials/3", "A.1"),
+        ("automl://studies/my%20study/best", "my study"),
+        ("automl://jobs/a.1.0/log", "a.1"),
+        ("automl://jobs/job-3/log", "job-3"),
+        ("automl://costs?since=1", "whatever"),
+    ],
+)
+def test_an_address_is_about_its_own_study_or_job(uri: str, names: str) -> None:
+    assert is_about(uri, [names])
+    assert not is_about(uri, ["a", "job-30"]) or uri.startswith("automl://costs")
+    assert not is_about(uri, [])

@@ -246,6 +246,8 @@ def test_a_link_is_followed_and_stays_a_link(tmp_path: Path) -> None:
         (Client.VSCODE, b'{"servers": []}'),
         (Client.VSCODE, b'{"servers": {"automl": 1}}'),
         (Client.VSCODE, b'{"a": "\\ud800"}'),
+        (Client.VSCODE, b'{"a": 1e400}'),
+        (Client.VSCODE, b'{"a": 0.1234567890123456789}'),
         (Client.VSCODE, b"\xff\xfe"),
         (Client.CODEX, b"[mcp_servers"),
         (Client.CODEX, b'mcp_servers.automl.command = "x"\nmcp_servers.automl.args = []\n'),
@@ -258,9 +260,10 @@ def test_a_file_that_cannot_be_understood_is_refused_and_left_alone(
     path = tmp_path / "file"
     path.write_bytes(content)
 
-    with pytest.raises(ClientFileUnusable, match="left alone"):
+    with pytest.raises(ClientFileUnusable, match="left alone") as refused:
         place(path, client, SERVER)
 
+    assert str(refused.value).count("left alone") == 1, "and one reason is given"
     assert path.read_bytes() == content
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["file"]
 

@@ -1,7 +1,6 @@
 """Commands as trainers, in real processes: what they are given, say, and leave behind."""
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,22 @@ from anyio import fail_after
 
 from mcp_automl.domain.errors import TrainerUnavailable
 from mcp_automl.domain.events import Outcome
-from mcp_automl.domain.jobs import Ended, Job, Limits, Need, TrainerRef, Word
+from mcp_automl.domain.jobs import Ended, Job, Limits, Need
 from mcp_automl.domain.study import Measurement
 from mcp_automl.executors import devices
 from mcp_automl.executors.local import LocalExecutor
+from tests.commands_for_tests import (
+    JOB_SECONDS,
+    command_executor,
+    losses,
+    said,
+    said_again,
+    script_job,
+)
 from tests.jobs_for_tests import (
-    fake_job,
     followed,
     going,
     hide_main_module,
-    launched,
     pids_in,
     survivors,
     taken_slot,
@@ -31,33 +36,14 @@ ARGUMENTS = ["--lr", "0.5", "--name", "a b", "--deep", "true"]
 
 @pytest.fixture
 def executor() -> LocalExecutor:
-    hide_main_module()
-    return LocalExecutor(grace=0.5)
+    return command_executor()
 
 
 def command_job(folder: Path, script: str, **params: Any) -> Job:
     """A job of a Python script as a command; its imports are what it needs to be short."""
-    file = folder / "script.py"
-    file.write_text(f"import json, os, subprocess, sys, time\n{script}")
-    options = {
-        "command": [sys.executable, "-S", str(file)],
-        "folder": str(folder),
-        "objective": "val_loss",
-        "final_objective": "test_loss",
-    }
-    trainer = TrainerRef(name="own", module="trainers.command", options=options)
-    return fake_job(folder, trainer=trainer, **params)
-
-
-async def said(executor: LocalExecutor, job: Job) -> list[Word]:
-    """All that a job says if it is always told to go on."""
-    with fail_after(20):
-        async with executor, launched(executor, job) as attempt:
-            return await followed(attempt)
-
-
-def epochs(words: list[Word]) -> list[tuple[int, float]]:
-    return [(w.epoch, w.metrics["val_loss"]) for w in words if isinstance(w, Measurement)]
+    imports = "import json, os, subprocess, sys, time\n"
+    final = {"final_objective": "test_loss"}
+    return script_job(folder, imports + script, "-S", options=final, **params)
 
 
 async def test_a_command_is_given_its_parameters_in_three_ways_and_the_rest_goes_to_the_log(
@@ -84,7 +70,7 @@ print(json.dumps({"epoch": 2, "val_loss": 0.25}), end="")
     words = await said(executor, job)
 
     assert words[-1] == Ended(outcome=Outcome.COMPLETED)
-    assert epochs(words) == [(1, 0.5), (2, 0.25)]
+    assert losses(words) == [(1, 0.5), (2, 0.25)]
     assert isinstance(words[0], Measurement) and set(words[0].metrics) == {"val_loss", "seen"}
     arguments, params, given, folder = json.loads((tmp_path / "note").read_text())
     assert arguments == ARGUMENTS
@@ -110,7 +96,7 @@ raise ValueError("the lamp is \\x1b[31mout" + "!" * 900)
         ),
     )
 
-    assert epochs(measured) == [(1, 1.0)]
+    assert losses(measured) == [(1, 1.0)]
     assert isinstance(ended, Ended) and ended.outcome is Outcome.RAISED
     assert "ended with exit code 1: ValueError: the lamp is" in ended.reason
     assert len(ended.reason) <= 500 and ended.reason.isprintable()
@@ -143,7 +129,7 @@ print('{"val_loss": 1' + "0" * 400 + "}")
 """
     words = await said(executor, command_job(tmp_path, script))
 
-    assert [str(value) for _, value in epochs(words)] == ["nan", "nan", "inf"]
+    assert [str(value) for _, value in losses(words)] == ["nan", "nan", "inf"]
 
 
 async def test_a_command_without_memory_is_told_from_one_that_is_wrong(
@@ -186,7 +172,7 @@ async def test_a_command_dies_with_its_job_and_all_it_has_started(
     executor: LocalExecutor, tmp_path: Path, way: str
 ) -> None:
     job = command_job(tmp_path, f"{FAMILY}\ntime.sleep(1000)")
-    with fail_after(20):
+    with fail_after(JOB_SECONDS):
         async with executor:
             async with going(executor, job) as (attempt, words, first):
                 if way == "stopped":
@@ -198,8 +184,7 @@ async def test_a_command_dies_with_its_job_and_all_it_has_started(
 
 
 async def test_a_command_that_hangs_has_stalled(tmp_path: Path) -> None:
-    hide_main_module()
-    executor = LocalExecutor(grace=0.3, limits=Limits(stall_s=1.0))
+    executor = command_executor(Limits(stall_s=1.0))
     *_, ended = await said(executor, command_job(tmp_path, f"{FAMILY}\ntime.sleep(1000)"))
 
     assert isinstance(ended, Ended) and ended.outcome is Outcome.STALLED
@@ -216,16 +201,9 @@ open("again", "w").write(os.environ["MCP_AUTOML_RESUME_EPOCH"])
 time.sleep(0 if again else 1000)
 print(json.dumps({"epoch": 3, "val_loss": 0.3}))
 """
-    job = command_job(tmp_path, script)
-    with fail_after(20):
-        async with executor:
-            async with going(executor, job) as (attempt, words, _):
-                await anext(words)
-                await attempt.stop()
-            async with launched(executor, job) as attempt:
-                resumed = await followed(attempt)
+    resumed = await said_again(executor, command_job(tmp_path, script))
 
-    assert epochs(resumed) == [(2, 0.2), (3, 0.3)]
+    assert losses(resumed) == [(2, 0.2), (3, 0.3)]
     assert (tmp_path / "again").read_text() == "2"
 
 
@@ -272,7 +250,7 @@ print(json.dumps({{"val_loss": 0.5}}))
     job = command_job(tmp_path, script, **{"max-lr": 0.5})
     need = replace(job.trainer, gpus=0, cpu_cores=cpu_cores).need()
     gpu = devices.Device(label="cuda:0", kind="cuda", name="G", uuid="GPU-abc")
-    with fail_after(20):
+    with fail_after(JOB_SECONDS):
         async with LocalExecutor(devices=[gpu]) as executor:
             slot = taken_slot(executor, need)
             async with executor.launch(job, slot) as attempt:

@@ -1,9 +1,8 @@
 """Deleting a study from the database: what goes, what stays, and who may be at work meanwhile."""
 
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,55 +15,21 @@ from mlflow import MlflowClient
 from mcp_automl.archive import Removed
 from mcp_automl.domain.costs import GroupBy
 from mcp_automl.domain.errors import NameTaken, StudyNotFound, StudyRuns
-from mcp_automl.domain.events import Outcome, Record
-from mcp_automl.domain.study import Study, StudyState, Target, TrialState
+from mcp_automl.domain.study import StudyState, Target, TrialState
 from mcp_automl.stores import deletion
 from mcp_automl.stores.accounts import SqliteAccounts
 from mcp_automl.stores.archive import SqliteArchive
 from mcp_automl.stores.registry import SqliteRegistry
 from mcp_automl.trackers.runs import MlflowRuns
-from tests.stores_for_tests import CONFIG, NOW, Pair, real_pair
+from tests.deletion_for_tests import OPTUNAS, delete, ended, rows
+from tests.stores_for_tests import CONFIG, Pair, real_pair
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "workspace" / "s.db"
-
-
-@pytest.fixture
-def pair(path: Path) -> Pair:
-    return real_pair(path)
-
-
-async def delete(path: Path, study: Study) -> Removed:
-    archive = SqliteArchive(path, clock=lambda: NOW)
-    return await to_thread.run_sync(archive.delete, study)
 
 
 async def spent(path: Path, by: GroupBy) -> dict[str, float]:
     parts = await to_thread.run_sync(SqliteAccounts(path).spent, by, None)
     return {part.key: round(part.cost_usd, 9) for part in parts}
-
-
-def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(query).fetchall()
-
-
-async def ended(pair: Pair, *values: float, **changes: object) -> Study:
-    """A study that has run: a trial per value, one that was pruned, one that failed."""
-    study = await pair.started(**changes)
-    for value in values:
-        await pair.completed(study, value, value)
-    pruned = (await pair.attempted(study)).trial
-    await pair.measure(study, pruned, {1: 0.1})
-    record = Record(pruned, TrialState.PRUNED, 0.1, 0.01, "pruned at epoch 1")
-    await pair.store.record(study, record, Outcome.STOPPED)
-    await pair.failed(study, "ValueError: secret")
-    assert await pair.store.finish(study, StudyState.COMPLETE, "all trials are done")
-    return study
 
 
 def optimize_plainly(path: Path, name: str) -> None:
@@ -77,10 +42,6 @@ def copy_plainly(path: Path, name: str, copy: str) -> None:
     optuna.copy_study(
         from_study_name=name, from_storage=storage, to_storage=storage, to_study_name=copy
     )
-
-
-OPTUNAS = (*deletion.OF_TRIALS, *deletion.OF_STUDIES)
-"""All tables with anything about studies in them."""
 
 
 # --- what goes and what stays ------------------------------------------------------------------

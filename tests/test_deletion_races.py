@@ -9,21 +9,11 @@ import pytest
 
 from mcp_automl.domain.errors import NameTaken
 from mcp_automl.domain.study import StudyState, TrialState
+from tests.deletion_for_tests import OPTUNAS, delete, ended, rows
 from tests.stores_for_tests import CONFIG, Pair, real_pair
-from tests.test_deletion import OPTUNAS, delete, ended, rows
 from tests.test_stores_crashes import Doomed, Killed
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "workspace" / "s.db"
-
-
-@pytest.fixture
-def pair(path: Path) -> Pair:
-    return real_pair(path)
 
 
 async def test_an_orchestrator_that_opens_a_study_after_its_deletion_leaves_no_trace(

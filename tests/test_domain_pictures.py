@@ -1,5 +1,6 @@
 """What is drawn of a study, and that the words say it."""
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -15,13 +16,15 @@ from mcp_automl.domain.pictures.importances import importances
 from mcp_automl.domain.pictures.intermediate import intermediate, worth_curves
 from mcp_automl.domain.pictures.kinds import Kind
 from mcp_automl.domain.pictures.parallel import parallel
-from mcp_automl.domain.pictures.pareto import front, pareto
+from mcp_automl.domain.pictures.pareto import MOST_DRAWN, front, pareto
 from mcp_automl.domain.pictures.regions import region_in_words
 from mcp_automl.domain.pictures.scales import Scale, Values
 from mcp_automl.domain.pictures.slices import slices
 from mcp_automl.domain.pictures.timeline import Occupation, in_lanes, timeline
 from mcp_automl.domain.space import Categorical, Float, Int, SearchSpace
 from mcp_automl.domain.study import Objective, Trial, TrialState
+from mcp_automl.pictures import Pictures
+from tests.fakes_server import FakeArchive, FakeRegistry
 from tests.pictures_for_tests import SPACE, finished, some_trials, the_study
 
 ACCURACY = Objective(name="val_accuracy", maximize=True)
@@ -263,6 +266,20 @@ def test_the_front_is_what_no_trial_beats_in_both() -> None:
     assert picture.panels[0].x.label == "cost of a trial (US cents, log)"
     assert "#3: 0.9000 for $0.30" in words(picture) and "#0: 0.5000 for $0.0100" in words(picture)
     assert {label.text for label in layers(picture, Label)} == {"#0", "#1", "#3"}
+
+
+def test_no_trial_that_is_left_out_of_the_picture_is_better_and_cheaper() -> None:
+    rng = random.Random(3)
+    trials = [replace(t, cost_usd=0.001 + rng.random() / 20) for t in some_trials(3_000)]
+    registry = FakeRegistry()
+    registry.add(the_study(), trials)
+    picture = Pictures(registry, FakeArchive(registry)).picture(the_study(), "pareto")
+    best = front(finished(trials))
+    (line,) = layers(picture, Line)
+    assert len(line.points) == len(best)
+    assert all(f"#{trial.number}: " in words(picture) for trial in best[-10:])
+    assert picture.shown == MOST_DRAWN + len(best)
+    assert f"{picture.shown} trials of 3,000 are drawn" in words(picture)
 
 
 def test_labels_that_would_overlap_are_left_out() -> None:

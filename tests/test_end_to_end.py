@@ -255,7 +255,7 @@ def test_the_status_tells_what_pruning_saved_epoch_by_epoch(finished: Finished) 
     saved = sum(missing.get(trial, 0) * an_epoch for trial, an_epoch in rows)
     assert finished.structure["saved_epochs"] == sum(missing.values())
     assert math.isclose(finished.structure["saved_usd"], saved, rel_tol=0.25, abs_tol=1e-6)
-    assert ("Pruning saved about $" in finished.status) == bool(missing)
+    assert ("Pruning saved " in finished.status) == bool(missing)
 
 
 def test_the_best_trials_model_file_loads_and_only_the_three_best_have_one(

@@ -34,19 +34,9 @@ from mcp_automl.server.app import build
 from mcp_automl.stores.archive import SqliteArchive
 from mcp_automl.stores.registry import SqliteRegistry
 from tests.fakes_server import FakeArchive, FakeRegistry, a_config, a_service, a_study, a_trial
-from tests.stores_for_tests import CONFIG, NOW, Pair, real_pair
+from tests.stores_for_tests import CONFIG, NOW, Pair
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "workspace" / "automl_studies.db"
-
-
-@pytest.fixture
-def pair(path: Path) -> Pair:
-    return real_pair(path)
 
 
 @pytest.fixture

@@ -1,6 +1,9 @@
 """The live view: one file that needs nothing else, tied to the tool whose result it shows."""
 
 import re
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -13,6 +16,8 @@ from mcp_automl.server import live
 from mcp_automl.server.models import ComparisonModel, StatusModel
 from mcp_automl.server.study_resources import TrialPageModel, TrialShownModel
 from tests.test_server import TOOLS
+
+HOST = Path(__file__).parent / "live_view_host.js"
 
 pytestmark = pytest.mark.anyio
 
@@ -35,6 +40,19 @@ def test_it_opens_no_connection_and_loads_nothing_else() -> None:
     named = set(re.findall(r"https?://[^\s\"']+", page))
     assert named == {"http://www.w3.org/2000/svg"}, "a name, and no address"
     assert not re.search(r"fetch\(|XMLHttpRequest|WebSocket|innerHTML|eval\(|<link|src=", page)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="its script is run by node")
+def test_its_script_draws_what_its_host_sends_and_says_what_is_refused() -> None:
+    script = live.page().split("<script>")[1].split("</script>")[0]
+    told = subprocess.run(
+        ["node", "--input-type=commonjs", "-"],
+        input=HOST.read_text().replace("// THE SCRIPT", script),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (told.returncode, told.stderr, told.stdout) == (0, "", "all is as it should be\n")
 
 
 def test_it_asks_for_tools_and_fields_that_there_are() -> None:

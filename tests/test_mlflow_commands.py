@@ -1,25 +1,24 @@
 """Commands that log to MLflow, in real processes: what is heard, and when they are let go on."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 from anyio import fail_after
 
 from mcp_automl.domain.events import Outcome
-from mcp_automl.domain.jobs import Ended, Job, Limits, TrainerRef, Word
+from mcp_automl.domain.jobs import Ended, Job, Limits
 from mcp_automl.domain.study import Measurement
 from mcp_automl.executors.local import LocalExecutor
-from tests.jobs_for_tests import (
-    fake_job,
-    followed,
-    going,
-    hide_main_module,
-    launched,
-    pids_in,
-    survivors,
+from tests.commands_for_tests import (
+    JOB_SECONDS,
+    command_executor,
+    losses,
+    said,
+    said_again,
+    script_job,
 )
+from tests.jobs_for_tests import going, pids_in, survivors
 
 CALLING = """
 import http.client, json, os, subprocess, sys, urllib.parse
@@ -65,36 +64,15 @@ mlflow.delete_run(mlflow.search_runs()["run_id"][0])
 
 @pytest.fixture
 def executor() -> LocalExecutor:
-    hide_main_module()
-    return LocalExecutor(grace=0.5)
+    return command_executor()
 
 
 def logging_job(folder: Path, script: str, *flags: str) -> Job:
-    file = folder / "script.py"
-    file.write_text(script)
-    options = {
-        "command": [sys.executable, *flags, str(file)],
-        "folder": str(folder),
-        "objective": "val_loss",
-        "measurements": "mlflow",
-    }
-    trainer = TrainerRef(name="own", module="trainers.command", options=options)
-    return fake_job(folder, trainer=trainer)
+    return script_job(folder, script, *flags, options={"measurements": "mlflow"})
 
 
 def calling_job(folder: Path, script: str) -> Job:
     return logging_job(folder, CALLING + script, "-S")
-
-
-async def said(executor: LocalExecutor, job: Job) -> list[Word]:
-    """All that a job says if it is always told to go on."""
-    with fail_after(30):
-        async with executor, launched(executor, job) as attempt:
-            return await followed(attempt)
-
-
-def epochs(words: list[Word]) -> list[tuple[int, float]]:
-    return [(w.epoch, w.metrics["val_loss"]) for w in words if isinstance(w, Measurement)]
 
 
 async def test_what_a_script_logs_to_mlflow_is_measured_as_it_is(
@@ -105,7 +83,7 @@ async def test_what_a_script_logs_to_mlflow_is_measured_as_it_is(
     job = logging_job(tmp_path, LOGGING)
     *measured, ended = await said(executor, job)
 
-    assert str(epochs(measured)) == "[(1, 1.0), (2, 0.0), (3, 3.0), (4, nan)]"
+    assert str(losses(measured)) == "[(1, 1.0), (2, 0.0), (3, 3.0), (4, nan)]"
     assert isinstance(measured[0], Measurement)
     assert measured[0].metrics == {"train_loss": 2.0, "val_loss": 1.0, "val_acc": 0.5}
     kept = job.workdir / "mlflow"
@@ -127,7 +105,7 @@ log(1, val_loss=1.0)
 open("third", "w")
 """
     job = calling_job(tmp_path, script)
-    with fail_after(20):
+    with fail_after(JOB_SECONDS):
         async with executor, going(executor, job) as (attempt, words, first):
             assert isinstance(await anext(words), Measurement)
             await attempt.stop()
@@ -144,7 +122,7 @@ async def test_a_command_that_fails_has_measured_what_it_has_logged(
     script = "log(7, val_loss='Infinity')\nprint('{\"val_loss\": 1}')\nraise ValueError('the lamp')"
     *measured, ended = await said(executor, calling_job(tmp_path, script))
 
-    assert epochs(measured) == [(1, float("inf"))]
+    assert losses(measured) == [(1, float("inf"))]
     assert isinstance(ended, Ended) and ended.outcome is Outcome.RAISED
     assert ended.reason.endswith("ended with exit code 1: ValueError: the lamp")
 
@@ -193,14 +171,13 @@ json.dump([status for status, _ in codes], open("codes", "w"))
 """
     words = await said(executor, calling_job(tmp_path, script))
 
-    assert epochs(words) == [(1, 1.0)] and words[-1] == Ended(outcome=Outcome.COMPLETED)
+    assert losses(words) == [(1, 1.0)] and words[-1] == Ended(outcome=Outcome.COMPLETED)
     codes = json.loads((tmp_path / "codes").read_text())
     assert codes == [404, 404, 400, 400, 400, 400, 404, 400, 400, 400, 404, 404, 404, 404]
 
 
 async def test_a_command_that_hangs_after_it_has_logged_has_stalled(tmp_path: Path) -> None:
-    hide_main_module()
-    executor = LocalExecutor(grace=0.3, limits=Limits(stall_s=1.0))
+    executor = command_executor(Limits(stall_s=1.0))
     script = "import time\nlog(0, val_loss=1.0)\ntime.sleep(1000)"
     *_, ended = await said(executor, calling_job(tmp_path, script))
 
@@ -217,13 +194,6 @@ open("again", "w")
 for step in range({begins} if again else 0, 4):
     log(step, val_loss=step)
 """
-    job = calling_job(tmp_path, script)
-    with fail_after(20):
-        async with executor:
-            async with going(executor, job) as (attempt, words, _):
-                await anext(words)
-                await attempt.stop()
-            async with launched(executor, job) as attempt:
-                resumed = await followed(attempt)
+    resumed = await said_again(executor, calling_job(tmp_path, script))
 
-    assert epochs(resumed) == [(2, 1.0), (3, 2.0), (4, 3.0)]
+    assert losses(resumed) == [(2, 1.0), (3, 2.0), (4, 3.0)]

@@ -210,3 +210,14 @@ def test_the_server_loads_no_drawing_and_drawing_prints_nothing() -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_pictures_look_the_same_whatever_the_working_folder_says(tmp_path: Path) -> None:
+    (tmp_path / "matplotlibrc").write_text("font.size: 33\n")
+    code = (
+        "import matplotlib, mcp_automl.drawing\n"
+        "print(matplotlib.rcParams['font.size'], matplotlib.rcParams['text.parse_math'])"
+    )
+    command = [sys.executable, "-c", code]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (told.stdout, told.stderr) == ("10.0 False\n", "")

@@ -291,3 +291,8 @@ def test_a_trainer_that_cannot_be_used_here_says_why() -> None:
     )
 
     assert "It cannot be used here: run: pip install x" in trainers.page(trainer)
+
+
+def test_a_name_that_is_sent_back_is_whole() -> None:
+    name = "layer" * 20
+    assert list(spaces.as_structure(SearchSpace({name: Categorical(choices=(1, 2))}))) == [name]

@@ -13,6 +13,7 @@ from mcp_automl.answers import Started
 from mcp_automl.catalog import Catalog
 from mcp_automl.domain.errors import InvalidRequest, NameTaken, NothingToShow, StudyNotFound
 from mcp_automl.domain.request import StudyRequest
+from mcp_automl.domain.sampling import Pruner, Sampler
 from mcp_automl.domain.study import Study, StudyConfig, StudyState, Trial, TrialState
 from mcp_automl.domain.workspace import OrchestratorSign
 from mcp_automl.launcher import Launcher
@@ -334,3 +335,42 @@ def test_a_study_that_its_budget_ended_without_a_value_is_not_asked_for_again_as
     office.registry.add(a_study(config=a_config("s", budget=0.1), reason="cost budget: spent"))
     with pytest.raises(NothingToShow, match=r'study_name="s", cost_budget_usd=MORE\) to go on'):
         office.service.best("s")
+
+
+# --- how it is searched ------------------------------------------------------------------------
+
+
+def test_a_study_is_searched_as_it_was_asked_for_and_the_answer_says_how(office: Office) -> None:
+    plain = start(office.service, "plain")
+    chosen = start(office.service, "chosen", sampler="random", pruner="hyperband")
+
+    assert plain.search == "TPE, median pruner"
+    assert chosen.search == "random, Hyperband"
+
+
+def test_auto_brings_its_own_pruner_unless_one_was_named(office: Office) -> None:
+    usual = start(office.service, "usual", sampler="auto")
+    named = start(office.service, "named", sampler="auto", pruner="median")
+
+    assert usual.study.config.pruner is Pruner.ASHA
+    assert named.study.config.pruner is Pruner.MEDIAN
+
+
+def test_a_study_may_change_its_sampler_and_keeps_what_was_not_said(office: Office) -> None:
+    start(office.service, "s", sampler="auto")
+
+    again = start(office.service, "s")
+    changed = start(office.service, "s", sampler="cmaes")
+
+    assert again.study.config.sampler is Sampler.AUTO
+    assert (changed.study.config.sampler, changed.study.config.pruner) == (
+        Sampler.CMAES,
+        Pruner.ASHA,
+    )
+    assert office.service.status("s").search.startswith("CMA-ES (choices are drawn at random")
+
+
+def test_an_unknown_sampler_changes_nothing(office: Office) -> None:
+    with pytest.raises(InvalidRequest, match="choose one of tpe, auto, gp, cmaes, random"):
+        start(office.service, "s", sampler="bayes")
+    assert office.registry.studies() == []

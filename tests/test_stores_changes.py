@@ -16,16 +16,6 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "s.db"
-
-
-@pytest.fixture
-def pair(path: Path) -> Pair:
-    return real_pair(path)
-
-
-@pytest.fixture
 def changes(path: Path) -> Iterator[SqliteChanges]:
     changes = SqliteChanges(path)
     yield changes

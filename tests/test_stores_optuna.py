@@ -12,8 +12,9 @@ from anyio import to_thread
 
 from mcp_automl.domain.errors import NameTaken, WorkspaceUnusable
 from mcp_automl.domain.events import Outcome, Record
+from mcp_automl.domain.sampling import Pruner, Sampler
 from mcp_automl.domain.space import Categorical, Float, Int, SearchSpace
-from mcp_automl.domain.study import Objective, Study, TrialState
+from mcp_automl.domain.study import Objective, Study, Target, TrialState
 from mcp_automl.stores import pruning
 from tests.stores_for_tests import CONFIG, Pair, real_pair
 
@@ -24,11 +25,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("error")]
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "work {x} 100% space" / "automl_studies.db"
-
-
-@pytest.fixture
-def pair(path: Path) -> Pair:
-    return real_pair(path)
 
 
 async def plainly_loaded(path: Path, name: str = CONFIG.name) -> optuna.Study:
@@ -138,6 +134,54 @@ async def test_plain_optuna_sees_how_the_study_is_searched(pair: Pair, path: Pat
         "sampler": "TPE, multivariate, constant liar, 5 start-up trials",
         "pruner": "median of at least 5 complete trials, from epoch 2",
     }
+
+
+async def test_a_study_that_is_searched_otherwise_from_now_on_goes_on_with_its_trials(
+    pair: Pair, path: Path
+) -> None:
+    study = await pair.started()
+    for _ in range(6):
+        await pair.completed(study, 0.5, 0.6)
+    running = await pair.attempted(study)
+    target = Target(sampler=Sampler.CMAES, pruner=Pruner.ASHA)
+    changed = await to_thread.run_sync(pair.registry.retarget, study.id, target)
+
+    assert (await pair.attempted(changed)).trial == running.trial + 1
+
+    (reason,) = await pair.measure(changed, running.trial, {1: 0.5, 2: 0.1})
+    assert reason.endswith("0.1000 is number 7 of 7 trials that got there, and the best 2 go on")
+    attributes = (await plainly_loaded(path)).user_attrs
+    assert attributes["sampler"] == "CMA-ES, 5 start-up trials"
+    assert attributes["pruner"] == "ASHA: the best of every 3 go on, from epoch 2"
+
+
+async def test_a_trial_that_plain_optuna_enqueues_is_the_next_one(pair: Pair, path: Path) -> None:
+    study = await pair.started()
+    await pair.completed(study, 0.5)
+    plain = await plainly_loaded(path)
+    await to_thread.run_sync(plain.enqueue_trial, {"lr": 0.005, "batch_size": 32, "epochs": 2})
+
+    suggestion = await pair.attempted(study)
+
+    assert suggestion.params == {"lr": 0.005, "batch_size": 32, "epochs": 2}
+    assert (await pair.attempted(study)).trial == suggestion.trial + 1
+
+
+async def test_a_pruned_trial_that_a_gaussian_process_learns_from_is_stored_as_pruned(
+    pair: Pair, path: Path
+) -> None:
+    study = await pair.started(sampler=Sampler.AUTO, pruner=Pruner.ASHA)
+    for number in range(7):
+        trial = (await pair.attempted(study)).trial
+        (*_, reason) = [None, *await pair.measure(study, trial, {1: 0.1, 2: 0.5 - number / 20})]
+        state = TrialState.COMPLETE if reason is None else TrialState.PRUNED
+        record = Record(trial, state, 0.5 - number / 20, 0.01, reason or "")
+        await pair.store.record(study, record, Outcome.COMPLETED)
+
+    stored = await plainly_loaded(path)
+
+    assert [t.state.name for t in stored.get_trials()] == ["COMPLETE"] + ["PRUNED"] * 6
+    assert stored.best_trial.number == 0
 
 
 async def test_an_infinite_objective_is_no_intermediate_value(pair: Pair, path: Path) -> None:

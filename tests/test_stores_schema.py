@@ -15,6 +15,7 @@ import pytest
 
 from mcp_automl.domain.errors import NameTaken, NewerDatabase, WorkspaceUnusable
 from mcp_automl.stores import filesystem, schema
+from mcp_automl.stores.database import Database
 from mcp_automl.stores.registry import SqliteRegistry
 from tests.stores_for_tests import CONFIG
 
@@ -244,3 +245,18 @@ def test_reading_studies_imports_neither_optuna_nor_sqlalchemy(path: Path) -> No
     result = subprocess.run(command, capture_output=True, text=True, check=True)
 
     assert result.stdout == "[]\n"
+
+
+def test_within_a_view_nothing_that_is_read_changes(tmp_path: Path) -> None:
+    database = Database(tmp_path / "studies.db")
+
+    def versions() -> int:
+        with database.read() as connection:
+            return int(connection.execute("SELECT COUNT(*) FROM automl_schema").fetchone()[0])
+
+    with database.view():
+        assert versions() == 1
+        with database.write() as connection:
+            connection.execute("INSERT INTO automl_schema VALUES (0)")
+        assert versions() == 1
+    assert versions() == 2

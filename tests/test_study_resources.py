@@ -1,17 +1,25 @@
 """One study as resources, from its trials to a report to keep; prompts and completions."""
 
 import json
+import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from mcp import Client, MCPError
+from mcp.server.mcpserver import MCPServer
 from mcp.types import INVALID_PARAMS, PromptReference, ResourceTemplateReference, TextContent
 
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.paging import MAX_POINTS, Page, thinned
+from mcp_automl.domain.space import Categorical, SearchSpace
 from mcp_automl.domain.study import StudyState, TrialState
-from tests.fakes_server import FakeRegistry, a_config, a_study, a_trial
+from mcp_automl.server import report
+from mcp_automl.server.app import build
+from mcp_automl.settings import Settings
+from tests.fakes_server import FakeRegistry, a_config, a_service, a_study, a_trial
 from tests.pictures_for_tests import some_trials, the_study
 
 pytestmark = pytest.mark.anyio
@@ -58,6 +66,41 @@ async def test_a_page_that_cannot_be_is_refused_with_what_can(
     with pytest.raises(MCPError, match=told) as refused:
         await client.read_resource(f"automl://studies/{NAME}/trials?{query}")
     assert refused.value.error.code == INVALID_PARAMS
+
+
+@pytest.mark.usefixtures("study")
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ("trials?limit=x", "limit must be a whole number of at most nine digits, not x"),
+        ("trials?offset=1.5", "offset must be a whole number"),
+        ("trials/abc", "number must be a whole number"),
+        (f"trials/{'9' * 23}", "number must be a whole number"),
+    ],
+)
+async def test_a_number_that_is_none_is_refused_with_what_one_is(
+    client: Client, part: str, told: str
+) -> None:
+    with pytest.raises(MCPError, match=told) as refused:
+        await client.read_resource(f"automl://studies/{NAME}/{part}")
+    assert refused.value.error.code == INVALID_PARAMS
+
+
+async def test_settings_that_are_wrong_are_said_to_who_reads_and_complete_nothing(
+    server: MCPServer[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCP_AUTOML_MAX_PARALLEL_TRIALS", "many")
+    uri = "automl://studies/{name}"
+    template = ResourceTemplateReference(type="ref/resource", uri=uri)
+
+    def provide() -> Any:
+        return Settings()
+
+    async with Client(build(provide)) as client:
+        with pytest.raises(MCPError, match="correct the variable MCP_AUTOML_"):
+            await client.read_resource("automl://studies")
+        found = await client.complete(template, {"name": "name", "value": ""})
+    assert found.completion.values == []
 
 
 @pytest.mark.usefixtures("study")
@@ -132,8 +175,25 @@ async def test_a_report_is_a_page_of_its_own(client: Client) -> None:
     page = await text_at(client, f"automl://studies/{NAME}/report.md")
     assert page.startswith(f"# {NAME}\n")
     assert "Trial #29: **val_accuracy 0.9667**" in page
-    assert page.count("\n| #") == 10, "its ten best trials"
+    assert page.count("\n| \\#") == 10, "its ten best trials"
     assert "lr: 1e-05 to 0.01, log scale" in page
+
+
+HOSTILE = "<img src=x>![p](http://evil/p) a\\|b `c` **d** _e_ &lt;"
+
+
+def test_a_report_shows_others_words_and_obeys_none_of_them(registry: FakeRegistry) -> None:
+    space = SearchSpace({HOSTILE: Categorical(choices=(HOSTILE, "x"))})
+    config = replace(a_config(NAME, space=space), name=HOSTILE)
+    trial = replace(a_trial(0, 0.5), params={HOSTILE: HOSTILE})
+    registry.add(replace(a_study(config=config), reason=HOSTILE), [trial])
+    service = a_service(registry, Path("/nowhere"))
+    page = report.page(service.status(HOSTILE), service.pages.top(HOSTILE))
+    shown = r"&lt;img src=x&gt;\!\[p\](http://evil/p) a\\\|b \`c\` \*\*d\*\* \_e\_ &amp;lt;"
+    assert page.startswith(f"# {shown}\n")
+    assert "<" not in page and re.search(r"(?<!\\)[`\[\]!]", page) is None
+    assert page.count(shown) >= 5, "as a title, a reason, a value and in the table"
+    assert f"- {shown[:20]}" in page.split("## What was searched")[1]
 
 
 async def test_a_report_of_a_study_without_results_says_so(
@@ -149,6 +209,8 @@ async def test_a_report_of_a_study_without_results_says_so(
     [
         ("quick_optimization", {"trials": "5"}, "for mnist with 5 trials"),
         ("best_within_budget", {"budget_usd": "0.50"}, "cost_budget_usd=0.50"),
+        ("best_within_budget", {"budget_usd": " $0.50"}, "that $0.50 can buy"),
+        ("best_within_budget", {"budget_usd": " $0.50"}, "cost_budget_usd=0.50"),
         ("improve_model", {"study": NAME}, f"study_name='{NAME}', verify_seeds=3"),
     ],
 )

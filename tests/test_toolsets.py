@@ -51,6 +51,20 @@ async def test_the_toolsets_together_are_all_tools_each_in_one(offering: Offerin
     assert all(each)
 
 
+@pytest.mark.parametrize(
+    ("offer", "prompts"),
+    [
+        (Offer(), ["quick_optimization", "best_within_budget", "improve_model"]),
+        (Offer(toolsets=frozenset({Toolset.STUDIES})), ["quick_optimization"]),
+        (Offer(read_only=True), []),
+    ],
+)
+async def test_a_prompt_is_offered_with_all_tools_that_it_names(
+    offering: Offering, offer: Offer, prompts: list[str]
+) -> None:
+    assert [prompt.name for prompt in await offering(offer).list_prompts()] == prompts
+
+
 @pytest.mark.parametrize("toolset", list(Toolset))
 async def test_a_toolset_shows_if_one_of_its_tools_only_reads(
     toolset: Toolset, offering: Offering

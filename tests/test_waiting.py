@@ -1,5 +1,7 @@
 """Waiting for a study through its status: early news, progress, and running out of time."""
 
+import sqlite3
+import threading
 from dataclasses import replace
 
 import anyio
@@ -7,7 +9,7 @@ import pytest
 from mcp import Client
 from mcp.types import TextContent
 
-from mcp_automl.domain.study import StudyState, TrialState
+from mcp_automl.domain.study import Study, StudyState, TrialState
 from mcp_automl.server import waiting
 from tests.fakes_server import FakeRegistry, a_config, a_study, a_trial
 
@@ -74,3 +76,50 @@ async def test_nobody_waits_for_a_study_that_has_ended(
 async def test_waiting_for_a_study_that_is_not_there_is_refused_at_once(client: Client) -> None:
     text, _ = await told(client, wait_seconds=45)
     assert "there is no study named" in text
+
+
+@pytest.mark.parametrize("wait", ["nan", "-inf", "Infinity"])
+async def test_a_wait_that_is_no_number_is_refused(
+    client: Client, registry: FakeRegistry, wait: str
+) -> None:
+    going(registry, done=1)
+    text, _ = await told(client, wait_seconds=wait)
+    assert f"wait_seconds must be a number from 0 such as 45, or left out, not '{wait}'" in text
+
+
+async def test_a_workspace_that_fails_while_it_is_waited_for_is_said_as_without_waiting(
+    client: Client, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find(name: str) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(registry, "find", find)
+    text, _ = await told(client, wait_seconds=45)
+    assert text.startswith("get_automl_study_status failed unexpectedly")
+
+
+async def test_a_read_that_takes_long_does_not_make_the_wait_longer(
+    client: Client, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "MAX_SECONDS", 0.05)
+    going(registry, done=1)
+    answered, released, find = threading.Event(), [], registry.find
+
+    def slow_at_first(name: str) -> Study | None:
+        monkeypatch.setattr(registry, "find", find)
+        released.append(answered.wait(5))
+        return find(name)
+
+    monkeypatch.setattr(registry, "find", slow_at_first)
+    text, _ = await told(client, wait_seconds=45)
+    assert "Trials: 1 of 10 done" in text and released == []
+    answered.set()
+
+
+async def test_a_wait_is_no_longer_than_was_asked_for(
+    client: Client, registry: FakeRegistry
+) -> None:
+    going(registry, done=1)
+    # In less than the ten seconds that `told` has; the most that may be asked for is 45.
+    text, _ = await told(client, wait_seconds=0.05)
+    assert "Trials: 1 of 10 done" in text

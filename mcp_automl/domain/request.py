@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mcp_automl.domain.sampling import Pruner, Sampler, named
 from mcp_automl.domain.study import Target
 
 
@@ -26,10 +27,12 @@ class StudyRequest:
         """How far the study shall go.
 
         Raises:
-            InvalidRequest: a number is out of range.
+            InvalidRequest: a number is out of range, or a name unknown.
         """
         return Target(
             n_trials=self.n_trials,
             cost_budget_usd=self.cost_budget_usd,
             max_cost_per_trial_usd=self.max_cost_per_trial_usd,
+            sampler=None if self.sampler is None else named(Sampler, self.sampler),
+            pruner=None if self.pruner is None else named(Pruner, self.pruner),
         )

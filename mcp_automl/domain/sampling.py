@@ -6,8 +6,12 @@ Everything that can be tuned about them is plain data here; what Optuna makes of
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
+from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.space import Categorical, SearchSpace
+
+Named = TypeVar("Named", bound=Enum)
 
 
 class Sampler(Enum):
@@ -65,6 +69,58 @@ class SearchSettings:
 
 DEFAULT_SETTINGS = SearchSettings()
 
+IN_WORDS = {
+    Sampler.TPE: "TPE",
+    Sampler.GP: "Gaussian process",
+    Sampler.CMAES: "CMA-ES",
+    Sampler.RANDOM: "random",
+    Pruner.MEDIAN: "median pruner",
+    Pruner.PERCENTILE: "percentile pruner",
+    Pruner.HYPERBAND: "Hyperband",
+    Pruner.ASHA: "ASHA",
+    Pruner.NONE: "no pruner",
+}
+
+
+def named(kind: type[Named], name: str) -> Named:
+    """The sampler or pruner of that name.
+
+    Raises:
+        InvalidRequest: there is none.
+    """
+    known = {member.value: member for member in kind}
+    if name not in known:
+        raise InvalidRequest(
+            f"{name[:40]!r} is no {kind.__name__.lower()}; choose one of {', '.join(known)}, or "
+            "leave it out"
+        )
+    return known[name]
+
+
+def check_sampler(sampler: Sampler, space: SearchSpace, has_torch: Callable[[], bool]) -> None:
+    """Makes sure that the sampler can learn something of that space.
+
+    Raises:
+        InvalidRequest: it cannot, and the message says what would be valid.
+    """
+    if sampler not in (Sampler.GP, Sampler.CMAES):
+        return
+    others = "choose sampler 'auto' or 'tpe'"
+    if space.when:
+        raise InvalidRequest(
+            f"sampler {sampler.value!r} cannot learn parameters that exist only under a condition "
+            f"({', '.join(space.when)}); {others}, or a search_space without conditions"
+        )
+    if sampler is Sampler.GP and not has_torch():
+        raise InvalidRequest(
+            "sampler 'gp' needs torch, which is not installed; run: pip install "
+            f"'mcp-automl[mnist]', or {others}"
+        )
+    if sampler is Sampler.CMAES and all(
+        isinstance(parameter, Categorical) for parameter in space.parameters.values()
+    ):
+        raise InvalidRequest(f"sampler 'cmaes' learns numbers only, and here are none; {others}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -114,6 +170,12 @@ def choose(
         return Choice(sampler=Sampler.TPE, why="auto: torch is not installed")
     why = f"{shape}, under {settings.gp_max_trials} finished trials"
     return Choice(sampler=Sampler.GP, why=why)
+
+
+def in_words(choice: Choice, pruner: Pruner) -> str:
+    """Which sampler works and why, and the pruner, such as `TPE, median pruner`."""
+    why = f" ({choice.why})" if choice.why else ""
+    return f"{IN_WORDS[choice.sampler]}{why}, {IN_WORDS[pruner]}"
 
 
 def _drawn_at_random(space: SearchSpace) -> str:

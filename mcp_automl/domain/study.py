@@ -115,6 +115,7 @@ class StudyConfig:
     max_cost_per_trial_usd: float | None = None
     """What each trial may cost, all its attempts together; None for no ceiling."""
     sampler: Sampler = Sampler.TPE
+    """What suggests trials; it may change while the study lives, as may the pruner."""
     pruner: Pruner = Pruner.MEDIAN
     seed: int = 0
     owner: str = ""
@@ -169,11 +170,13 @@ class StudyConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """How far a study shall go; None for what was not said."""
+    """How far a study shall go, and how it is searched from now on; None for what was not said."""
 
     n_trials: int | None = None
     cost_budget_usd: float | None = None
     max_cost_per_trial_usd: float | None = None
+    sampler: Sampler | None = None
+    pruner: Pruner | None = None
 
     def __post_init__(self) -> None:
         if self.n_trials is not None:

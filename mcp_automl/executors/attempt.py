@@ -51,7 +51,7 @@ class LocalAttempt:
         # Whoever has said its last word, or has hung up, is about to exit; it is given the grace.
         self._child.end_soon()
         await self._child.gone.wait()
-        memory_ran_out = await self._child.memory_ran_out()
+        memory_ran_out = await self._child.memory_ran_out() if _is_killed(message) else None
         ended = self._ended(message, bool(memory_ran_out)) or silence(
             self._child.exit_code, memory_ran_out=memory_ran_out
         )
@@ -116,6 +116,11 @@ class LocalAttempt:
         if self._nonsense:
             return Ended(outcome=Outcome.KILLED, reason=self._nonsense)
         return None
+
+
+def _is_killed(last: LastWord | None) -> bool:
+    """Whether somebody else has ended the process, be it the kernel."""
+    return last is None or last.ending is Ending.KILLED
 
 
 def silence(exit_code: int | None, *, memory_ran_out: bool | None) -> Ended:

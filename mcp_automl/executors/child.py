@@ -1,4 +1,4 @@
-"""One process of the worker package: started, listened to, and in the end surely gone.
+"""One process of the worker package: started, ordered to do something, and in the end surely gone.
 
     running --(process exits by itself)----------------------------------> gone
        |                                                                    ^
@@ -19,9 +19,9 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess, SpawnContext, SpawnProcess
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, TypeAlias
 
 import anyio
 from anyio import to_thread
@@ -34,6 +34,7 @@ from mcp_automl.executors.processes import (
     signal_group,
     sweep_group,
 )
+from mcp_automl.worker import main as worker
 from mcp_automl.worker.wire import GO, STOP, Lines, Message, decode
 
 UNKNOWN_EXIT_CODE = 255
@@ -53,15 +54,15 @@ class Started:
     ref: ProcessRef
     process: ForkServerProcess | SpawnProcess
     socket: socket.socket
+    orders: Connection
+    """Takes one order."""
     life: Connection
     """Held open and never written to: see `worker.life`."""
-    memory_kills: int | None
-    """As `processes.memory_kills` said before it was started."""
 
     def close(self) -> None:
         """Closes everything."""
-        self.socket.close()
-        self.life.close()
+        for end in (self.socket, self.orders, self.life):
+            end.close()
         try:
             self.process.close()
         except ValueError:
@@ -78,6 +79,8 @@ class Child:
     exit_code: int | None = field(default=None, init=False)
     gone_at: float | None = field(default=None, init=False)
     """When the process was seen to be gone, in monotonic seconds."""
+    _memory_kills: int | None = field(default=None, init=False)
+    """As `processes.memory_kills` said when it got its order."""
     _ending: anyio.Event = field(default_factory=anyio.Event, init=False)
     _supervised: anyio.Event = field(default_factory=anyio.Event, init=False)
     _lines: Lines = field(default_factory=Lines, init=False)
@@ -86,6 +89,20 @@ class Child:
     @property
     def ref(self) -> ProcessRef:
         return self._started.ref
+
+    @property
+    def lives(self) -> bool:
+        """Whether nothing is known of its end, not even by the forkserver's word."""
+        return not (self.gone.is_set() or wait([self._started.process.sentinel], timeout=0))
+
+    def order(self, do: Callable[..., Message], *arguments: Any) -> None:
+        """Has the process do that, once: it runs `do(*arguments, wire)`; blocks for a moment.
+
+        Raises:
+            OSError: it is gone.
+        """
+        self._memory_kills = memory_kills()
+        self._started.orders.send((do, arguments))
 
     async def receive(self) -> Message | None:
         """The next message; None once the process has closed its end or is gone.
@@ -117,7 +134,7 @@ class Child:
 
     async def memory_ran_out(self) -> bool | None:
         """Whether the kernel has since killed somebody for want of memory; None if unknown."""
-        before = self._started.memory_kills
+        before = self._memory_kills
         return None if before is None else await to_thread.run_sync(memory_kills) != before
 
     async def supervise(self, grace: float) -> None:
@@ -136,6 +153,10 @@ class Child:
         await self._supervised.wait()
         if not self.gone.is_set():
             await self._wait_until_gone()
+
+    def close(self) -> None:
+        """Gives back what was held of the process."""
+        self._started.close()
 
     async def _receive_bytes(self) -> bytes:
         while True:
@@ -179,30 +200,30 @@ class Child:
         self.kill()
 
 
-def start_process(context: Context, target: Callable[..., NoReturn], *arguments: Any) -> Started:
-    """Starts a process that runs `target(*arguments, connection, life)`; blocks meanwhile.
+def start_process(context: Context) -> Started:
+    """Starts a process that waits for its order; blocks meanwhile.
 
     Raises:
         OSError, EOFError: there is no forkserver any more, or it cannot fork.
     """
-    kills = memory_kills()
     ours, theirs = socket.socketpair()
+    orders, order = context.Pipe(duplex=False)
     life, keep = context.Pipe(duplex=False)
-    process = context.Process(target=target, args=(*arguments, theirs, life))
+    process = context.Process(target=worker.stand_by, args=(orders, theirs, life))
     try:
         process.start()
     except BaseException:
-        ours.close()
-        keep.close()
+        for end in (ours, order, keep):
+            end.close()
         raise
     finally:
-        theirs.close()
-        life.close()
+        for end in (theirs, orders, life):
+            end.close()
     ours.setblocking(False)
     # Whoever starts the next process looks, in its thread, whether earlier ones have ended; of two
     # that look at once, one would wait for an exit code that the other has read.
     os.set_blocking(process.sentinel, False)
     assert process.pid is not None
     return Started(
-        ref=process_ref(process.pid), process=process, socket=ours, life=keep, memory_kills=kills
+        ref=process_ref(process.pid), process=process, socket=ours, orders=order, life=keep
     )

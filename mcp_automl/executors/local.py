@@ -3,9 +3,9 @@
 Theory of operation
 -------------------
 Workers are forked from a *forkserver*, a process that has the trainers' libraries loaded and does
-nothing else, so that a job starts in milliseconds. It starts loading when the executor is entered;
-the first launch waits for the rest. On macOS, where forking a loaded torch is not safe, each worker
-is spawned afresh.
+nothing else. It starts loading when the executor is entered; the first launch waits for the rest.
+On macOS, where forking a loaded torch is not safe, each worker is spawned afresh. Either way some
+are ready before they are needed (`standby.py`), so that a job starts in milliseconds.
 
 A job is a `Child` (what happens to its process) and a `LocalAttempt` (what is said on its wire).
 """
@@ -19,10 +19,10 @@ from dataclasses import replace
 from multiprocessing import forkserver
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any
 
 import anyio
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from mcp_automl.domain.errors import TrainerUnavailable
@@ -37,12 +37,10 @@ from mcp_automl.executors.child import Child, Context, Started, start_process
 from mcp_automl.executors.devices import Device, DeviceLost, Nvml
 from mcp_automl.executors.leftovers import clear, discard_checkpoints
 from mcp_automl.executors.slots import Free, SlotTable
+from mcp_automl.executors.standby import Standby, end
 from mcp_automl.ports import Attempt
 from mcp_automl.worker import main as worker
 from mcp_automl.worker.wire import Message
-
-KILL_SECONDS = 5.0
-"""How long leaving a launch waits for a killed process; only a driver that hangs takes longer."""
 
 CUDA_CONTEXT_GB = 0.5
 """What a process holds on a GPU beside the tensors that torch counts."""
@@ -77,7 +75,6 @@ class LocalExecutor:
         self._preload = list(preload)
         self._max_parallel = max_parallel
         self._prices = prices or Prices()
-        self._grace = grace
         self._limits = limits or Limits()
         self._environ = dict(environ or {})
         self._devices = devices
@@ -85,8 +82,7 @@ class LocalExecutor:
         self._peaks: dict[str, float] = {}
         """The most GPU memory that a job of each trainer has been seen to hold."""
         self._context: Context = _context()
-        # One at a time: a forkserver forks one at a time, and `Process.start` is not thread-safe.
-        self._starting = CapacityLimiter(1)
+        self._standby = Standby(self._start, most=max_parallel, grace=grace)
         self._slots: SlotTable
         self._tasks: TaskGroup
 
@@ -95,8 +91,9 @@ class LocalExecutor:
         if isinstance(self._context, multiprocessing.context.ForkServerContext):
             self._context.set_forkserver_preload([*self._preload, worker.__name__])
             # It returns as soon as the process exists, and that process then loads on its own.
-            await to_thread.run_sync(forkserver.ensure_running, limiter=self._starting)
+            await to_thread.run_sync(forkserver.ensure_running)
         self._tasks = await anyio.create_task_group().__aenter__()
+        self._standby.begin(self._tasks)
         return self
 
     async def __aexit__(
@@ -106,8 +103,11 @@ class LocalExecutor:
         trace: TracebackType | None,
     ) -> bool | None:
         self._tasks.cancel_scope.cancel()
-        # The task group waits for its tasks however it is left; each of them has its own limit.
-        return await self._tasks.__aexit__(kind, error, trace)  # noqa: ASYNC102
+        try:
+            # The task group waits for its tasks however it is left; each of them has its own limit.
+            return await self._tasks.__aexit__(kind, error, trace)  # noqa: ASYNC102
+        finally:
+            await self._standby.end()  # noqa: ASYNC102 (so has each process)
 
     def describe(self) -> str:
         """The devices in words, such as `cuda:0` or `2 CPU cores`."""
@@ -132,12 +132,8 @@ class LocalExecutor:
         return self._launch(job, slot)
 
     async def warm_up(self) -> None:
-        """Returns once a job can start at once: a first process was forked, and is gone again."""
-        try:
-            async with self._child(worker.idle) as child:
-                await child.receive()
-        except (OSError, EOFError):
-            logger.exception("no process could be started; the first job will say so, too")
+        """Returns once a job can start at once: processes wait for it."""
+        await self._standby.fill()
 
     async def discard(self, workdirs: Iterable[Path]) -> None:
         """Deletes what jobs in these folders kept to go on from; what they made stays."""
@@ -161,42 +157,36 @@ class LocalExecutor:
     async def _launch(self, job: Job, slot: Slot) -> AsyncIterator[LocalAttempt]:
         def measured(gpu_memory_gb: float) -> None:
             self._slots.settle(slot.id)
+            self._standby.refill()
             if gpu_memory_gb > 0:
                 peak = gpu_memory_gb + CUDA_CONTEXT_GB
                 self._peaks[job.trainer.name] = max(peak, self._peaks.get(job.trainer.name, 0.0))
 
         limits = self._limits.of(job.trainer)
-        async with self._child(worker.run, _order(job, slot, limits)) as child:
+        async with self._child(worker.train, _order(job, slot, limits)) as child:
             vigil = Vigil(limits, trained_s=job.trained_s, began_at=anyio.current_time())
             attempt = LocalAttempt(child, vigil, on_measured=measured)
             self._tasks.start_soon(attempt.watch)
             yield attempt
 
     @asynccontextmanager
-    async def _child(
-        self, target: Callable[..., NoReturn], *arguments: Any
-    ) -> AsyncIterator[Child]:
-        # Not to be abandoned: a process that starts after its launch was cancelled would be lost.
-        started = await to_thread.run_sync(self._start, target, *arguments, limiter=self._starting)
-        child = Child(started)
+    async def _child(self, do: Callable[..., Message], *arguments: Any) -> AsyncIterator[Child]:
+        child = await self._standby.ordered(do, *arguments)
         try:
-            self._tasks.start_soon(child.supervise, self._grace)
             yield child
         finally:
-            child.kill()
-            with anyio.move_on_after(KILL_SECONDS, shield=True):
-                await child.reap()
-            started.close()
+            self._standby.refill()
+            await end(child)  # noqa: ASYNC102 (it has a limit)
 
-    def _start(self, target: Callable[..., NoReturn], *arguments: Any) -> Started:
+    def _start(self) -> Started:
         try:
-            return start_process(self._context, target, *arguments)
+            return start_process(self._context)
         except (EOFError, OSError):
             # The forkserver was killed, or could not bear what it was to import: without it a
             # job starts slowly and says what is wrong itself.
             logger.exception("the forkserver has died; starting another that loads nothing")
             self._context.set_forkserver_preload([])
-            return start_process(self._context, target, *arguments)
+            return start_process(self._context)
 
     def _look_around(self) -> SlotTable:
         self._nvml = found.load_nvml()

@@ -106,7 +106,7 @@ def build(service: "Callable[[], Service]", offer: Offer = EVERYTHING) -> Automl
     add_trainer_resources(server, once)
     add_job_resources(server, once)
     add_study_resources(server, once)
-    add_prompts(server, once)
+    add_prompts(server, once, kept_back)
     return server
 
 

@@ -1,16 +1,19 @@
 """Cues for those who have subscribed to resources, in both eras of the protocol.
 
 A client of 2026 listens (`subscriptions/listen`): it is served by the SDK, over the bus that is
-given here. One of 2025 subscribes to single resources, which the SDK leaves to its users: these
-handlers are added to its inner server. That is the only touch of what the SDK does not promise.
+given here; it hears of a resource under the address that `cues.resources` gives it, and no other.
+One of 2025 subscribes to single resources, which the SDK leaves to its users: these handlers are
+added to its inner server, and tell a client's connections apart by what is private to a session,
+because a session lives no longer than one request. Nothing else here is not promised by the SDK.
 
 The database is watched while somebody listens or has subscribed, and then cues are gathered for a
 second. Whoever changed it, a server of another client or the orchestrator, makes no difference.
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -21,7 +24,6 @@ from mcp.types import EmptyResult, SubscribeRequestParams, UnsubscribeRequestPar
 
 from mcp_automl.domain import cues
 from mcp_automl.domain.cues import Marks
-from mcp_automl.domain.errors import AutomlError
 
 if TYPE_CHECKING:
     from mcp_automl.service import Service
@@ -37,14 +39,23 @@ Listener = Callable[[ServerEvent], None]
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """A connection of the 2025 era."""
+
+    session: Any
+    uris: set[str] = field(default_factory=set)
+    """As it wrote them: only so does it know them again."""
+
+
 class Cues:
     """Tells subscribers what has changed; the bus of the SDK's listen handler."""
 
     def __init__(self, service: "Callable[[], Service]") -> None:
         self._service = service
         self._listeners: dict[object, Listener] = {}
-        self._sessions: dict[str, set[Any]] = {}
-        """Sessions of the 2025 era by the resource that they have subscribed to."""
+        self._subscribers: dict[object, Subscriber] = {}
+        """By their connection, for as long as it lives."""
         self._wanted = anyio.Event()
 
     # --- the bus of the 2026 era ---
@@ -75,12 +86,18 @@ class Cues:
         inner.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, self._remove)
 
     async def _add(self, context: Any, params: SubscribeRequestParams) -> EmptyResult:
-        self._sessions.setdefault(str(params.uri), set()).add(context.session)
+        connection = context.session._connection
+        if connection not in self._subscribers:
+            self._subscribers[connection] = Subscriber(context.session)
+            connection.exit_stack.callback(self._subscribers.pop, connection)
+        self._subscribers[connection].uris.add(str(params.uri))
         self._wanted.set()
         return EmptyResult()
 
     async def _remove(self, context: Any, params: UnsubscribeRequestParams) -> EmptyResult:
-        self._sessions.get(str(params.uri), set()).discard(context.session)
+        known = self._subscribers.get(context.session._connection)
+        if known is not None:
+            known.uris.discard(str(params.uri))
         return EmptyResult()
 
     # --- watching ---
@@ -95,7 +112,7 @@ class Cues:
 
     @property
     def _is_heard(self) -> bool:
-        return bool(self._listeners) or any(self._sessions.values())
+        return bool(self._listeners) or any(it.uris for it in self._subscribers.values())
 
     async def _watch(self) -> None:
         while True:
@@ -103,8 +120,9 @@ class Cues:
             self._wanted = anyio.Event()
             try:
                 await self._follow()
-            # Cues are a convenience: whatever is wrong with the workspace, its reader will hear.
-            except (AutomlError, OSError):
+            # The boundary to the workspace: cues are a convenience, and whatever is wrong with it,
+            # who reads it will hear. The server must not fall.
+            except Exception:
                 logger.exception("nobody is told of changes for a while")
                 await anyio.sleep(QUIET_SECONDS)
                 self._wanted.set()
@@ -117,20 +135,25 @@ class Cues:
             await changes.changed()
             known = await self._look()
             while self._is_heard:
-                with anyio.move_on_after(QUIET_SECONDS):
+                # Only the wait may be cut short: a cue that is dropped halfway never comes again.
+                with anyio.move_on_after(QUIET_SECONDS) as quiet:
                     await changes.changed()
-                    now = await self._look()
-                    await self._tell(known, now)
-                    known = now
-                    await anyio.sleep(GATHER_SECONDS)
+                if quiet.cancelled_caught:
+                    continue
+                now = await self._look()
+                await self._tell(cues.renewed(known, now))
+                known = now
+                await anyio.sleep(GATHER_SECONDS)
         finally:
             changes.close()
 
     async def _look(self) -> Marks:
         return await to_thread.run_sync(lambda: self._service().marks())
 
-    async def _tell(self, known: Marks, now: Marks) -> None:
-        for uri in cues.changed(known, now):
+    async def _tell(self, names: Sequence[str]) -> None:
+        for uri in cues.resources(names):
             await self.publish(ResourceUpdated(uri))
-            for session in tuple(self._sessions.get(uri, ())):
-                await session.send_resource_updated(uri)
+        for subscriber in tuple(self._subscribers.values()):
+            for uri in sorted(subscriber.uris):
+                if cues.is_about(uri, names):
+                    await subscriber.session.send_resource_updated(uri)

@@ -38,7 +38,7 @@ def failed(tool: str, error: Exception) -> CallToolResult:
         return refused(type(error).__name__, said if named else again(said, tool))
     logger.error("%s failed", tool, exc_info=error)
     if isinstance(error, ValidationError) and error.title == "Settings":
-        return refused("InvalidSettings", _settings(error))
+        return refused("InvalidSettings", of_settings(error))
     return refused(
         "Unexpected",
         f"{tool} failed unexpectedly; the traceback is in this server's log, which your client "
@@ -51,7 +51,8 @@ def sentence(error: AutomlError) -> str:
     return str(error) or (type(error).__doc__ or "")
 
 
-def _settings(error: ValidationError) -> str:
+def of_settings(error: ValidationError) -> str:
+    """What is wrong with the settings, and where to correct it."""
     wrong = ", ".join(
         f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}, not {plain(repr(e['input']), 60)}"
         for e in error.errors(include_url=False)

@@ -162,7 +162,6 @@ class StoppedModel(Model):
 class StatusModel(Model):
     study: StudyModel = Field(description="name, state, reason and all that was asked for")
     stopping: bool
-    search: str
     counts: dict[str, int] = Field(description="Trials by state")
     done: int
     pruned_for_cost: int
@@ -177,6 +176,7 @@ class StatusModel(Model):
     elapsed_s: float | None
     remaining_s: float | None
     cost_usd: float | None
+    search: str
     next_look_s: int | None = Field(description="Null once nothing will change")
     notes: list[str]
 
@@ -186,7 +186,6 @@ class StatusModel(Model):
         return cls(
             study=StudyModel.of(answer.study),
             stopping=answer.study.stop_requested,
-            search=answer.search,
             counts=counts(answer.counts),
             done=answer.done,
             pruned_for_cost=answer.pruned_for_cost,
@@ -201,6 +200,7 @@ class StatusModel(Model):
             elapsed_s=rounded(answer.elapsed_s, 1),
             remaining_s=rounded(answer.remaining_s, 1),
             cost_usd=rounded(answer.cost_usd),
+            search=plain(answer.search, 200),
             next_look_s=answer.next_look_s,
             notes=plain_notes(answer.notes),
         )

@@ -1,11 +1,14 @@
-"""The parameters of the tools about studies: what a model reads of each, and its bounds."""
+"""The arguments of the tools about studies, as models read them.
+
+Defaults stand in the descriptions and not in the schema, so that no client fills them in: for a
+study that exists, what is left out keeps its stored value.
+"""
 
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from mcp_automl.domain.bounds import MAX_EPOCHS, MAX_TRIALS
-from mcp_automl.domain.sampling import Pruner, Sampler
 
 
 def number(value: object) -> object:
@@ -13,6 +16,13 @@ def number(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("not a number")
     return value
+
+
+def time_span(value: object) -> object:
+    """Refuses what never ends, too: no use case sees it that would."""
+    if str(value).strip().lstrip("+-").lower() in ("nan", "inf", "infinity"):
+        raise ValueError("not finite")
+    return number(value)
 
 
 # Bounds stand in the schema only: out of them, the use case itself says what is right and why.
@@ -28,8 +38,8 @@ Existing = Annotated[str, Field(examples=["mnist-opt-1"])]
 ModelType = Annotated[
     str | None,
     Field(
-        description="mnist (handwritten digits, the default for a new study) or llm (a small "
-        "language model, by perplexity); a study keeps it",
+        description="mnist (handwritten digits, the default) or llm (a small language model, by "
+        "perplexity)",
         examples=["mnist", "llm"],
     ),
 ]
@@ -37,8 +47,8 @@ Trials = Annotated[
     int | None,
     BeforeValidator(number),
     Field(
-        description="Total of trials: 30 for a study that has 20 runs 10 more. Default: 20; an "
-        "existing study keeps its total",
+        description="The study's total of trials: 30 for a study that has 20 runs 10 more. "
+        "Default: 20",
         examples=[20],
         json_schema_extra={"minimum": 1, "maximum": MAX_TRIALS},
     ),
@@ -47,7 +57,8 @@ EpochsMax = Annotated[
     int | None,
     BeforeValidator(number),
     Field(
-        description="Most epochs a trial may train. Default: 5; it cannot be changed later",
+        description="Most epochs a trial may train. Default: 5; cannot be changed later",
+        examples=[5],
         json_schema_extra={"minimum": 1, "maximum": MAX_EPOCHS},
     ),
 ]
@@ -55,8 +66,7 @@ Budget = Annotated[
     float | None,
     BeforeValidator(number),
     Field(
-        description="Hard ceiling in US dollars over the study's whole life. Default: none; a "
-        "study keeps it",
+        description="Hard ceiling in US dollars over the study's whole life",
         examples=[0.5],
         json_schema_extra={"exclusiveMinimum": 0},
     ),
@@ -66,6 +76,7 @@ PerTrial = Annotated[
     BeforeValidator(number),
     Field(
         description="The same for each trial",
+        examples=[0.05],
         json_schema_extra={"exclusiveMinimum": 0},
     ),
 ]
@@ -78,7 +89,7 @@ Space = Annotated[
     Any,
     Field(
         description="What to search, by parameter: a range, choices, a value to fix it, or "
-        '"default"; the rest keeps its default. automl://trainers/MODEL lists all',
+        '"default"; the rest stays as it is by default. automl://trainers/MODEL lists all',
         examples=[
             {
                 "lr": [1e-4, 1e-2],
@@ -94,35 +105,29 @@ Space = Annotated[
         json_schema_extra={"anyOf": [{"type": "object"}, {"type": "null"}]},
     ),
 ]
-SamplerName = Annotated[
-    str | None,
-    Field(
-        description="Default: tpe; auto needs the fewest trials",
-        json_schema_extra={"enum": [sampler.value for sampler in Sampler]},
-    ),
-]
-PrunerName = Annotated[
-    str | None,
-    Field(
-        description="Default: median; for auto asha",
-        json_schema_extra={"enum": [pruner.value for pruner in Pruner]},
-    ),
-]
 TopK = Annotated[
     int | None,
     BeforeValidator(number),
     Field(
         description="Default: 5",
+        examples=[5],
         json_schema_extra={"minimum": 1, "maximum": 50},
     ),
 ]
-
-
 Wait = Annotated[
     float | None,
-    BeforeValidator(number),
+    BeforeValidator(time_span),
     Field(
         description="Wait until a trial or the study ends, at most 45 s",
+        examples=[45],
         json_schema_extra={"minimum": 0},
     ),
+]
+SamplerName = Annotated[
+    str | None,
+    Field(description="tpe (default), auto (a Gaussian process where better), gp, cmaes or random"),
+]
+PrunerName = Annotated[
+    str | None,
+    Field(description="median (default; asha with auto), percentile, hyperband, asha or none"),
 ]

@@ -1,6 +1,6 @@
 """The product's three workflows as prompts, and completions for what they and resources ask for."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
@@ -12,6 +12,9 @@ from mcp.types import (
     PromptReference,
     ResourceTemplateReference,
 )
+from pydantic import ValidationError
+
+from mcp_automl.domain.errors import AutomlError
 
 if TYPE_CHECKING:
     from mcp_automl.service import Service
@@ -41,33 +44,40 @@ value is new, call trigger_training_job(study_name={study!r}, verify_seeds=3) to
 is real, and then the printed trigger_training_job command for the model to keep."""
 
 
-def add_prompts(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
-    """Gives the server its prompts, and completes their arguments."""
+def quick_optimization(model: str = "mnist", trials: str = "10") -> str:
+    """A study of so many trials, followed to its end."""
+    return QUICK.format(model=model, trials=trials, follow=FOLLOW)
 
-    @server.prompt(
-        name="quick_optimization",
-        title="Tune a model",
-        description="A study of so many trials, followed to its end.",
-    )
-    def quick_optimization(model: str = "mnist", trials: str = "10") -> str:
-        return QUICK.format(model=model, trials=trials, follow=FOLLOW)
 
-    @server.prompt(
-        name="best_within_budget",
-        title="The best model for so many dollars",
-        description="A quote first, then a study that cannot spend more.",
-    )
-    def best_within_budget(budget_usd: str, model: str = "mnist") -> str:
-        return BUDGET.format(model=model, budget_usd=budget_usd, follow=FOLLOW)
+def best_within_budget(budget_usd: str, model: str = "mnist") -> str:
+    """A quote first, then a study that cannot spend more."""
+    amount = budget_usd.strip().removeprefix("$").strip()
+    return BUDGET.format(model=model, budget_usd=amount, follow=FOLLOW)
 
-    @server.prompt(
-        name="improve_model",
-        title="Improve on an earlier study",
-        description="More trials where an earlier study left off, and a model to keep.",
-    )
-    def improve_model(study: str, more_trials: str = "10") -> str:
-        return IMPROVE.format(study=study, more_trials=more_trials, follow=FOLLOW)
 
+def improve_model(study: str, more_trials: str = "10") -> str:
+    """More trials where an earlier study left off, and a model to keep."""
+    return IMPROVE.format(study=study, more_trials=more_trials, follow=FOLLOW)
+
+
+PROMPTS = (
+    (quick_optimization, "Tune a model", QUICK),
+    (best_within_budget, "The best model for so many dollars", BUDGET),
+    (improve_model, "Improve on an earlier study", IMPROVE),
+)
+
+
+def add_prompts(
+    server: "MCPServer[object]", service: "Callable[[], Service]", missing: Collection[str]
+) -> None:
+    """Gives the server its prompts, and completes their arguments.
+
+    Args:
+        missing: tools that are not offered here; a prompt that names one is not, either.
+    """
+    for prompt, title, text in PROMPTS:
+        if not any(name in text + FOLLOW for name in missing):
+            server.prompt(title=title, description=prompt.__doc__)(prompt)
     _add_completion(server, service)
 
 
@@ -79,7 +89,11 @@ def _add_completion(server: "MCPServer[object]", service: "Callable[[], Service]
         argument: CompletionArgument,
         context: CompletionContext | None,
     ) -> Completion | None:
-        known = await to_thread.run_sync(lambda: _known(service(), reference, argument.name))
+        try:
+            known = await to_thread.run_sync(lambda: _known(service(), reference, argument.name))
+        # Whoever goes on without a suggestion is told what is wrong by what it asks for then.
+        except (AutomlError, ValidationError):
+            return None
         return None if known is None else _completion(known, argument.value)
 
 

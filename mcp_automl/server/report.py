@@ -1,5 +1,7 @@
 """A study on one page of Markdown, as somebody would paste it into a wiki."""
 
+import re
+
 from mcp_automl.answers import Comparison, StudyStatus
 from mcp_automl.domain.study import TrialState
 from mcp_automl.server import money, spaces
@@ -8,6 +10,11 @@ from mcp_automl.server.words import dollars, duration, exact, moment, plain, sco
 
 MAX_TRIALS = 10
 MAX_PARAMS = 12
+
+_MARKUP = re.compile(r"[\\`*\[\]!#|<>&~]|(?<![^\W_])_|_(?![^\W_])")
+"""Within a word an underscore is no mark-up, and names such as `batch_size` have many."""
+
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def page(status: StudyStatus, top: Comparison | None) -> str:
@@ -19,7 +26,7 @@ def page(status: StudyStatus, top: Comparison | None) -> str:
     study, config = status.study, status.study.config
     return "\n".join(
         [
-            f"# {plain(config.name)}",
+            f"# {_cell(config.name)}",
             "",
             *_facts(status),
             "",
@@ -33,7 +40,7 @@ def page(status: StudyStatus, top: Comparison | None) -> str:
             "",
             "## What was searched",
             "",
-            *(f"- {line.strip()}" for line in spaces.lines(config)),
+            *(f"- {_cell(line.strip())}" for line in spaces.lines(config)),
             "",
             f"By mcp-automl, study {study.id}, seed {config.seed}.",
         ]
@@ -73,7 +80,7 @@ def _best(status: StudyStatus) -> list[str]:
     return [
         f"Trial #{best.number}: **{_cell(objective)} {score(best.value)}**{standing(best)}",
         "",
-        *(f"- `{_cell(name)}` = {_cell(exact(value))}" for name, value in params),
+        *(f"- **{_cell(name)}** = {_cell(exact(value))}" for name, value in params),
         *(["", "Its last epoch's other metrics:", "", *others[:MAX_PARAMS]] if others else []),
     ]
 
@@ -97,5 +104,5 @@ def _row(cells: list[str]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Others' words as they are, and no mark-up."""
-    return plain(text, 300).replace("|", "\\|").replace("`", "'").replace("<", "&lt;")
+    """Others' words as they are, and no mark-up: what Markdown or HTML would read is escaped."""
+    return _MARKUP.sub(lambda it: _ENTITIES.get(it[0], f"\\{it[0]}"), plain(text, 300))

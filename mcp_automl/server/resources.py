@@ -1,10 +1,12 @@
 """What clients can pull: studies and costs, structured as by the tools, and the logs of jobs."""
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+from pydantic import ValidationError
 
 from mcp_automl.domain.errors import (
     AutomlError,
@@ -17,8 +19,9 @@ from mcp_automl.domain.errors import (
 )
 from mcp_automl.server import text
 from mcp_automl.server.costs import CostsModel
-from mcp_automl.server.failures import sentence
+from mcp_automl.server.failures import of_settings, sentence
 from mcp_automl.server.models import StatusModel, StudiesModel
+from mcp_automl.server.words import plain
 
 if TYPE_CHECKING:
     from mcp_automl.service import Service
@@ -105,3 +108,20 @@ def read(ask: Callable[[], str]) -> str:
         raise ResourceNotFoundError(sentence(error)) from error
     except AutomlError as error:
         raise ResourceError(sentence(error)) from error
+    except ValidationError as error:
+        if error.title != "Settings":
+            raise
+        raise ResourceError(of_settings(error)) from error
+
+
+def whole(name: str, text: str) -> int:
+    """A whole number in an address.
+
+    Raises:
+        InvalidRequest: it is none, or larger than any here.
+    """
+    if re.fullmatch(r"-?[0-9]{1,9}", text, re.ASCII) is None:
+        raise InvalidRequest(
+            f"{name} must be a whole number of at most nine digits, not {plain(text, 40)}"
+        )
+    return int(text)

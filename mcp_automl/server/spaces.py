@@ -44,9 +44,9 @@ def condition_in_words(condition: Condition) -> str:
 
 
 def as_structure(space: SearchSpace) -> dict[str, Mapping[str, object]]:
-    """The space as it can be written in a request."""
+    """The space as it can be written in a request: names whole, or they would be others."""
     return {
-        plain(name, 40): written(parameter, space.when.get(name))
+        name: written(parameter, space.when.get(name))
         for name, parameter in space.parameters.items()
     }
 

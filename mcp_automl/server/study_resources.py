@@ -10,7 +10,7 @@ from mcp_automl.domain.paging import Page
 from mcp_automl.server import report
 from mcp_automl.server.models import BestModel, TrialModel
 from mcp_automl.server.pictures import ExplainedModel
-from mcp_automl.server.resources import JSON, read
+from mcp_automl.server.resources import JSON, read, whole
 from mcp_automl.server.shapes import Model, rounded
 from mcp_automl.server.trainers import MARKDOWN
 from mcp_automl.server.words import finite, plain
@@ -119,10 +119,12 @@ def _add_trials(server: "MCPServer[object]", service: "Callable[[], Service]") -
         description="Trials by number, a page at a time; state is COMPLETE, PRUNED, FAIL, ...",
         mime_type=JSON,
     )
-    def trials(name: str, limit: int = 20, offset: int = 0, state: str | None = None) -> str:
+    def trials(name: str, limit: str = "20", offset: str = "0", state: str | None = None) -> str:
         return read(
             lambda: TrialPageModel.of(
-                service().pages.page(name, Page(limit, offset), state)
+                service().pages.page(
+                    name, Page(whole("limit", limit), whole("offset", offset)), state
+                )
             ).model_dump_json()
         )
 
@@ -133,9 +135,11 @@ def _add_trials(server: "MCPServer[object]", service: "Callable[[], Service]") -
         description="A trial's parameters, every epoch's metrics, reason, cost and log's end.",
         mime_type=JSON,
     )
-    def trial(name: str, number: int) -> str:
+    def trial(name: str, number: str) -> str:
         return read(
-            lambda: TrialShownModel.of(service().pages.trial(name, number)).model_dump_json()
+            lambda: TrialShownModel.of(
+                service().pages.trial(name, whole("number", number))
+            ).model_dump_json()
         )
 
 

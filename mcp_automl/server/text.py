@@ -46,6 +46,7 @@ def started(answer: Started) -> str:
         head,
         [f"Model: {plain(config.model)} {_expected(answer)}", total, *settings],
         spaces.lines(config),
+        _search(answer),
         money.budget(answer.study),
         note_lines(answer.notes),
         [f"Next: {status_call(answer.study)}"],
@@ -69,6 +70,10 @@ def _nothing_to_run(answer: Started) -> str:
         note_lines(answer.notes),
         [advice, f"Next: {best_call(answer.study)}"],
     )
+
+
+def _search(answer: Started | StudyStatus) -> list[str]:
+    return [f"Search: {plain(answer.search, 200)}"] if answer.search else []
 
 
 def _expected(answer: Started) -> str:
@@ -98,9 +103,9 @@ def _complete(answer: StudyStatus) -> str:
         [""],
         _other_metrics(answer),
         [f"Data: {plain(study.data)}"] if study.data else [],
-        _search(answer),
         [
             f"Trials: {_counts(answer)}",
+            *_search(answer),
             *money.saved(answer),
             f"Elapsed: {duration(answer.elapsed_s)}",
         ],
@@ -155,10 +160,6 @@ def _ended_early(answer: StudyStatus) -> str:
         note_lines(answer.notes),
         [advice],
     )
-
-
-def _search(answer: StudyStatus) -> list[str]:
-    return [f"Search: {answer.search}"] if answer.search else []
 
 
 def _waited_for(answer: StudyStatus) -> list[str]:

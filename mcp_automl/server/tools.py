@@ -1,7 +1,6 @@
 """The tools about studies: what a model reads of them.
 
-A tool's docstring is its description. Defaults stand in the descriptions and not in the schema, so
-that no client fills them in: for a study that exists, what is left out keeps its stored value.
+A tool's docstring is its description; the arguments stand in `parameters.py`.
 """
 
 import time
@@ -93,9 +92,9 @@ class Tools:
         """Starts tuning a model's hyperparameters in the background and returns at once.
 
         Use it to begin a study, and again with the same name to resume one, to give it more trials
-        (n_trials is the total) or another budget. The study runs on this machine, several trials
-        at a time, whether or not this chat stays open. Returns what was started and what holds now,
-        not results: call get_automl_study_status next.
+        or another budget. The study runs on this machine, several trials at a time, whether or not
+        this chat stays open. Returns what was started and what holds now, not results: call
+        get_automl_study_status next.
         """
         asked = StudyRequest(
             study_name, model_type, n_trials, epochs_max, cost_budget_usd, max_cost_per_trial_usd,
@@ -153,7 +152,7 @@ class Tools:
     ) -> Annotated[CallToolResult, ComparisonModel]:
         """Shows a study's best trials side by side, with value and hyperparameters, best first.
 
-        Use it to see which settings win and how close they are; it also works while the study runs.
+        Use it to see which settings win and how close they are.
         For the single best one, ready to be trained again, call get_automl_best_params.
         """
         return reply(
@@ -180,8 +179,7 @@ class Tools:
         """Stops a study: no new trials, and those that run end at once with what they have learned.
 
         It returns at once and loses nothing: interrupted trials keep their numbers and checkpoints,
-        and start_automl_study with the same name goes on with them. A study that has ended is left
-        as it is.
+        and start_automl_study with the same name goes on with them.
         """
         return reply(
             "stop_automl_study",

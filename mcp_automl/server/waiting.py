@@ -1,5 +1,6 @@
 """Waiting for a study: bounded, with progress on the way, and over as soon as there is news."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,6 @@ import anyio
 from anyio import to_thread
 
 from mcp_automl.answers import StudyStatus
-from mcp_automl.domain.errors import AutomlError
 
 if TYPE_CHECKING:
     from mcp_automl.service import Service
@@ -17,6 +17,8 @@ MAX_SECONDS = 45.0
 
 REST_SECONDS = 0.25
 """Between two looks, however often something is written."""
+
+logger = logging.getLogger(__name__)
 
 Tell = Callable[[StudyStatus], Awaitable[None]]
 
@@ -32,8 +34,9 @@ async def for_news(service: "Callable[[], Service]", name: str, seconds: float, 
     with anyio.move_on_after(min(seconds, MAX_SECONDS)):
         try:
             await _follow(service, name, tell)
-        except AutomlError:
-            return
+        # The boundary to the workspace: the status that is asked for next says what is wrong.
+        except Exception:
+            logger.info("nothing to wait for", exc_info=True)
 
 
 async def _follow(service: "Callable[[], Service]", name: str, tell: Tell) -> None:
@@ -52,7 +55,8 @@ async def _follow(service: "Callable[[], Service]", name: str, tell: Tell) -> No
 
 
 async def _look(service: "Callable[[], Service]", name: str) -> StudyStatus:
-    return await to_thread.run_sync(lambda: service().status(name))
+    # A slow read does not make the wait longer than was asked for; it changes nothing.
+    return await to_thread.run_sync(lambda: service().status(name), abandon_on_cancel=True)
 
 
 def _ended(status: StudyStatus) -> int:

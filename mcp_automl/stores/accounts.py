@@ -124,8 +124,13 @@ def _pruned(
     connection: sqlite3.Connection, study: Study, optuna_study: int
 ) -> Iterator[PrunedTrial]:
     # CROSS JOIN keeps the order: Optuna's trials have no index by number, so they must come first.
+    # Epochs are summed up trial by trial: most were trained by trials that nobody has pruned.
     query = f"""
-        SELECT p.param_value, p.distribution_json, m.trained, m.epoch_s, a.cost_usd / a.held_s
+        SELECT p.param_value, p.distribution_json, a.cost_usd / a.held_s,
+               (SELECT MAX(epoch) FROM automl_measurements m
+                WHERE m.study_id = :study AND m.trial = a.trial) AS trained,
+               (SELECT AVG(seconds) FROM automl_measurements m
+                WHERE m.study_id = :study AND m.trial = a.trial) AS epoch_s
         FROM trials t
         CROSS JOIN (
             SELECT trial, TOTAL(cost_usd) AS cost_usd,
@@ -133,17 +138,13 @@ def _pruned(
             FROM automl_attempts WHERE study_id = :study GROUP BY trial
             HAVING held_s > 0 AND TOTAL(state = 'PRUNED' AND NOT ({attempts.FOR_COST})) > 0
         ) a ON a.trial = t.number
-        CROSS JOIN (
-            SELECT trial, MAX(epoch) AS trained, AVG(seconds) AS epoch_s
-            FROM automl_measurements WHERE study_id = :study GROUP BY trial
-        ) m ON m.trial = a.trial
         LEFT JOIN trial_params p ON p.trial_id = t.trial_id AND p.param_name = 'epochs'
-        WHERE t.study_id = :optuna_study
+        WHERE t.study_id = :optuna_study AND trained IS NOT NULL
     """
     fixed = study.config.constants.get("epochs")
     planned = cache(codec.load_param)
     named = {"study": study.id, "optuna_study": optuna_study}
-    for stored, distribution, trained, epoch_s, usd_a_second in connection.execute(query, named):
+    for stored, distribution, usd_a_second, trained, epoch_s in connection.execute(query, named):
         epochs = fixed if distribution is None else planned(stored, distribution)
         if isinstance(epochs, int):
             yield PrunedTrial(

@@ -4,8 +4,10 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any, TypeAlias, assert_never
 
+from mcp_automl.domain.sampling import Pruner, Sampler
 from mcp_automl.domain.space import (
     Categorical,
     Condition,
@@ -47,6 +49,7 @@ def load_config(
     spec: str, *, name: str, model: str, n_trials: int, cost_budget_usd: float | None,
     owner: str,
     max_cost_per_trial_usd: float | None = None,
+    sampler: Sampler = Sampler.TPE, pruner: Pruner = Pruner.MEDIAN,
 ) -> StudyConfig:  # fmt: skip
     """The configuration that `dump_spec` has stored, with what is stored beside it."""
     loaded = json.loads(spec)
@@ -65,6 +68,8 @@ def load_config(
         epochs_max=loaded["epochs_max"],
         cost_budget_usd=cost_budget_usd,
         max_cost_per_trial_usd=max_cost_per_trial_usd,
+        sampler=sampler,
+        pruner=pruner,
         seed=loaded["seed"],
         owner=owner,
         job=_load_job(loaded["job"]) if "job" in loaded else None,
@@ -152,10 +157,17 @@ def load_distribution(text: str) -> Parameter:
 
 def load_param(stored: float, distribution: str) -> Value:
     """One parameter's value from Optuna's number for it, which for a choice is its index."""
-    loaded = json.loads(distribution)
+    loaded = _distribution(distribution)
     if loaded["name"] == "CategoricalDistribution":
         return _value(loaded["attributes"]["choices"][int(stored)])
     return int(stored) if loaded["name"].startswith("Int") else stored
+
+
+@lru_cache(maxsize=256)
+def _distribution(text: str) -> Mapping[str, Any]:
+    # A study has as many as parameters, and writes them beside every value.
+    loaded: Mapping[str, Any] = json.loads(text)
+    return loaded
 
 
 def _value(loaded: Json) -> Value:

@@ -1,35 +1,66 @@
-"""Optuna's half of the store: its studies in our file, asked, reported to and told.
+"""Optuna's half of the store: its studies in our file, and the search of those that run.
 
-Everything here blocks, and runs in the store's one thread at a time. No trial is kept in memory:
-what is RUNNING is read from the file, so that a new process goes on where a killed one stopped. The
-file stays an ordinary Optuna study, with nothing that `optuna-dashboard` would not expect.
+The file stays an ordinary Optuna study, with nothing that `optuna-dashboard` would not expect, and
+the truth: a new process goes on from it where a killed one stopped. What is tried next, and what is
+hopeless, the shadow of a study says (`shadow.py`).
+
+Everything here blocks, and runs in the store's one thread at a time, except a `suggest` that takes
+long: it touches nothing but the shadow.
 """
 
-from dataclasses import dataclass, field, replace
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import optuna
-from optuna.storages import BaseStorage, RDBStorage
-from optuna.trial import TrialState as OptunaState
+from optuna.distributions import BaseDistribution
+from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
 
 from mcp_automl.domain.errors import NameTaken
-from mcp_automl.domain.sampling import DEFAULT_SETTINGS, Choice, Sampler, SearchSettings
-from mcp_automl.domain.study import Measurement, Objective, Study, TrialState
-from mcp_automl.ports import Suggestion
-from mcp_automl.stores import pruning, sampling, schema
+from mcp_automl.domain.sampling import DEFAULT_SETTINGS, Choice, Pruner, Sampler, SearchSettings
+from mcp_automl.domain.space import Params, Value
+from mcp_automl.domain.study import Measurement, Study, StudyConfig, TrialState
+from mcp_automl.stores import optuna_rows, pasts, pruning, sampling, schema, trials
 from mcp_automl.stores.database import Database
 from mcp_automl.stores.ledger import TrialPast
+from mcp_automl.stores.shadow import ShadowStudy
+from mcp_automl.stores.views import frozen
+
+OWNER = "automl_study"
+"""The user attribute that says which of our studies it is."""
 
 METRIC_NAMES = "study:metric_names"
 """The system attribute in which Optuna keeps its objectives' names."""
 
+MANY_TRIALS = 1_000
+"""From where on TPE takes long too: at 10,000 trials a third of a second."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Loaded:
-    """An Optuna study with its sampler, whose random state lives as long as this process."""
+    """A study that runs."""
 
-    study: optuna.Study
     id: int
-    objective: Objective
+    """In Optuna's tables."""
+    shadow: ShadowStudy
+    space: Mapping[str, BaseDistribution]
+    searched: tuple[Sampler, Pruner]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A trial that is about to run."""
+
+    number: int
+    shadow: ShadowStudy
+    waiting: pasts.WaitingTrial | None
+    """The trial itself, if it is there already."""
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether its point takes tenths of a second rather than milliseconds to find."""
+        return self.shadow.choice.sampler is Sampler.GP or self.number >= MANY_TRIALS
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,28 +68,49 @@ class Engine:
     """Optuna on our file.
 
     Args:
-        constant_liar: whether the sampler reckons with trials that are still running.
+        settings: the figures behind samplers and pruners.
     """
 
     database: Database
-    constant_liar: bool = True
-    _storage: BaseStorage | None = field(default=None, init=False)
+    settings: SearchSettings = DEFAULT_SETTINGS
+    _storage: RDBStorage | None = field(default=None, init=False)
     _loaded: dict[int, _Loaded] = field(default_factory=dict, init=False)
 
     def load(self, study: Study) -> None:
-        """Makes the study's trials ready to be asked for.
+        """Makes the study's trials ready to be asked for, from what is stored.
 
         Raises:
             NameTaken: plain Optuna made a study of that name after ours was created.
         """
-        self._load(study)
+        self._loaded[study.id] = self._open(study)
 
-    def ask(self, study: Study) -> Suggestion:
-        """The lowest WAITING trial, else a new one; RUNNING from then on."""
-        trial = self._load(study).study.ask()
-        space = study.config.space
-        point = sampling.suggest(trial, space, sampling.distributions(space))
-        return Suggestion(trial=trial.number, params={**point, **study.config.constants})
+    def draft(self, study: Study) -> Draft:
+        """The trial to run next: the lowest that waits, else a new one."""
+        loaded = self._load(study)
+        with self.database.read() as connection:
+            waiting = pasts.waiting(connection, loaded.id)
+        number = loaded.shadow.next_number if waiting is None else waiting.number
+        return Draft(number=number, shadow=loaded.shadow, waiting=waiting)
+
+    def suggest(self, draft: Draft) -> dict[str, Value]:
+        """The trial's point, of which nothing is stored yet."""
+        fixed = None if draft.waiting is None else draft.waiting.params
+        return draft.shadow.suggest(draft.number, fixed=fixed)
+
+    def begin(self, study: Study, draft: Draft, point: Params) -> int:
+        """Stores the trial as RUNNING, and returns its number."""
+        loaded = self._load(study)
+        with self.database.write() as connection:
+            if draft.waiting is None:
+                number = optuna_rows.add(connection, loaded.id, point, loaded.space)
+            else:
+                number = draft.number
+                optuna_rows.resume(connection, draft.waiting.id)
+                optuna_rows.set_params(connection, draft.waiting.id, point, loaded.space)
+        if number != draft.number or draft.shadow is not loaded.shadow:
+            # Somebody has enqueued a trial meanwhile, or the study is searched in another way now.
+            self.load(study)
+        return number
 
     def report(self, study: Study, number: int, measurement: Measurement) -> str | None:
         """Reports an epoch's objective; the pruner's reason to stop the trial, if any.
@@ -66,98 +118,110 @@ class Engine:
         A value that is not finite is not reported, and an epoch that was is not looked at again.
         """
         loaded = self._load(study)
-        value = measurement.value(loaded.objective)
-        trial = self._trials.get_trial(self._trial_id(loaded, number))
-        if value is None or measurement.epoch in trial.intermediate_values:
+        value = measurement.value(study.config.objective)
+        if value is None or loaded.shadow.knows(number, measurement.epoch):
             return None
-        self._trials.set_trial_intermediate_value(trial._trial_id, measurement.epoch, value)
-        # A copy of the storage's own; the pruner must see what was just stored.
-        trial.intermediate_values[measurement.epoch] = value
-        return pruning.verdict(loaded.study, trial, study.config)
+        with self.database.write() as connection:
+            trial = optuna_rows.find(connection, loaded.id, number)
+            optuna_rows.report(connection, trial.id, {measurement.epoch: value})
+        return loaded.shadow.report(number, measurement.epoch, value)
 
     def tell(self, study: Study, number: int, past: TrialPast) -> None:
         """Makes Optuna's trial what was decided about it; harmless if it is that already.
 
         No decision means that the trial was interrupted before there was one: it is WAITING.
         """
-        loaded = self._load(study)
-        trial = self._trials.get_trial(self._trial_id(loaded, number))
-        ending = past.ending
-        given_up = trial.state is OptunaState.WAITING and ending is not None
-        if trial.state is not OptunaState.RUNNING and not given_up:
-            return
-        for epoch in sorted(past.values.keys() - trial.intermediate_values.keys()):
-            self._trials.set_trial_intermediate_value(trial._trial_id, epoch, past.values[epoch])
-        if ending is None:
-            self._trials.set_trial_state_values(trial._trial_id, OptunaState.WAITING)
-            return
-        if given_up:
-            # Without another attempt; Optuna can be told of running trials only.
-            self._trials.set_trial_state_values(trial._trial_id, OptunaState.RUNNING)
-        # Before the state: Optuna lets nobody write to a finished trial.
-        self._trials.set_trial_user_attr(trial._trial_id, "cost_usd", past.cost_usd)
-        self._trials.set_trial_user_attr(trial._trial_id, "attempts", past.n_attempts)
-        if ending.reason:
-            self._trials.set_trial_user_attr(trial._trial_id, "reason", ending.reason)
-        value = ending.value if ending.state is TrialState.COMPLETE else None
-        loaded.study.tell(number, value, OptunaState[ending.state.value])
+        loaded, ending = self._loaded.get(study.id), past.ending
+        with self.database.write() as connection:
+            optuna_study = trials.optuna_id(connection, study)
+            assert optuna_study is not None, "it was opened before it had trials"
+            _tell(connection, optuna_rows.find(connection, optuna_study, number), past)
+        if loaded is not None:
+            state = TrialState.WAITING if ending is None else ending.state
+            loaded.shadow.ended(number, state, None if ending is None else ending.value)
 
     @property
-    def _settings(self) -> SearchSettings:
-        return replace(DEFAULT_SETTINGS, constant_liar=self.constant_liar)
-
-    @property
-    def _trials(self) -> BaseStorage:
-        """One storage for all studies: every storage has a cache of its own, slow to fill."""
+    def _trials(self) -> RDBStorage:
+        """One storage for all studies: each takes half a second to open."""
         if self._storage is None:
-            self._storage = optuna.storages.get_storage(open_storage(self.database))
+            self._storage = open_storage(self.database)
         return self._storage
 
-    def _trial_id(self, loaded: _Loaded, number: int) -> int:
-        return self._trials.get_trial_id_from_study_id_trial_number(loaded.id, number)
-
     def _load(self, study: Study) -> _Loaded:
-        if study.id not in self._loaded:
-            self._loaded[study.id] = self._open(study)
+        loaded, config = self._loaded.get(study.id), study.config
+        if loaded is None or loaded.searched != (config.sampler, config.pruner):
+            self.load(study)
         return self._loaded[study.id]
 
     def _open(self, study: Study) -> _Loaded:
         config = study.config
-        opened = optuna.create_study(
-            storage=self._trials,
-            study_name=config.name,
-            direction="maximize" if config.objective.maximize else "minimize",
-            pruner=pruning.make_pruner(config),
-            load_if_exists=True,
+        space = sampling.distributions(config.space)
+        optuna_study = self._study_id(study)
+        for point in config.first[self._trials.get_n_trials(optuna_study) :]:
+            waiting = frozen(0, TrialState.WAITING, point, space)
+            self._trials.create_new_trial(optuna_study, waiting)
+        shadow = ShadowStudy(config, self.settings)
+        with self.database.read() as connection:
+            shadow.restore(pasts.of_study(connection, optuna_study))
+        self._describe(config, optuna_study, shadow.choice)
+        return _Loaded(
+            id=optuna_study,
+            shadow=shadow,
+            space=space,
+            searched=(config.sampler, config.pruner),
         )
-        trials = len(opened.get_trials(deepcopy=False))
-        opened.sampler = sampling.make_sampler(
-            Choice(sampler=Sampler.TPE), config.seed, trials, self._settings
-        )
-        study_id = self._trials.get_study_id_from_name(config.name)
-        self._describe(study, opened, study_id, is_empty=not trials)
-        for point in config.first[trials:]:
-            opened.enqueue_trial(dict(point))
-        return _Loaded(opened, study_id, config.objective)
 
-    def _describe(
-        self, study: Study, opened: optuna.Study, study_id: int, *, is_empty: bool
-    ) -> None:
-        """Stores what Optuna itself does not: whose study it is, and how it is searched."""
-        config, known = study.config, opened.user_attrs
+    def _study_id(self, study: Study) -> int:
+        """The study's id in Optuna's tables, where it is made if it is not there yet."""
+        config = study.config
+        direction = (
+            StudyDirection.MAXIMIZE if config.objective.maximize else StudyDirection.MINIMIZE
+        )
+        try:
+            optuna_study = self._trials.create_new_study([direction], config.name)
+        except optuna.exceptions.DuplicatedStudyError:
+            optuna_study = self._trials.get_study_id_from_name(config.name)
+        if self._trials.get_study_user_attrs(optuna_study).get(OWNER) != study.id:
+            if self._trials.get_n_trials(optuna_study):
+                raise NameTaken(f"Optuna made a study {config.name} too; choose another name.")
+            # Before it has trials, by which somebody else's is known.
+            self._trials.set_study_user_attr(optuna_study, OWNER, study.id)
+        return optuna_study
+
+    def _describe(self, config: StudyConfig, optuna_study: int, choice: Choice) -> None:
+        """Stores what Optuna itself does not: what is searched, and how."""
+        known = self._trials.get_study_user_attrs(optuna_study)
         attributes = {
-            "automl_study": study.id,
             "model": config.model,
             "objective": config.objective.name,
-            "sampler": sampling.describe_sampler(Choice(sampler=Sampler.TPE), self._settings),
-            "pruner": pruning.describe_pruner(config),
+            "sampler": sampling.describe_sampler(choice, self.settings),
+            "pruner": pruning.describe_pruner(config, self.settings),
         }
-        if known.get("automl_study") != study.id and not is_empty:
-            raise NameTaken(f"Optuna made a study {config.name} too; choose another name.")
-        for key in attributes.keys() - known.keys():
-            opened.set_user_attr(key, attributes[key])
-        if METRIC_NAMES not in self._trials.get_study_system_attrs(study_id):
-            self._trials.set_study_system_attr(study_id, METRIC_NAMES, [config.objective.name])
+        for key, value in attributes.items():
+            if known.get(key) != value:
+                self._trials.set_study_user_attr(optuna_study, key, value)
+        if METRIC_NAMES not in self._trials.get_study_system_attrs(optuna_study):
+            names = [config.objective.name]
+            self._trials.set_study_system_attr(optuna_study, METRIC_NAMES, names)
+
+
+def _tell(connection: sqlite3.Connection, trial: optuna_rows.StoredTrial, past: TrialPast) -> None:
+    ending = past.ending
+    given_up = trial.state is TrialState.WAITING and ending is not None
+    if trial.state is not TrialState.RUNNING and not given_up:
+        return
+    optuna_rows.report(connection, trial.id, past.values)
+    if ending is None:
+        optuna_rows.wait(connection, trial.id)
+        return
+    attributes: dict[str, object] = {"cost_usd": past.cost_usd, "attempts": past.n_attempts}
+    if ending.reason:
+        attributes["reason"] = ending.reason
+    # As Optuna does: a PRUNED trial's value is the last one that it has reported.
+    known = {**trial.values, **past.values}
+    last = known[max(known)] if known and ending.state is TrialState.PRUNED else None
+    value = ending.value if ending.state is TrialState.COMPLETE else last
+    optuna_rows.end(connection, trial.id, ending.state, value, attributes)
 
 
 def open_storage(database: Database) -> RDBStorage:

@@ -6,16 +6,17 @@ Theory of operation
 transaction with what the tracker will be told, and Optuna's second:
 
     open            Optuna's study (with its first trial)   -> ours: RUNNING, history
-    ask             Optuna's trial: RUNNING
+    ask             Optuna's trial: RUNNING, once its point was found in another thread
     open_attempt                                               ours: attempt
     report          ours: measurement                       -> Optuna's intermediate value, verdict
     record          ours: attempt closed with its decision  -> Optuna's `tell`
 
 A process killed between the two leaves what `recovery.py` recognises and completes. Nothing is kept
-in memory but Optuna's cache and the sampler's random state.
+in memory alone but the sampler's random state.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -27,6 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mcp_automl.domain.events import Outcome, Record
 from mcp_automl.domain.jobs import AttemptStart, ProcessRef
+from mcp_automl.domain.sampling import DEFAULT_SETTINGS, SearchSettings
 from mcp_automl.domain.space import Params
 from mcp_automl.domain.study import History, Measurement, Study, StudyState, Trial, TrialState
 from mcp_automl.domain.tracking import Publication, TrackingEntry
@@ -50,7 +52,7 @@ class OptunaStore:
         path: the database; made where there is none.
         kill: ends what is left of a worker's process group, and returns when it is gone.
         clock: wall clock seconds.
-        constant_liar: whether the sampler reckons with running trials; False is for comparisons.
+        settings: the figures behind samplers and pruners; others are for comparisons.
     """
 
     def __init__(
@@ -59,13 +61,15 @@ class OptunaStore:
         *,
         kill: Callable[[ProcessRef], object],
         clock: Callable[[], float] = time.time,
-        constant_liar: bool = True,
+        settings: SearchSettings = DEFAULT_SETTINGS,
     ) -> None:
         self._database = database = Database(path)
         self._ledger = Ledger(database=database, clock=clock)
-        self._engine = Engine(database=database, constant_liar=constant_liar)
+        self._engine = Engine(database=database, settings=settings)
         self._kill = kill
         self._limiter = anyio.CapacityLimiter(1)
+        self._thinker = anyio.CapacityLimiter(1)
+        self._asking = defaultdict[int, anyio.Lock](anyio.Lock)
 
     async def should_run(self) -> Sequence[Study]:
         return await self._in_thread(self._ledger.should_run)
@@ -83,7 +87,13 @@ class OptunaStore:
         return await self._in_thread(lambda: self._ledger.finished(study))
 
     async def ask(self, study: Study) -> Suggestion:
-        return await self._in_thread(lambda: self._engine.ask(study))
+        async with self._asking[study.id]:
+            draft = await self._in_thread(lambda: self._engine.draft(study))
+            # While a sampler thinks for tenths of a second, epochs are stored.
+            limiter = self._thinker if draft.takes_long else self._limiter
+            point = await to_thread.run_sync(self._engine.suggest, draft, limiter=limiter)
+            number = await self._in_thread(lambda: self._engine.begin(study, draft, point))
+        return Suggestion(trial=number, params={**point, **study.config.constants})
 
     async def open_attempt(self, study: Study, start: AttemptStart) -> None:
         await self._in_thread(lambda: self._ledger.begin(study, start))

@@ -5,6 +5,7 @@ Neither Optuna nor SQLAlchemy is imported here: a server answers before either w
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,6 +49,9 @@ class SqliteRegistry:
             studies.stop(connection, study_id, self._clock())
             return studies.by_id(connection, study_id)
 
+    def view(self) -> AbstractContextManager[None]:
+        return self._database.view()
+
     def find(self, name: str) -> Study | None:
         with self._database.read() as connection:
             ours = studies.named(connection, name)
@@ -78,6 +82,10 @@ class SqliteRegistry:
     def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:
         with self._database.read() as connection:
             return trials.in_states(connection, study, states)
+
+    def leading(self, study: Study, most: int) -> Sequence[Trial]:
+        with self._database.read() as connection:
+            return trials.leading(connection, study, most)
 
     def trial(self, study: Study, number: int) -> Trial:
         with self._database.read() as connection:

@@ -1,6 +1,5 @@
 """How trials are suggested, in Optuna's words."""
 
-import importlib.util
 import random
 import warnings
 from collections.abc import Mapping
@@ -77,11 +76,6 @@ def _rounded(value: Any, distribution: BaseDistribution) -> Any:
         return value
     rounded = float(f"{value:.{SIGNIFICANT_DIGITS}g}")
     return min(max(rounded, distribution.low), distribution.high)
-
-
-def has_torch() -> bool:
-    """Whether a Gaussian process can be had; torch is not imported for the answer."""
-    return importlib.util.find_spec("torch") is not None
 
 
 def make_sampler(

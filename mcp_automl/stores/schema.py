@@ -101,6 +101,10 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE automl_studies ADD COLUMN namesakes INTEGER NOT NULL DEFAULT 0",
     ),
     ("ALTER TABLE automl_studies ADD COLUMN kind TEXT NOT NULL DEFAULT 'study'",),
+    (
+        "ALTER TABLE automl_studies ADD COLUMN sampler TEXT NOT NULL DEFAULT 'tpe'",
+        "ALTER TABLE automl_studies ADD COLUMN pruner TEXT NOT NULL DEFAULT 'median'",
+    ),
 )
 """Step n leads from version n to n + 1. Never change one that was released: add another.
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial
 
+from mcp_automl import packages
 from mcp_automl.domain.sampling import DEFAULT_SETTINGS, Choice, SearchSettings, choose
 from mcp_automl.domain.space import Params, Value
 from mcp_automl.domain.study import StudyConfig, TrialState
@@ -76,8 +77,17 @@ class ShadowStudy:
         """The sampler that suggests the next trial, and why."""
         config = self._config
         known = self._has_torch
-        has_torch = sampling.has_torch if known is None else lambda: known
+        has_torch = packages.has_torch if known is None else lambda: known
         return choose(config.sampler, config.space, self._finished, has_torch, self._settings)
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next new trial."""
+        return len(self._truth.trials())
+
+    def knows(self, number: int, epoch: int) -> bool:
+        """Whether a value was reported for that epoch."""
+        return epoch in self._truth.trial(number).intermediate_values
 
     def restore(self, trials: Sequence[PastTrial]) -> None:
         """Takes over all trials that there are, by number; once, and before anything else."""
@@ -115,7 +125,7 @@ class ShadowStudy:
         An epoch that was reported is not looked at again.
         """
         with self._turn:
-            if epoch in self._truth.trial(number).intermediate_values:
+            if self.knows(number, epoch):
                 return None
             self._truth.report(number, epoch, value)
         trial = self._truth.trial(number)

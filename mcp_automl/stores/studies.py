@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from mcp_automl.domain.errors import StudyNotFound
+from mcp_automl.domain.sampling import Pruner, Sampler
 from mcp_automl.domain.study import STOPPED_BY_USER, Study, StudyConfig, StudyState, Target
 from mcp_automl.stores import codec, deletion
 
@@ -81,8 +82,8 @@ def insert(connection: sqlite3.Connection, config: StudyConfig, at: float) -> in
         """
         INSERT INTO automl_studies
             (name, name_key, model, spec, n_trials, cost_budget_usd, max_cost_per_trial_usd,
-             owner, state, created_at, kind, namesakes)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             owner, state, created_at, kind, namesakes, sampler, pruner)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         (
             config.name,
@@ -97,6 +98,8 @@ def insert(connection: sqlite3.Connection, config: StudyConfig, at: float) -> in
             at,
             "study" if config.job is None else "job",
             deletion.namesakes(connection, config.name),
+            config.sampler.value,
+            config.pruner.value,
         ),
     )
     assert cursor.lastrowid is not None
@@ -111,6 +114,7 @@ def retarget(connection: sqlite3.Connection, study_id: int, target: Target) -> N
         SET n_trials = COALESCE(:n_trials, n_trials),
             cost_budget_usd = COALESCE(:budget, cost_budget_usd),
             max_cost_per_trial_usd = COALESCE(:per_trial, max_cost_per_trial_usd),
+            sampler = COALESCE(:sampler, sampler), pruner = COALESCE(:pruner, pruner),
             revision = revision + 1, reason = '', stop_requested = 0, ended_at = NULL,
             state = CASE state WHEN 'RUNNING' THEN state ELSE 'QUEUED' END
         WHERE id = :id
@@ -120,6 +124,8 @@ def retarget(connection: sqlite3.Connection, study_id: int, target: Target) -> N
             "n_trials": target.n_trials,
             "budget": target.cost_budget_usd,
             "per_trial": target.max_cost_per_trial_usd,
+            "sampler": None if target.sampler is None else target.sampler.value,
+            "pruner": None if target.pruner is None else target.pruner.value,
         },
     )
 
@@ -182,6 +188,8 @@ def _study(row: sqlite3.Row) -> Study:
         cost_budget_usd=row["cost_budget_usd"],
         max_cost_per_trial_usd=row["max_cost_per_trial_usd"],
         owner=row["owner"],
+        sampler=Sampler(row["sampler"]),
+        pruner=Pruner(row["pruner"]),
     )
     return Study(
         id=row["id"],

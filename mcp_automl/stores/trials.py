@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from mcp_automl.domain.space import Value
-from mcp_automl.domain.study import Measurement, Objective, Study, Trial, TrialState
+from mcp_automl.domain.study import COUNTED, Measurement, Objective, Study, Trial, TrialState
 from mcp_automl.stores import codec
 from mcp_automl.stores.schema import has_table
 
@@ -45,6 +45,24 @@ def in_states(
     query = f"{_SELECT} WHERE t.study_id = ? AND t.state IN ({marks}) ORDER BY t.number"
     values = (optuna_study, *(state.value for state in states))
     return [_trial(connection, study, row) for row in connection.execute(query, values)]
+
+
+def leading(connection: sqlite3.Connection, study: Study, most: int) -> list[Trial]:
+    """Of each state that counts, the trials with the best finite values."""
+    optuna_study = optuna_id(connection, study)
+    if optuna_study is None:
+        return []
+    order = "DESC" if study.config.objective.maximize else "ASC"
+    # Ten thousand rows are sorted here in a tenth of the time that it takes to make trials of them.
+    query = f"""
+        {_SELECT} WHERE t.study_id = ? AND t.state = ? AND v.value_type = 'FINITE'
+        ORDER BY v.value {order}, t.number LIMIT ?
+    """
+    return [
+        _trial(connection, study, row)
+        for state in COUNTED
+        for row in connection.execute(query, (optuna_study, state.value, most))
+    ]
 
 
 def numbered(connection: sqlite3.Connection, study: Study, number: int) -> Trial:

@@ -55,8 +55,12 @@ class View:
         self._storage.create_new_trial(self._id, trial)
 
     def begin(self, number: int, params: Params) -> None:
-        """Makes the next trial, or one that waits, RUNNING with those parameters at least."""
-        if number == len(self.trials()):
+        """Makes the next trial, or one that waits, RUNNING with those parameters at least.
+
+        Raises:
+            ValueError: it has ended, or its number is beyond the next one.
+        """
+        if number >= len(self.trials()):
             self.add(frozen(number, TrialState.RUNNING, params, self._space))
             return
         known = self.trial(number)

@@ -2,7 +2,8 @@
 
 A worker is forked from a process that has the trainer's libraries loaded but has never touched a
 GPU, or spawned afresh where there is no such process. It imports the standard library, this package
-and one trainer.
+and one trainer. It is started before there is anything to do, because forking a loaded torch takes
+longer than all that an executor does between two trials, and waits for one order.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ from mcp_automl.worker.code import Code
 from mcp_automl.worker.life import lead_group_that_dies_with, start_heartbeat
 from mcp_automl.worker.log import redirect, shorten
 from mcp_automl.worker.training import Assignment
-from mcp_automl.worker.wire import LastWord, Message, Wire
+from mcp_automl.worker.wire import Message, Wire
 from trainers.contract import Value
 
 
@@ -41,31 +42,40 @@ class Order:
     """How often it shows that it lives."""
 
 
-def run(order: Order, connection: socket.socket, life: Connection) -> NoReturn:
-    """Trains, and does not return: a `Process`'s target."""
+def stand_by(orders: Connection, connection: socket.socket, life: Connection) -> NoReturn:
+    """Waits for what to do, does it, and does not return: a `Process`'s target.
+
+    Args:
+        orders: brings one of the functions below, and its arguments but the last.
+        connection: where it is answered.
+        life: see `worker.life`.
+    """
     lead_group_that_dies_with(life.fileno())
     wire = _open(connection)
-    _say_and_exit(wire, _train(order, wire))
+    try:
+        do, arguments = orders.recv()
+    except EOFError:
+        os._exit(0)
+    # Whoever the trainer starts shall not inherit it.
+    orders.close()
+    _say_and_exit(wire, do(*arguments, wire))
 
 
-def prepare(
-    trainer: Code,
-    data_dir: Path,
-    constants: Mapping[str, Value],
-    connection: socket.socket,
-    life: Connection,
-) -> NoReturn:
-    """Prepares a trainer's data, and does not return: a `Process`'s target."""
-    lead_group_that_dies_with(life.fileno())
-    wire = _open(connection)
+def train(order: Order, wire: Wire) -> Message:
+    """Trains; what it returns is the last word."""
+    try:
+        _settle_in(order)
+    except OSError as error:
+        return training.last_word(error)
+    start_heartbeat(wire, order.heartbeat_s, lambda: shorten(order.log))
+    return training.run_to_the_end(order.assignment, wire.ask)
+
+
+def prepare(trainer: Code, data_dir: Path, constants: Mapping[str, Value], wire: Wire) -> Message:
+    """Prepares a trainer's data."""
     # Trainers may print, and this process's stdout may be somebody's protocol.
     os.dup2(2, 1)
-    _say_and_exit(wire, training.prepare(trainer, data_dir, constants))
-
-
-def idle(connection: socket.socket, life: Connection) -> NoReturn:
-    """Does nothing: whoever starts it wants to know that a process can be started."""
-    os._exit(0)
+    return training.prepare(trainer, data_dir, constants)
 
 
 def _open(connection: socket.socket) -> Wire:
@@ -77,15 +87,6 @@ def _open(connection: socket.socket) -> Wire:
     # A data loader that outlived this process would keep the executor waiting for the end of file.
     os.register_at_fork(after_in_child=wire.forget)
     return wire
-
-
-def _train(order: Order, wire: Wire) -> LastWord:
-    try:
-        _settle_in(order)
-    except OSError as error:
-        return training.last_word(error)
-    start_heartbeat(wire, order.heartbeat_s, lambda: shorten(order.log))
-    return training.run_to_the_end(order.assignment, wire.ask)
 
 
 def _settle_in(order: Order) -> None:

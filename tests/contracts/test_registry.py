@@ -256,6 +256,21 @@ async def test_trials_are_listed_by_number_without_their_parameters(pair: Pair) 
     assert pair.registry.trials(study, [TrialState.RUNNING]) == []
 
 
+async def test_those_that_may_be_best_lead_their_own_state(pair: Pair) -> None:
+    study = await pair.started()
+    assert pair.registry.leading(study, 2) == []
+    for value in (0.5, 0.7, 0.6, 0.7):
+        await pair.completed(study, value)
+    pruned = (await pair.attempted(study)).trial
+    await pair.measure(study, pruned, {1: 0.9})
+    record = Record(pruned, TrialState.PRUNED, 0.9, 0.01, "worse than the others")
+    await pair.store.record(study, record, Outcome.STOPPED)
+
+    leading = pair.registry.leading(study, 2)
+
+    assert [(t.number, t.value) for t in leading] == [(1, 0.7), (3, 0.7), (pruned, 0.9)]
+
+
 async def test_a_running_trial_is_listed_with_its_last_epoch(pair: Pair) -> None:
     study = await pair.started()
     trial = (await pair.attempted(study)).trial

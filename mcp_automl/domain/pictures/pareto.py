@@ -1,10 +1,10 @@
 """What a good value costs: trials that no other one beats in both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mcp_automl.domain.budget import dollars
-from mcp_automl.domain.figures import figure
-from mcp_automl.domain.finished import Finished, is_complete, value_of
+from mcp_automl.domain.figures import figure, several
+from mcp_automl.domain.finished import Finished, is_complete, thinned, value_of
 from mcp_automl.domain.pictures.canvas import (
     Axis,
     Label,
@@ -19,6 +19,9 @@ from mcp_automl.domain.pictures.canvas import (
 from mcp_automl.domain.pictures.kinds import not_drawn
 from mcp_automl.domain.pictures.scales import Values, best_in_words, side, title
 from mcp_automl.domain.study import Trial
+
+MOST_DRAWN = 500
+"""Beside the front, which is that of all trials."""
 
 MOST_TOLD = 10
 MOST_LABELS = 8
@@ -59,24 +62,30 @@ def pareto(seen: Finished) -> Picture:
         return trial.cost_usd * scale, window.place(value_of(trial))
 
     x = Axis(label=f"cost of a trial ({unit}{', log' if log else ''})", log=log)
+    others = _others(seen, best)
+    drawn = len(others) + len(best)
     told = ("No other trial is both better and cheaper:", *_told(best))
     return Picture(
         kind="pareto",
         title=title(seen, "Value against cost"),
-        panels=(Panel(x=x, y=window.axis(), layers=_layers(seen, best, at, window)),),
-        words=(best_in_words(seen), *told, *window.words),
-        shown=len(seen.ranked),
+        panels=(Panel(x=x, y=window.axis(), layers=_layers(seen, best, others, at, window)),),
+        words=(best_in_words(seen), *told, *_left_out(seen, drawn), *window.words),
+        shown=drawn,
     )
 
 
 def _layers(
-    seen: Finished, best: list[Trial], at: Callable[[Trial], Point], window: Values
+    seen: Finished,
+    best: list[Trial],
+    others: Sequence[Trial],
+    at: Callable[[Trial], Point],
+    window: Values,
 ) -> tuple[Layer, ...]:
     dearest = best[-1]
     same = dearest.number == seen.best.number
     name = f"{'best' if same else 'as good as the best, cheaper'}: #{dearest.number}"
     return (
-        *_others(seen, best, at),
+        *_marks(others, at),
         Line(look=Look.FRONT, points=tuple(map(at, best)), stepped=True),
         Marks(look=Look.FRONT, points=tuple(map(at, best[:-1])), name=_front(best)),
         Marks(look=Look.BEST, points=(at(dearest),), name=name),
@@ -93,9 +102,18 @@ def _front(best: list[Trial]) -> str:
     return "none is better and cheaper" if len(best) > 1 else ""
 
 
-def _others(seen: Finished, best: list[Trial], at: Callable[[Trial], Point]) -> list[Marks]:
+def _others(seen: Finished, best: list[Trial]) -> Sequence[Trial]:
     numbers = {trial.number for trial in best}
-    others = [trial for trial in seen.ranked if trial.number not in numbers]
+    return thinned([trial for trial in seen.ranked if trial.number not in numbers], MOST_DRAWN)
+
+
+def _left_out(seen: Finished, drawn: int) -> list[str]:
+    if drawn == len(seen.ranked):
+        return []
+    return [f"{several(drawn, 'trial')} of {len(seen.ranked):,} are drawn"]
+
+
+def _marks(others: Sequence[Trial], at: Callable[[Trial], Point]) -> list[Marks]:
     marks = []
     for look in (Look.PRUNED, Look.COMPLETE):
         chosen = [at(t) for t in others if is_complete(t) is (look is Look.COMPLETE)]

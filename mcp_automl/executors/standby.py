@@ -1,0 +1,126 @@
+"""Processes that wait for an order, so that no job waits for a process.
+
+Forking a loaded torch takes 20 to 40 ms of a core, and so long a slot would stand empty between two
+trials. So as many processes as jobs may run are started beforehand. What they are ordered to do is
+decided when it is done: only the process is ready early.
+
+One that was taken is replaced when its job has been heard of, or is over. Not sooner: the
+forkserver does one thing at a time, and while it forks it tells nobody that another job has ended.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable
+
+import anyio
+from anyio import CapacityLimiter, to_thread
+from anyio.abc import TaskGroup
+
+from mcp_automl.executors.child import Child, Started
+from mcp_automl.worker.wire import Message
+
+KILL_SECONDS = 5.0
+"""How long ending a process waits for a killed one; only a driver that hangs takes longer."""
+
+MOST = 4
+"""Processes that wait, however many jobs may run: each holds a few megabytes of its own."""
+
+logger = logging.getLogger(__name__)
+
+
+class Standby:
+    """See the top of this file.
+
+    Args:
+        start: starts a process; blocks meanwhile, and raises OSError or EOFError.
+        most: how many shall wait.
+        grace: seconds that a process which is to end has for it.
+    """
+
+    def __init__(self, start: Callable[[], Started], *, most: int, grace: float) -> None:
+        self._start = start
+        self._most = min(most, MOST)
+        self._grace = grace
+        self._ready: deque[Child] = deque()
+        # One at a time: a forkserver forks one at a time, and `Process.start` is not thread-safe.
+        self._starting = CapacityLimiter(1)
+        self._wanted = anyio.Event()
+        self._waiting: list[anyio.Event] = []
+        """Set when all stand by, or none can be started."""
+        self._tasks: TaskGroup
+
+    def begin(self, tasks: TaskGroup) -> None:
+        """Starts and supervises processes in these tasks."""
+        self._tasks = tasks
+        tasks.start_soon(self._fill)
+
+    async def fill(self) -> None:
+        """Returns once all wait, or none can be started."""
+        full = anyio.Event()
+        self._waiting.append(full)
+        self.refill()
+        await full.wait()
+
+    def refill(self) -> None:
+        """Sees to it that as many wait as shall wait, soon."""
+        self._wanted.set()
+
+    async def ordered(self, do: Callable[..., Message], *arguments: object) -> Child:
+        """A process that does `do(*arguments, wire)` from now on; the caller has to end it.
+
+        Raises:
+            OSError, EOFError: none can be started.
+        """
+        while True:
+            child = await self._taken()
+            try:
+                await to_thread.run_sync(child.order, do, *arguments)
+            except BrokenPipeError:
+                logger.warning("process %d is gone before it was of use", child.ref.pid)
+                await end(child)
+            except BaseException:
+                await end(child)  # noqa: ASYNC102 (it has a limit)
+                raise
+            else:
+                return child
+
+    async def end(self) -> None:
+        """Ends those that wait."""
+        for child in self._ready:
+            child.kill()
+        while self._ready:
+            await end(self._ready.popleft())
+
+    async def _taken(self) -> Child:
+        while self._ready:
+            child = self._ready.popleft()
+            if child.lives:
+                return child
+            await end(child)
+        return await self._started()
+
+    async def _started(self) -> Child:
+        # Not to be abandoned: a process that starts after this was cancelled would be lost.
+        child = Child(await to_thread.run_sync(self._start, limiter=self._starting))
+        self._tasks.start_soon(child.supervise, self._grace)
+        return child
+
+    async def _fill(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted = anyio.Event()
+            try:
+                while len(self._ready) < self._most:
+                    self._ready.append(await self._started())
+            except (OSError, EOFError):
+                logger.exception("no process could be started; the next job will say so, too")
+            while self._waiting:
+                self._waiting.pop().set()
+
+
+async def end(child: Child) -> None:
+    """Kills what is left of a process and its group, and gives back what was held of it."""
+    child.kill()
+    with anyio.move_on_after(KILL_SECONDS, shield=True):
+        await child.reap()
+    child.close()

@@ -1,0 +1,118 @@
+"""Which sampler works, why, and what is refused."""
+
+import pytest
+
+from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.sampling import (
+    Choice,
+    Pruner,
+    Sampler,
+    check_sampler,
+    choose,
+    in_words,
+    named,
+)
+from mcp_automl.domain.space import Categorical, Float, Int, SearchSpace
+
+NUMBERS = SearchSpace({"lr": Float(low=1e-5, high=1e-2, log=True), "width": Int(low=1, high=9)})
+MIXED = SearchSpace({"lr": Float(low=0.0, high=1.0), "kind": Categorical(choices=("a", "b"))})
+CHOICES = SearchSpace({"kind": Categorical(choices=("a", "b"))})
+CONDITIONAL = SearchSpace(
+    {"kind": Categorical(choices=("a", "b")), "x": Float(low=0.0, high=1.0)},
+    {"x": {"kind": ("b",)}},
+)
+
+
+def wide(n: int) -> SearchSpace:
+    return SearchSpace({f"x{i}": Float(low=0.0, high=1.0) for i in range(n)})
+
+
+def yes() -> bool:
+    return True
+
+
+def no() -> bool:
+    return False
+
+
+def never() -> bool:
+    raise AssertionError("torch was looked for where it does not matter")
+
+
+@pytest.mark.parametrize(
+    ("space", "finished", "torch", "said"),
+    [
+        (NUMBERS, 0, yes, "Gaussian process (auto: 2 parameters, under 200 finished trials)"),
+        (wide(1), 199, yes, "Gaussian process (auto: 1 parameter, under 200 finished trials)"),
+        (wide(20), 0, yes, "Gaussian process (auto: 20 parameters, under 200 finished trials)"),
+        (wide(21), 0, never, "TPE (auto: 21 parameters, more than 20)"),
+        (NUMBERS, 200, never, "TPE (auto: from 200 finished trials on)"),
+        (NUMBERS, 0, no, "TPE (auto: torch is not installed)"),
+        (CONDITIONAL, 0, never, "TPE (auto: conditional parameters)"),
+    ],
+)
+def test_auto_takes_a_gaussian_process_where_it_is_the_better_tool(
+    space: SearchSpace, finished: int, torch: object, said: str
+) -> None:
+    choice = choose(Sampler.AUTO, space, finished, torch)  # type: ignore[arg-type]
+
+    assert in_words(choice, Pruner.ASHA) == f"{said}, ASHA"
+    assert choice.grouped is (space is CONDITIONAL)
+
+
+@pytest.mark.parametrize("sampler", [Sampler.TPE, Sampler.GP, Sampler.RANDOM])
+def test_who_names_a_sampler_gets_it(sampler: Sampler) -> None:
+    assert choose(sampler, NUMBERS, 1000, never) == Choice(sampler=sampler)
+
+
+def test_cmaes_says_what_it_draws_at_random() -> None:
+    assert in_words(choose(Sampler.CMAES, MIXED, 0, never), Pruner.NONE) == (
+        "CMA-ES (choices are drawn at random: kind), no pruner"
+    )
+    assert in_words(choose(Sampler.CMAES, NUMBERS, 0, never), Pruner.MEDIAN) == (
+        "CMA-ES, median pruner"
+    )
+
+
+@pytest.mark.parametrize("sampler", list(Sampler))
+def test_only_samplers_that_ignore_pruned_trials_are_shown_them_otherwise(sampler: Sampler) -> None:
+    ranks = Choice(sampler=sampler).ranks_pruned
+    assert ranks is (sampler not in (Sampler.GP, Sampler.CMAES))
+
+
+def test_asha_is_the_pruner_of_auto_alone_where_none_was_asked_for() -> None:
+    usual = {sampler: sampler.usual_pruner for sampler in Sampler}
+    assert usual.pop(Sampler.AUTO) is Pruner.ASHA
+    assert set(usual.values()) == {Pruner.MEDIAN}
+
+
+@pytest.mark.parametrize(
+    ("sampler", "space", "torch", "said"),
+    [
+        (Sampler.GP, NUMBERS, no, "pip install 'mcp-automl[mnist]'"),
+        (Sampler.GP, CONDITIONAL, yes, "under a condition (x); choose sampler 'auto' or 'tpe'"),
+        (Sampler.CMAES, CONDITIONAL, yes, "a search_space without conditions"),
+        (Sampler.CMAES, CHOICES, yes, "numbers only"),
+    ],
+)
+def test_a_sampler_that_could_learn_nothing_is_refused_with_what_would_be_valid(
+    sampler: Sampler, space: SearchSpace, torch: object, said: str
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        check_sampler(sampler, space, torch)  # type: ignore[arg-type]
+    assert said in str(refused.value)
+
+
+def test_what_can_learn_is_not_refused() -> None:
+    check_sampler(Sampler.GP, MIXED, yes)
+    check_sampler(Sampler.CMAES, MIXED, never)
+    for sampler in (Sampler.TPE, Sampler.AUTO, Sampler.RANDOM):
+        check_sampler(sampler, CONDITIONAL, never)
+
+
+def test_an_unknown_name_is_answered_with_those_that_there_are() -> None:
+    assert named(Sampler, "gp") is Sampler.GP
+    with pytest.raises(InvalidRequest, match="'bayes' is no sampler; choose one of tpe, auto, gp"):
+        named(Sampler, "bayes")
+    with pytest.raises(InvalidRequest, match="is no pruner; choose one of median, percentile"):
+        named(Pruner, "always")
