@@ -6,6 +6,7 @@
 # make bench   measure all that docs/benchmarks.md tells, and write its table     (half an hour)
 # make bench-search   search quality over 30 seeds and 50 trials: hours, goes on where it was stopped
 # make bench-peers    measure optuna-mcp, Ray Tune and Syne Tune, and store it for `bench`
+# make interop        foreign clients, each in its own environment, tune over stdio  (CLIENTS: all)
 #
 # Each makes .venv with $(PYTHON) and installs what it needs; a second run installs nothing.
 
@@ -26,10 +27,10 @@ BENCH := $(VENV)/.installed-bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format kills storm conformance bench bench-peers bench-search clean
+.PHONY: help demo test check format kills storm conformance interop bench bench-search bench-peers clean
 
 help:
-	@sed -n 's/^# \{0,1\}//; 1,10p' Makefile
+	@sed -n 's/^# \{0,1\}//; 1,9p' Makefile
 
 demo: $(DEMO)
 	@$(BIN)/mcp-automl demo
@@ -68,14 +69,17 @@ bench-search: $(BENCH)
 bench-peers: $(BENCH) $(PEERS)/.installed
 	@$(BIN)/python -m benchmarks.peers $(PEERS)
 
+interop: $(TEST)
+	@$(BIN)/python -m tests.interop $(CLIENTS)
+
 clean:
-	rm -rf $(VENV) $(PEERS) tests/conformance/results .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
+	rm -rf $(VENV) $(PEERS) .venv-interop tests/conformance/results .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "mcp-automl needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo 'not there')."; \
 	  echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV) tests/conformance/results; \
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "$(PYTHON) has no working venv module (on Debian and Ubuntu: apt install python3-venv)."; exit 1; }
 
 $(DEMO): pyproject.toml | $(BIN)/python

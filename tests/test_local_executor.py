@@ -256,7 +256,8 @@ async def test_twenty_launches_leave_no_descriptor_and_no_process(
     pids = []
     with fail_after(20):
         async with executor:
-            # Those that stand by have descriptors, too: as many before as after.
+            await end_of(executor, fake_job(tmp_path))
+            # As many stand by before and after.
             await executor.warm_up()
             before = descriptors()
             for number in range(20):
@@ -288,6 +289,26 @@ async def test_a_killed_forkserver_is_replaced_and_its_workers_are_not_left_over
 
     assert last == Ended(outcome=Outcome.KILLED, reason="the process vanished without a last word")
     assert ended.outcome is Outcome.COMPLETED
+
+
+async def test_a_job_takes_a_process_that_stood_by_and_none_is_left_in_the_end(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    def children() -> set[int]:
+        return {it.pid for it in psutil.Process().children(recursive=True)}
+
+    with fail_after(10):
+        async with executor:
+            before = children()
+            await executor.warm_up()
+            standing_by = children() - before
+            async with launched(executor, fake_job(tmp_path)) as attempt:
+                pid = attempt.process.pid
+                await followed(attempt)
+        alive = await survivors(sorted(standing_by))
+
+    assert pid in standing_by
+    assert alive == []
 
 
 # --- GPUs --------------------------------------------------------------------------------------

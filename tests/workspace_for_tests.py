@@ -124,7 +124,7 @@ class DoomedWorkspace(Workspace):
             "MCP_AUTOML_DATA_DIR": str(folder / "data"),
             "MLFLOW_TRACKING_URI": self.tracking_uri,
         }
-        _have_digits(folder / "data")
+        have_digits(folder / "data")
 
     def order(self, order: doomed.Order) -> None:
         """Lets the next process that comes to the order's site carry it out."""
@@ -158,7 +158,7 @@ class DoomedWorkspace(Workspace):
         return [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
 
 
-def _have_digits(folder: Path) -> None:
+def have_digits(folder: Path) -> None:
     """Lays the digits where MNIST would be, so that nobody asks the network for it."""
     data.prepare(folder, "digits")
     digits = folder / f"digits-{data.FORMAT}.safetensors"
