@@ -67,8 +67,8 @@ def test_pruned_trials_teach_a_sampler(sampler: Sampler) -> None:
         shadow.ended(number, TrialState.PRUNED)
         late.append(value)
 
-    # A random point's mean is 0.46.
-    assert sum(late[-5:]) / 5 > 0.6
+    # A random point's mean is 0.46, with a deviation of 0.23.
+    assert sum(late[-10:]) / 10 > 0.58
 
 
 def test_a_gaussian_process_takes_up_what_was_trained_before() -> None:
