@@ -194,11 +194,7 @@ class Service:
         )
 
     def delete_study(self, name: str, confirm: str) -> Deleted:
-        """Deletes a study that has ended; its cost stays. See `Deletions.delete`, also for errors.
-
-        Raises:
-            StudyNotFound: there is no study of that name.
-        """
+        """Deletes a study that has ended; its cost stays. `Deletions.delete` has the errors."""
         return self._deletions.delete(self._seen(name), name, confirm)
 
     def status(self, name: str) -> StudyStatus:

@@ -244,7 +244,7 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
         {"study_name": "n", "trials": 3},
         "no argument 'trials'; it takes study",
     ),
-    ("list_automl_studies", {"limit": 3}, "no argument 'limit'; it takes no arguments"),
+    ("list_automl_studies", {"limit": 3}, "no argument 'limit'; it takes offset"),
     (
         "start_automl_study",
         {"study_name": "n", "n_trials": "many"},
