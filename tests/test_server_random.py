@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
+from mcp_automl.server import waiting
 from mcp_automl.server.app import build
 from tests.desk_for_tests import Desk
 from tests.test_server import TOOLS
@@ -26,9 +27,10 @@ NAMES = st.sampled_from(
 ARGUMENTS = (
     "study_name model_type n_trials epochs_max cost_budget_usd max_cost_per_trial_usd search_space "
     "dry_run top_k confirm_name epochs lr batch_size weight_decay params priority run_name final "
-    "register verify_seeds job_id group_by since format speed"
+    "register verify_seeds job_id group_by since format wait_seconds sampler pruner offset kind "
+    "speed"
 ).split()
-"""Of all tools, and one that none has; waiting for a study takes its time, and is left out."""
+"""Of all tools, and one that none has."""
 
 WORDS = "mnist llm 1e-3 10 default urgent csv 7d model {}".split()
 PARAMETERS = "lr batch_size epochs optimizer momentum low high when".split()
@@ -73,7 +75,10 @@ def check(tool: str, result: CallToolResult, before: object, after: object) -> N
 
 
 @pytest.mark.timeout(180)
-def test_random_calls_are_answered_or_refused_in_words(tmp_path: Path) -> None:
+def test_random_calls_are_answered_or_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "MAX_SECONDS", 0.01)
     desk = Desk(tmp_path)
     with start_blocking_portal() as portal:
         server = build(lambda: desk.service)
@@ -83,7 +88,7 @@ def test_random_calls_are_answered_or_refused_in_words(tmp_path: Path) -> None:
             takes = {tool.name: set(tool.input_schema["properties"]) for tool in listed}
 
             @settings(
-                max_examples=int(os.environ.get("MCP_AUTOML_TEST_CALLS", "1000")) // 10,
+                max_examples=int(os.environ.get("MCP_AUTOML_TEST_CALLS", "2000")) // 10,
                 deadline=None,
                 # So that what is answered is the same each time.
                 derandomize=True,
