@@ -36,8 +36,8 @@ demo: $(DEMO)
 	@$(BIN)/mcp-automl demo
 
 test: $(TEST) check
-	@# Three at a time also on two cores: the slow ones wait for processes. A group's tests share what is set up.
-	$(BIN)/python -m pytest -q -n $(SIDE_BY_SIDE) --dist loadgroup --cov --cov-report=term:skip-covered
+	@# Three at a time also on two cores: the slow ones wait for processes. A file's tests share what is set up.
+	$(BIN)/python -m pytest -q -n $(SIDE_BY_SIDE) --dist loadfile --cov --cov-report=term:skip-covered
 
 check: $(TEST)
 	$(BIN)/ruff check -q $(SOURCES)

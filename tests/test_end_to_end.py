@@ -34,7 +34,7 @@ NAME = "mnist-e2e"
 TRIALS = 8
 EPOCHS_MAX = 3
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("end to end")]
+pytestmark = pytest.mark.timeout(240)
 
 
 @dataclass(frozen=True, slots=True)

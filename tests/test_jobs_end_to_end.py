@@ -17,7 +17,6 @@ pytestmark = [
     pytest.mark.anyio,
     pytest.mark.timeout(240),
     pytest.mark.slow,
-    pytest.mark.xdist_group("jobs"),
 ]
 
 RATES = {"rates": [1e-5, 1e-3], "equals": [1e-3, 1.001e-3]}

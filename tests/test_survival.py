@@ -280,7 +280,6 @@ def read_with_mlflow(
         readings["mlflow"] += 1
 
 
-@pytest.mark.xdist_group("crowd")
 def test_eight_servers_at_once_on_a_workspace_that_is_not_there_yet_start_one_orchestrator(
     crowd: Crowd,
 ) -> None:
@@ -290,7 +289,6 @@ def test_eight_servers_at_once_on_a_workspace_that_is_not_there_yet_start_one_or
     assert "ERROR" not in log_of(crowd.workspace)
 
 
-@pytest.mark.xdist_group("crowd")
 def test_two_studies_that_eight_servers_started_at_once_are_two_and_double_no_trial(
     crowd: Crowd,
 ) -> None:
@@ -303,7 +301,6 @@ def test_two_studies_that_eight_servers_started_at_once_are_two_and_double_no_tr
     assert workspace.rows("SELECT DISTINCT state FROM automl_studies") == [("COMPLETE",)]
 
 
-@pytest.mark.xdist_group("crowd")
 def test_optuna_mlflow_and_plain_readers_beside_running_studies_break_nothing(
     crowd: Crowd,
 ) -> None:
