@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
 from importlib import import_module
 from pathlib import Path
@@ -77,10 +78,9 @@ def measured(module: str, limit: float) -> list[Row]:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    try:
+    # It may have ended by itself.
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

@@ -36,11 +36,10 @@ class Results:
     def summary(self, study: Study) -> StudySummary:
         """A study's line in the list."""
         progress = self.registry.progress(study)
-        leading = self.registry.leading(study, 1)
         return StudySummary(
             study=study,
             counts=progress.counts,
-            best=leaderboard.best(leading, study.config.objective),
+            best=self._leader(study),
             cost_usd=progress.cost_usd,
         )
 
@@ -82,5 +81,9 @@ class Results:
 
     def best(self, study: Study) -> Trial | None:
         """The study's best trial, complete."""
-        best = leaderboard.best(self.registry.leading(study, 1), study.config.objective)
+        best = self._leader(study)
         return None if best is None else self.registry.trial(study, best.number)
+
+    def _leader(self, study: Study) -> Trial | None:
+        """The study's best trial, without its parameters."""
+        return leaderboard.best(self.registry.leading(study, 1), study.config.objective)

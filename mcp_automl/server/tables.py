@@ -70,7 +70,7 @@ def _heading(name: str) -> str:
     return HEADINGS.get(name) or plain(name.replace("_", " ").title(), 16)
 
 
-def fitting(rows: Sequence[str], what: str, total: int | None = None) -> list[str]:
+def fitting(rows: Sequence[str], what: str) -> list[str]:
     """As many rows as a reply can hold, and a line that counts the others."""
     shown: list[str] = []
     left = MAX_CHARACTERS
@@ -79,7 +79,7 @@ def fitting(rows: Sequence[str], what: str, total: int | None = None) -> list[st
         if left < 0 and shown:
             break
         shown.append(row)
-    hidden = (len(rows) if total is None else total) - len(shown)
+    hidden = len(rows) - len(shown)
     return [*shown, f"... and {hidden} more {what}"] if hidden > 0 else shown
 
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import RDBStorage
-from optuna.study import StudyDirection
 
 from mcp_automl.domain.errors import NameTaken
 from mcp_automl.domain.sampling import DEFAULT_SETTINGS, Choice, Pruner, Sampler, SearchSettings
@@ -25,7 +24,7 @@ from mcp_automl.stores import optuna_rows, pasts, pruning, sampling, schema, tri
 from mcp_automl.stores.database import Database
 from mcp_automl.stores.ledger import TrialPast
 from mcp_automl.stores.shadow import ShadowStudy
-from mcp_automl.stores.views import frozen
+from mcp_automl.stores.views import direction, frozen
 
 OWNER = "automl_study"
 """The user attribute that says which of our studies it is."""
@@ -174,11 +173,8 @@ class Engine:
     def _study_id(self, study: Study) -> int:
         """The study's id in Optuna's tables, where it is made if it is not there yet."""
         config = study.config
-        direction = (
-            StudyDirection.MAXIMIZE if config.objective.maximize else StudyDirection.MINIMIZE
-        )
         try:
-            optuna_study = self._trials.create_new_study([direction], config.name)
+            optuna_study = self._trials.create_new_study([direction(config.objective)], config.name)
         except optuna.exceptions.DuplicatedStudyError:
             optuna_study = self._trials.get_study_id_from_name(config.name)
         if self._trials.get_study_user_attrs(optuna_study).get(OWNER) != study.id:

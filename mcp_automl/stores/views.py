@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from mcp_automl.domain.space import Params
-from mcp_automl.domain.study import StudyConfig, TrialState
+from mcp_automl.domain.study import Objective, StudyConfig, TrialState
 
 
 class View:
@@ -28,9 +28,7 @@ class View:
     ) -> None:
         self._name, self._space, self._pruner = config.name, space, pruner
         self._storage = optuna.storages.InMemoryStorage()
-        maximize = config.objective.maximize
-        direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
-        self._id = self._storage.create_new_study([direction], self._name)
+        self._id = self._storage.create_new_study([direction(config.objective)], self._name)
 
     def study(self, sampler: BaseSampler | None = None) -> optuna.Study:
         """For one suggestion: Optuna's study remembers its trials from one ask to the next."""
@@ -79,6 +77,10 @@ class View:
         ended = OptunaState[state.value]
         values = [value] if value is not None and ended.is_finished() else None
         self._storage.set_trial_state_values(number, ended, values)
+
+
+def direction(objective: Objective) -> StudyDirection:
+    return StudyDirection.MAXIMIZE if objective.maximize else StudyDirection.MINIMIZE
 
 
 def frozen(
