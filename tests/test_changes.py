@@ -83,6 +83,15 @@ class Heard:
             await self._more.wait()
 
 
+async def hears(server: MCPServer[Any], uri: str, times: int) -> None:
+    """A subscriber of 2025 is told of that resource so often."""
+    heard = Heard()
+    with anyio.fail_after(10):
+        async with Client(server, mode="legacy", message_handler=heard) as client:
+            await client.subscribe_resource(uri)
+            await heard.times(uri, times)
+
+
 async def test_who_has_subscribed_is_told_until_it_unsubscribes(
     server: MCPServer[Any], registry: FakeRegistry
 ) -> None:
@@ -139,11 +148,7 @@ async def test_whatever_is_part_of_a_study_gives_cues_under_the_address_that_was
     server: MCPServer[Any], registry: FakeRegistry, uri: str
 ) -> None:
     progressing(registry)
-    heard = Heard()
-    with anyio.fail_after(10):
-        async with Client(server, mode="legacy", message_handler=heard) as client:
-            await client.subscribe_resource(uri)
-            await heard.times(uri, 1)
+    await hears(server, uri, 1)
 
 
 async def test_a_change_is_told_though_it_was_read_when_the_wait_was_over(
@@ -151,11 +156,7 @@ async def test_a_change_is_told_though_it_was_read_when_the_wait_was_over(
 ) -> None:
     monkeypatch.setattr(changes, "QUIET_SECONDS", 0)
     progressing(registry)
-    heard = Heard()
-    with anyio.fail_after(10):
-        async with Client(server, mode="legacy", message_handler=heard) as client:
-            await client.subscribe_resource(URI)
-            await heard.times(URI, 2)
+    await hears(server, URI, 2)
 
 
 async def test_cues_go_on_once_the_database_can_be_read_again(
@@ -173,11 +174,7 @@ async def test_cues_go_on_once_the_database_can_be_read_again(
         return marks()
 
     monkeypatch.setattr(registry, "marks", locked_at_first)
-    heard = Heard()
-    with anyio.fail_after(10):
-        async with Client(server, mode="legacy", message_handler=heard) as client:
-            await client.subscribe_resource(URI)
-            await heard.times(URI, 1)
+    await hears(server, URI, 1)
 
 
 async def test_settings_that_are_wrong_leave_the_server_alive_to_say_so(
