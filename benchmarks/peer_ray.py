@@ -4,6 +4,7 @@ python benchmarks/peer_ray.py SLOTS TRIALS WAIT
 """
 
 import json
+import os
 import sys
 import time
 
@@ -25,7 +26,7 @@ def main(slots: int, trials: int, wait: float) -> None:
         tune_config=tune.TuneConfig(
             metric="score", mode="max", num_samples=trials, max_concurrent_trials=slots
         ),
-        run_config=tune.RunConfig(verbose=0),
+        run_config=tune.RunConfig(verbose=0, storage_path=os.getcwd()),
     )
     table = tuner.fit().get_dataframe()
     print(

@@ -101,7 +101,7 @@ def utilization(venv: Path, peer: str, package: str, script: str) -> list[Stored
                 text=True,
                 timeout=STUDY_SECONDS,
                 cwd=folder,
-                env={**os.environ, "SYNETUNE_FOLDER": folder, "RAY_AIR_LOCAL_CACHE_DIR": folder},
+                env={**os.environ, "SYNETUNE_FOLDER": folder},
             )
         if ran.returncode:
             raise RuntimeError(ran.stderr[-2_000:])

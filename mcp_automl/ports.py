@@ -78,12 +78,12 @@ class StudyRegistry(Protocol):
         """Trials in those states by number, without their parameters, cost and reason."""
 
     def leading(self, study: Study, most: int) -> Sequence[Trial]:
-        """The same of the best by value among the COMPLETE, and among the PRUNED ones.
+        """The same of those that can be first on the leaderboard, which says in which order.
 
-        Which of them is best is for the leaderboard to say; no other trial can be.
+        They are the best COMPLETE ones by value and, where there are too few, the best PRUNED ones.
 
         Args:
-            most: how many of either.
+            most: how many at most.
         """
 
     def trial(self, study: Study, number: int) -> Trial:

@@ -105,6 +105,13 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE automl_studies ADD COLUMN sampler TEXT NOT NULL DEFAULT 'tpe'",
         "ALTER TABLE automl_studies ADD COLUMN pruner TEXT NOT NULL DEFAULT 'median'",
     ),
+    # What a status asks of all attempts is answered by this index alone.
+    (
+        """
+        CREATE INDEX automl_attempts_course
+        ON automl_attempts (study_id, id, state, trial, cost_usd, ended_at)
+        """,
+    ),
 )
 """Step n leads from version n to n + 1. Never change one that was released: add another.
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from mcp_automl.domain.space import Value
-from mcp_automl.domain.study import COUNTED, Measurement, Objective, Study, Trial, TrialState
+from mcp_automl.domain.study import Measurement, Objective, Study, Trial, TrialState
 from mcp_automl.stores import codec
 from mcp_automl.stores.schema import has_table
 
@@ -42,27 +42,34 @@ def in_states(
     if optuna_study is None:
         return []
     marks = ", ".join("?" * len(states))
-    query = f"{_SELECT} WHERE t.study_id = ? AND t.state IN ({marks}) ORDER BY t.number"
+    # With a plus before it SQLite does not take the index by number, which holds all states.
+    query = f"{_SELECT} WHERE t.study_id = ? AND t.state IN ({marks}) ORDER BY +t.number"
     values = (optuna_study, *(state.value for state in states))
     return [_trial(connection, study, row) for row in connection.execute(query, values)]
 
 
 def leading(connection: sqlite3.Connection, study: Study, most: int) -> list[Trial]:
-    """Of each state that counts, the trials with the best finite values."""
+    """The trials with the best finite values, COMPLETE ones first; PRUNED ones fill what is left."""
     optuna_study = optuna_id(connection, study)
     if optuna_study is None:
         return []
     order = "DESC" if study.config.objective.maximize else "ASC"
-    # Ten thousand rows are sorted here in a tenth of the time that it takes to make trials of them.
+    # Ten thousand values are sorted here in a tenth of the time that it takes to make trials of
+    # them. CROSS JOIN, because values have no index of their own; ids rise as numbers do.
     query = f"""
-        {_SELECT} WHERE t.study_id = ? AND t.state = ? AND v.value_type = 'FINITE'
-        ORDER BY v.value {order}, t.number LIMIT ?
+        {_SELECT} WHERE t.trial_id IN (
+            SELECT t.trial_id FROM trials t
+            CROSS JOIN trial_values v ON v.trial_id = t.trial_id AND v.objective = 0
+            WHERE t.study_id = ? AND t.state = ? AND v.value_type = 'FINITE'
+            ORDER BY v.value {order}, t.trial_id LIMIT ?
+        )
     """
-    return [
-        _trial(connection, study, row)
-        for state in COUNTED
-        for row in connection.execute(query, (optuna_study, state.value, most))
-    ]
+    found: list[sqlite3.Row] = []
+    for state in (TrialState.COMPLETE, TrialState.PRUNED):
+        # Even a query that finds nothing looks at every trial.
+        if len(found) < most:
+            found += connection.execute(query, (optuna_study, state.value, most - len(found)))
+    return [_trial(connection, study, row) for row in found]
 
 
 def numbered(connection: sqlite3.Connection, study: Study, number: int) -> Trial:
