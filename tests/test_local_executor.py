@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import anyio
@@ -12,7 +13,7 @@ from anyio import fail_after
 from mcp_automl.domain.events import Outcome
 from mcp_automl.domain.jobs import Ended, Need
 from mcp_automl.domain.study import Measurement
-from mcp_automl.executors import devices, processes
+from mcp_automl.executors import child, devices, processes
 from mcp_automl.executors.local import CUDA_CONTEXT_GB, LocalExecutor
 from tests.jobs_for_tests import (
     FAKE,
@@ -273,9 +274,30 @@ async def test_twenty_launches_leave_no_descriptor_and_no_process(
     assert [pid for pid in pids if psutil.pid_exists(pid)] == []
 
 
-async def test_a_killed_forkserver_is_replaced_and_its_workers_are_not_left_over(
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no forkserver")
+async def test_a_killed_forkserver_is_replaced_and_the_jobs_that_it_started_go_on(
     executor: LocalExecutor, tmp_path: Path
 ) -> None:
+    with fail_after(20):
+        async with executor:
+            job = fake_job(tmp_path, epochs=0, behaviour="sleep")
+            async with going(executor, job) as (attempt, _, first):
+                forkserver = psutil.Process(attempt.process.pid).parent()
+                assert forkserver is not None and forkserver.pid != os.getpid()
+                forkserver.kill()
+                ended = await end_of(executor, fake_job(tmp_path / "next"))
+                alive = [pid for pid in pids_in(first) if psutil.pid_exists(pid)]
+            left = await survivors(pids_in(first))
+
+    assert ended.outcome is Outcome.COMPLETED
+    assert alive == pids_in(first)
+    assert left == []
+
+
+async def test_where_the_kernel_does_not_tell_of_ends_a_killed_forkserver_costs_its_jobs(
+    executor: LocalExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "pidfd", lambda pid: None)
     with fail_after(20):
         async with executor:
             job = fake_job(tmp_path, epochs=0, behaviour="sleep")

@@ -53,7 +53,7 @@ class LocalAttempt:
         await self._child.gone.wait()
         memory_ran_out = await self._child.memory_ran_out() if _is_killed(message) else None
         ended = self._ended(message, bool(memory_ran_out)) or silence(
-            self._child.exit_code, memory_ran_out=memory_ran_out
+            await self._child.exit_code(), memory_ran_out=memory_ran_out
         )
         yield replace(ended, at=self._child.gone_at)
 

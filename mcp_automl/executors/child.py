@@ -6,9 +6,13 @@
        |                                                                    |
        +-- leaving the block around it --> SIGKILL -------------------------+
 
-Signals go to the process group. Gone means that the leader has been reaped and its group killed,
-so that no data loader outlives it. `supervise` is the one task that waits for the process and does
-the escalation; it runs in the executor's task group.
+Signals go to the process group. Gone means that the leader has ended and its group was killed, so
+that no data loader outlives it. `supervise` is the one task that waits for the process and does the
+escalation; it runs in the executor's task group.
+
+On Linux the kernel itself tells of the end. The forkserver, whose child the process is, tells of it
+only when it is not forking another one, which takes 20 to 40 ms of a loaded torch; but nobody else
+knows the exit code, so this comes later, and is asked for only where a process said no last word.
 """
 
 import contextlib
@@ -30,6 +34,7 @@ from mcp_automl.domain.jobs import ProcessRef
 from mcp_automl.executors.processes import (
     kill_leftover,
     memory_kills,
+    pidfd,
     process_ref,
     signal_group,
     sweep_group,
@@ -39,6 +44,12 @@ from mcp_automl.worker.wire import GO, STOP, Lines, Message, decode
 
 UNKNOWN_EXIT_CODE = 255
 """What multiprocessing says when it cannot know, as when the forkserver has been killed."""
+
+KILL_SECONDS = 5.0
+"""How long ending a process waits for a killed one; only a driver that hangs takes longer."""
+
+REAP_SECONDS = 3.0
+"""How long the forkserver may take to tell the exit code of a process that is gone."""
 
 CHUNK = 1 << 16
 
@@ -58,15 +69,20 @@ class Started:
     """Takes one order."""
     life: Connection
     """Held open and never written to: see `worker.life`."""
+    pidfd: int | None
+    """Readable when the process has ended; None where there is no such thing."""
+
+    @property
+    def end(self) -> int:
+        """A descriptor that is readable once the process has ended."""
+        return self.process.sentinel if self.pidfd is None else self.pidfd
 
     def close(self) -> None:
-        """Closes everything."""
+        """Closes all but the process's sentinel, which goes when its exit code was read."""
         for end in (self.socket, self.orders, self.life):
             end.close()
-        try:
-            self.process.close()
-        except ValueError:
-            logger.error("process %d does not die", self.ref.pid)
+        if self.pidfd is not None:
+            os.close(self.pidfd)
 
 
 @dataclass(slots=True)
@@ -75,14 +91,14 @@ class Child:
 
     _started: Started
     gone: anyio.Event = field(default_factory=anyio.Event, init=False)
-    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope, init=False)
-    exit_code: int | None = field(default=None, init=False)
     gone_at: float | None = field(default=None, init=False)
     """When the process was seen to be gone, in monotonic seconds."""
     _memory_kills: int | None = field(default=None, init=False)
     """As `processes.memory_kills` said when it got its order."""
     _ending: anyio.Event = field(default_factory=anyio.Event, init=False)
     _supervised: anyio.Event = field(default_factory=anyio.Event, init=False)
+    _reaped: anyio.Event = field(default_factory=anyio.Event, init=False)
+    _exit_code: int | None = field(default=None, init=False)
     _lines: Lines = field(default_factory=Lines, init=False)
     _messages: deque[Message] = field(default_factory=deque, init=False)
 
@@ -92,8 +108,8 @@ class Child:
 
     @property
     def lives(self) -> bool:
-        """Whether nothing is known of its end, not even by the forkserver's word."""
-        return not (self.gone.is_set() or wait([self._started.process.sentinel], timeout=0))
+        """Whether nothing is known of its end."""
+        return not (self.gone.is_set() or wait([self._started.end], timeout=0))
 
     def order(self, do: Callable[..., Message], *arguments: Any) -> None:
         """Has the process do that, once: it runs `do(*arguments, wire)`; blocks for a moment.
@@ -137,25 +153,36 @@ class Child:
         before = self._memory_kills
         return None if before is None else await to_thread.run_sync(memory_kills) != before
 
+    async def exit_code(self) -> int | None:
+        """How the process that is gone has ended; None or `UNKNOWN_EXIT_CODE` if nobody knows."""
+        with anyio.move_on_after(REAP_SECONDS):
+            await self._reaped.wait()
+        return self._exit_code
+
     async def supervise(self, grace: float) -> None:
         """Waits until the process is gone, and ends it once it has been asked to end."""
         try:
-            with self.scope:
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._end_when_asked, grace)
-                    await self._wait_until_gone()
-                    tasks.cancel_scope.cancel()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._end_when_asked, grace)
+                await self._wait_until_gone()
+                tasks.cancel_scope.cancel()
         finally:
             self._supervised.set()
+        await anyio.wait_readable(self._started.process.sentinel)
+        self._exit_code = self._started.process.exitcode
+        self._started.process.close()
+        self._reaped.set()
 
-    async def reap(self) -> None:
-        """Waits until the killed process is gone, even when `supervise` has been cancelled."""
-        await self._supervised.wait()
+    async def end(self) -> None:
+        """Kills what is left of the process and its group, and gives back what was held of it."""
+        self.kill()
+        with anyio.move_on_after(KILL_SECONDS, shield=True):
+            await self._supervised.wait()
+            # Whoever supervised it may have been cancelled before.
+            if not self.gone.is_set():
+                await self._wait_until_gone()
         if not self.gone.is_set():
-            await self._wait_until_gone()
-
-    def close(self) -> None:
-        """Gives back what was held of the process."""
+            logger.error("process %d does not die", self.ref.pid)
         self._started.close()
 
     async def _receive_bytes(self) -> bytes:
@@ -181,10 +208,9 @@ class Child:
             tasks.cancel_scope.cancel()
 
     async def _wait_until_gone(self) -> None:
-        await anyio.wait_readable(self._started.process.sentinel)
+        await anyio.wait_readable(self._started.end)
         sweep_group(self.ref.pid)
-        self.exit_code = self._started.process.exitcode
-        if self.exit_code == UNKNOWN_EXIT_CODE:
+        if self._started.pidfd is None and self._started.process.exitcode == UNKNOWN_EXIT_CODE:
             # The sentinel is the forkserver's word for it, and the forkserver may have been killed.
             await to_thread.run_sync(kill_leftover, self.ref)
         self.gone_at = anyio.current_time()
@@ -225,5 +251,10 @@ def start_process(context: Context) -> Started:
     os.set_blocking(process.sentinel, False)
     assert process.pid is not None
     return Started(
-        ref=process_ref(process.pid), process=process, socket=ours, orders=order, life=keep
+        ref=process_ref(process.pid),
+        process=process,
+        socket=ours,
+        orders=order,
+        life=keep,
+        pidfd=pidfd(process.pid),
     )

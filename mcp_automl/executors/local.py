@@ -37,7 +37,7 @@ from mcp_automl.executors.child import Child, Context, Started, start_process
 from mcp_automl.executors.devices import Device, DeviceLost, Nvml
 from mcp_automl.executors.leftovers import clear, discard_checkpoints
 from mcp_automl.executors.slots import Free, SlotTable
-from mcp_automl.executors.standby import Standby, end
+from mcp_automl.executors.standby import Standby
 from mcp_automl.ports import Attempt
 from mcp_automl.worker import main as worker
 from mcp_automl.worker.wire import Message
@@ -157,7 +157,6 @@ class LocalExecutor:
     async def _launch(self, job: Job, slot: Slot) -> AsyncIterator[LocalAttempt]:
         def measured(gpu_memory_gb: float) -> None:
             self._slots.settle(slot.id)
-            self._standby.refill()
             if gpu_memory_gb > 0:
                 peak = gpu_memory_gb + CUDA_CONTEXT_GB
                 self._peaks[job.trainer.name] = max(peak, self._peaks.get(job.trainer.name, 0.0))
@@ -175,8 +174,7 @@ class LocalExecutor:
         try:
             yield child
         finally:
-            self._standby.refill()
-            await end(child)  # noqa: ASYNC102 (it has a limit)
+            await child.end()  # noqa: ASYNC102 (it has a limit)
 
     def _start(self) -> Started:
         try:

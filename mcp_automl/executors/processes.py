@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -26,6 +27,17 @@ def process_ref(pid: int) -> ProcessRef:
         return ProcessRef(pid=pid, started=psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:
         return ProcessRef(pid=pid, started=time.time())
+
+
+def pidfd(pid: int) -> int | None:
+    """A descriptor that is readable once the process has ended; None where there are none."""
+    if sys.platform != "linux":
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        # It has ended already, or the kernel is older than 5.3, or does not let us.
+        return None
 
 
 def signal_group(leader: int, number: signal.Signals) -> None:

@@ -4,8 +4,7 @@ Forking a loaded torch takes 20 to 40 ms of a core, and so long a slot would sta
 trials. So as many processes as jobs may run are started beforehand. What they are ordered to do is
 decided when it is done: only the process is ready early.
 
-One that was taken is replaced when its job has been heard of, or is over. Not sooner: the
-forkserver does one thing at a time, and while it forks it tells nobody that another job has ended.
+One that was taken is replaced soon, but not at once: several jobs often end and begin together.
 """
 
 import logging
@@ -19,8 +18,8 @@ from anyio.abc import TaskGroup
 from mcp_automl.executors.child import Child, Started
 from mcp_automl.worker.wire import Message
 
-KILL_SECONDS = 5.0
-"""How long ending a process waits for a killed one; only a driver that hangs takes longer."""
+REST_SECONDS = 0.1
+"""How long nobody is started after one was ordered: forking takes a core from whoever begins."""
 
 MOST = 4
 """Processes that wait, however many jobs may run: each holds a few megabytes of its own."""
@@ -77,11 +76,12 @@ class Standby:
                 await to_thread.run_sync(child.order, do, *arguments)
             except BrokenPipeError:
                 logger.warning("process %d is gone before it was of use", child.ref.pid)
-                await end(child)
+                await child.end()
             except BaseException:
-                await end(child)  # noqa: ASYNC102 (it has a limit)
+                await child.end()  # noqa: ASYNC102 (it has a limit)
                 raise
             else:
+                self.refill()
                 return child
 
     async def end(self) -> None:
@@ -89,14 +89,14 @@ class Standby:
         for child in self._ready:
             child.kill()
         while self._ready:
-            await end(self._ready.popleft())
+            await self._ready.popleft().end()
 
     async def _taken(self) -> Child:
         while self._ready:
             child = self._ready.popleft()
             if child.lives:
                 return child
-            await end(child)
+            await child.end()
         return await self._started()
 
     async def _started(self) -> Child:
@@ -108,6 +108,8 @@ class Standby:
     async def _fill(self) -> None:
         while True:
             await self._wanted.wait()
+            if not self._waiting:
+                await anyio.sleep(REST_SECONDS)
             self._wanted = anyio.Event()
             try:
                 while len(self._ready) < self._most:
@@ -116,11 +118,3 @@ class Standby:
                 logger.exception("no process could be started; the next job will say so, too")
             while self._waiting:
                 self._waiting.pop().set()
-
-
-async def end(child: Child) -> None:
-    """Kills what is left of a process and its group, and gives back what was held of it."""
-    child.kill()
-    with anyio.move_on_after(KILL_SECONDS, shield=True):
-        await child.reap()
-    child.close()

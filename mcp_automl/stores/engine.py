@@ -36,7 +36,7 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS automl_trials_number ON trials (study_id, number)",
     "CREATE INDEX IF NOT EXISTS automl_trials_state ON trials (study_id, state)",
 )
-"""Ours on Optuna's table, which has none for what we look trials up by, at every epoch and status."""
+"""Ours on Optuna's table, which has none for what is looked up at every epoch and every status."""
 
 MANY_TRIALS = 1_000
 """From where on TPE takes long too: at 10,000 trials a third of a second."""

@@ -49,7 +49,7 @@ def in_states(
 
 
 def leading(connection: sqlite3.Connection, study: Study, most: int) -> list[Trial]:
-    """The trials with the best finite values, COMPLETE ones first; PRUNED ones fill what is left."""
+    """The trials with the best finite values, COMPLETE ones first; then come PRUNED ones."""
     optuna_study = optuna_id(connection, study)
     if optuna_study is None:
         return []
