@@ -11,16 +11,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 
 from benchmarks.stdio import OURS, Server
 from benchmarks.stored import beside
 from benchmarks.table import Goal, Row
+from mcp_automl.domain.sampling import Sampler
 
 SERVER, TPE, GP = (Goal(bound=mb, unit="MB") for mb in (90, 250, 550))
 MB = 1e6
@@ -33,10 +35,33 @@ SECONDS = 60.0
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the processes of a study held, in MB where they are numbers."""
+
+    worker: Any
+    """As psutil tells it, in bytes."""
+    orchestrator: float
+    others: Sequence[tuple[str, float]]
+    """The orchestrator's other children."""
+
+
 def rows() -> list[Row]:
-    """The server's, the orchestrator's, and a worker's."""
+    """The server's, the orchestrator's with either sampler, and a worker's."""
     with tempfile.TemporaryDirectory() as home:
-        return [server_row(home), *study_rows(Path(home))]
+        server = server_row(home)
+    tpe, gp = seen(Sampler.TPE), seen(Sampler.GP)
+    others = ", ".join(f"{name}: {size:.0f} MB" for name, size in tpe.others)
+    question = f"memory of an orchestrator after {TRIALS} trials of"
+    return [
+        server,
+        judged(f"{question} TPE, RSS", tpe.orchestrator, TPE, others),
+        judged(f"{question} a Gaussian process, RSS", gp.orchestrator, GP, ""),
+        Row(
+            question="memory of a worker that waits, torch loaded",
+            ours=f"{tpe.worker.pss / MB:.0f} MB its share (PSS), {tpe.worker.rss / MB:.0f} MB RSS",
+        ),
+    ]
 
 
 def server_row(home: str) -> Row:
@@ -49,37 +74,28 @@ def server_row(home: str) -> Row:
     )
 
 
-def study_rows(home: Path) -> list[Row]:
+def seen(sampler: Sampler) -> Seen:
     """A worker's while it waits, and the orchestrator's once its trials are done."""
     from benchmarks.waiting_study import create
     from mcp_automl.settings import Settings
 
-    settings = Settings(home=home)
-    create(settings, "waiting", trials=TRIALS, wait=2.0)
-    command = f"from benchmarks.memory import orchestrate; orchestrate({str(home)!r})"
-    with subprocess.Popen([sys.executable, "-c", command]) as orchestrator:
-        try:
-            pid = eventually(lambda: open_attempt(settings.database))
-            worker = psutil.Process(pid).memory_full_info()
-            eventually(lambda: is_complete(settings.database))
-            resting = psutil.Process(orchestrator.pid)
-            mb = resting.memory_info().rss / MB
-            others = [(named(it), it.memory_info().rss / MB) for it in resting.children()]
-        finally:
-            orchestrator.terminate()
-    beside = ", ".join(f"{name}: {size:.0f} MB" for name, size in others)
-    return [
-        judged(f"memory of an orchestrator after {TRIALS} trials of TPE, RSS", mb, TPE, beside),
-        Row(
-            question="memory of an orchestrator with a Gaussian process, RSS",
-            goal=str(GP),
-            reason="`start_automl_study` has no parameter for the sampler yet",
-        ),
-        Row(
-            question="memory of a worker that waits, torch loaded",
-            ours=f"{worker.pss / MB:.0f} MB its share (PSS), {worker.rss / MB:.0f} MB RSS",
-        ),
-    ]
+    with tempfile.TemporaryDirectory() as home:
+        settings = Settings(home=Path(home))
+        create(settings, "waiting", trials=TRIALS, wait=2.0, sampler=sampler)
+        command = f"from benchmarks.memory import orchestrate; orchestrate({home!r})"
+        with subprocess.Popen([sys.executable, "-c", command]) as orchestrator:
+            try:
+                pid = eventually(lambda: open_attempt(settings.database))
+                worker = psutil.Process(pid).memory_full_info()
+                eventually(lambda: is_complete(settings.database))
+                resting = psutil.Process(orchestrator.pid)
+                return Seen(
+                    worker=worker,
+                    orchestrator=resting.memory_info().rss / MB,
+                    others=[(named(it), it.memory_info().rss / MB) for it in resting.children()],
+                )
+            finally:
+                orchestrator.terminate()
 
 
 def orchestrate(home: str) -> None:

@@ -7,12 +7,13 @@ once, such as torch and MLflow's tables, is not counted as the cost of a trial.
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.waiting import SPEC, Times, times_of
 from mcp_automl.catalog import Catalog
 from mcp_automl.composition import run_orchestrator
+from mcp_automl.domain.sampling import Sampler
 from mcp_automl.settings import Settings
 from mcp_automl.stores.registry import SqliteRegistry
 
@@ -62,7 +63,15 @@ def run(home: Path, *, slots: int, trials: int, wait: float, epochs: int = 1) ->
     return ran
 
 
-def create(settings: Settings, name: str, *, trials: int, wait: float, epochs: int = 1) -> int:
+def create(
+    settings: Settings,
+    name: str,
+    *,
+    trials: int,
+    wait: float,
+    epochs: int = 1,
+    sampler: Sampler = Sampler.TPE,
+) -> int:
     """Queues a study and returns its id."""
     config = Catalog([SPEC]).config(
         name,
@@ -73,7 +82,7 @@ def create(settings: Settings, name: str, *, trials: int, wait: float, epochs: i
         owner="",
         search_space={"wait": wait, "epochs": epochs},
     )
-    return SqliteRegistry(settings.database).create(config).id
+    return SqliteRegistry(settings.database).create(replace(config, sampler=sampler)).id
 
 
 def orchestrate(settings: Settings) -> None:
