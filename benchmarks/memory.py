@@ -56,7 +56,7 @@ def rows() -> list[Row]:
     return [
         server,
         judged(f"{question} TPE, RSS", tpe.orchestrator, TPE, others),
-        judged(f"{question} a Gaussian process, RSS", gp.orchestrator, GP, ""),
+        judged(f"{question} a Gaussian process, RSS", gp.orchestrator, GP, with_torch()),
         Row(
             question="memory of a worker that waits, torch loaded",
             ours=f"{tpe.worker.pss / MB:.0f} MB its share (PSS), {tpe.worker.rss / MB:.0f} MB RSS",
@@ -96,6 +96,13 @@ def seen(sampler: Sampler) -> Seen:
                 )
             finally:
                 orchestrator.terminate()
+
+
+def with_torch() -> str:
+    """What a process holds that has loaded torch and done nothing."""
+    command = "import psutil, torch; print(psutil.Process().memory_info().rss)"
+    said = subprocess.run([sys.executable, "-c", command], check=True, capture_output=True).stdout
+    return f"`import torch` alone: {int(said) / MB:.0f} MB"
 
 
 def orchestrate(home: str) -> None:
