@@ -24,7 +24,12 @@ NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def checked_name(name: str) -> str:
-    if not NAME.fullmatch(name) or name in {".", ".."}:
+    if name in {".", ".."}:
+        raise InvalidRequest(
+            f"{name!r} is no name for a study, because it means a folder; use a name that is more "
+            "than dots, such as mnist-opt-1"
+        )
+    if not NAME.fullmatch(name):
         raise InvalidRequest(
             f"{name[:80]!r} is no name for a study; use 1 to 64 letters, digits, dots, dashes or "
             "underscores, such as mnist-opt-1"

@@ -238,7 +238,8 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("start_automl_study", {"study_name": "n", "cost_budget_usd": -1}, "dollars such as 0.50"),
     ("start_automl_study", {"study_name": "n", "model_type": "gpt"}, "model_type can be 'mnist'"),
     ("start_automl_study", {"study_name": "a b"}, "is no name for a study; use 1 to 64 letters"),
-    ("start_automl_study", {"study_name": "x" * 65}, "is no name for a study"),
+    ("start_automl_study", {"study_name": "x" * 65}, "is no name for a study; use 1 to 64"),
+    ("start_automl_study", {"study_name": ".."}, "no name for a study, because it means a folder"),
     (
         "start_automl_study",
         {"study_name": "n", "trials": 3},

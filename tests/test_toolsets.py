@@ -129,7 +129,7 @@ def test_steps_are_numbered_without_gaps() -> None:
 
 
 def test_an_offer_is_made_of_names() -> None:
-    offer = Offer.of(" Studies,costs, ", read_only=True)
+    offer = Offer.of(" Studies, costs ", read_only=True)
 
     assert offer.toolsets == {Toolset.STUDIES, Toolset.COSTS}
     assert offer.flags == ("--toolsets", "studies,costs", "--read-only")
@@ -141,7 +141,9 @@ def test_an_offer_is_made_of_names() -> None:
     ("names", "read_only", "says"),
     [
         ("studies,queues", False, "no toolset 'queues'; there are studies, deletion, jobs, costs"),
-        (" , ", False, "name some of studies, deletion"),
+        ("", False, "a toolset has no name; name some of studies, deletion"),
+        ("studies,,costs", False, "a toolset has no name; name some of studies, deletion"),
+        ("studies,", False, "name some of .* parted by single commas"),
         ("deletion,exports", True, "name some of studies, jobs, costs, pictures, too"),
     ],
 )

@@ -59,7 +59,7 @@ class Offer:
         """
         if toolsets is None:
             return cls(read_only=read_only)
-        names = [name for name in map(str.strip, toolsets.split(",")) if name]
+        names = map(str.strip, toolsets.split(","))
         return cls(toolsets=frozenset(map(_toolset, names)), read_only=read_only)
 
     @property
@@ -82,6 +82,10 @@ def _toolset(name: str) -> Toolset:
     try:
         return Toolset(name.lower())
     except ValueError:
+        if not name:
+            raise InvalidRequest(
+                f"a toolset has no name; name some of {VALID}, parted by single commas"
+            ) from None
         raise InvalidRequest(f"there is no toolset {name!r}; there are {VALID}") from None
 
 
