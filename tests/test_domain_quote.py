@@ -67,6 +67,8 @@ def test_trials_of_the_study_itself_say_more_than_those_of_others() -> None:
     others = costs(9.0, 9.0, 9.0)
 
     assert a_quote([*costs(1.0, 1.0, own=True), *others]).measured == 5
+    few = a_quote(costs(1.0, 1.0, own=True))
+    assert (few.measured, few.basis) == (2, Basis.OWN), "and where there are no others, they alone"
     mine = a_quote([*costs(1.0, 1.0, 1.0, own=True), *others])
     assert (mine.measured, mine.basis) == (3, Basis.OWN)
     assert mine.usd is not None

@@ -68,7 +68,10 @@ async def test_earlier_trials_tell_what_a_study_will_cost_and_take(asked: Asked)
     assert told[7:] == [
         "Expected cost: $1.20 ($1.20 to $1.20)",
         "Expected time: 4 min 0 s (4 min 0 s to 4 min 0 s)",
-        "Estimate: measured from 4 finished trials of studies of the same search space",
+        (
+            "Estimate: measured from 4 finished trials of studies with the same search space, "
+            "epochs aside"
+        ),
         "Budget: $2.00 suffices",
         "No trial may cost more than $0.20",
         "Next: the same call without dry_run starts it",
@@ -95,7 +98,7 @@ async def test_trials_of_other_search_spaces_make_a_guess_that_is_called_one(ask
     told = await asked.says(cost_budget_usd=1)
 
     assert (
-        "Estimate: a guess from 3 finished trials of studies of other search spaces: it may be "
+        "Estimate: a guess from 3 finished trials of studies with other search spaces: it may be "
         "many times more, or less"
     ) in told
     assert "Budget: $1.00 holds, whatever the trials cost: what would cross it is stopped" in told

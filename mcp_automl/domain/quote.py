@@ -32,15 +32,15 @@ class TrialCost:
     own: bool
     """Whether it is a trial of the very study that is asked about."""
     alike: bool = True
-    """Whether its study searched the same space with the same constants."""
+    """Whether its study searched the same space with the same constants, epochs left aside."""
 
 
 class Basis(Enum):
     """Which trials an estimate is made from."""
 
     OWN = "this study"
-    ALIKE = "studies of the same search space"
-    OTHER = "studies of other search spaces"
+    ALIKE = "studies with the same search space, epochs aside"
+    OTHER = "studies with other search spaces"
     NOTHING = "nothing"
 
 
@@ -114,9 +114,9 @@ def quote(
 def _sample(costs: Sequence[TrialCost]) -> tuple[Basis, Sequence[TrialCost]]:
     """The trials that say most: wide networks cost many times what narrow ones do."""
     own = [cost for cost in costs if cost.own]
-    if len(own) >= ENOUGH:
-        return Basis.OWN, own
     alike = [cost for cost in costs if cost.alike]
+    if len(own) >= ENOUGH or (own and len(alike) <= len(own)):
+        return Basis.OWN, own
     if alike:
         return Basis.ALIKE, alike
     return (Basis.OTHER if costs else Basis.NOTHING), costs
