@@ -25,10 +25,15 @@ def test_default_is_the_trainers_default() -> None:
     [
         ({"speed": 3}, None, "no parameter 'speed'; it has lr"),
         ({"lr": 1e-3}, {"lr": 1e-2}, "lr is given twice"),
-        ({}, {"lr": [1e-4, 1e-2]}, "params: lr takes one value"),
+        ({}, {"lr": [1e-4, 1e-2]}, "params: lr: a training takes one value, not .*search_space"),
+        ({}, {"lr": {"low": 1e-4}}, "params: lr: a training takes one value"),
         ({"lr": -1.0}, None, "the job: lr: .*Valid is"),
         ({}, {"learning_rate": 1e-3}, "params: there is no parameter 'learning_rate'"),
-        ({}, 5, "params is a JSON object"),
+        ({"lr": -1.0}, None, 'Valid is "lr": a number from [^;]*$'),
+        ({}, {"optimizer": "what"}, 'Valid is "optimizer": one of [^;]*$'),
+        ({}, {"lrr": 1e-3}, 'the closest there is: "lr": a number from [^;]*. There are'),
+        ({}, 5, r'params is a JSON object such as {"lr": [0-9.e-]+}, and not'),
+        ({}, "{", r'params is no JSON: .* such as {"lr": [0-9.e-]+}$'),
     ],
 )
 def test_what_cannot_be_trained_is_refused_with_what_can(

@@ -39,16 +39,25 @@ class Declared:
             allowed = "a text that the operator's configuration allows"
             return f"{_json(self.name)}: {_json(self.default)}, or {allowed}"
         ways = [] if self.searched is None else [self.example()]
-        if isinstance(self.widest, Categorical):
-            ways += [f"{_json(self.name)}: one of {', '.join(map(_json, self.widest.choices))}"]
-        else:
-            ways += [f"{_json(self.name)}: {self._numbers(self.widest)}, or a list of such"]
-        return f'{"; or ".join(ways)}; or "default"'
+        listed = "" if isinstance(self.widest, Categorical) else ", or a list of such"
+        return f'{"; or ".join([*ways, self.single_form() + listed])}; or "default"'
 
     def example(self) -> str:
         """What is searched by default, as it is written in a search space."""
         shown = self.default if self.searched is None else written(self.searched, self.when)
         return f"{_json(self.name)}: {_json(shown)}"
+
+    def single_form(self) -> str:
+        """How it is given to a training that has one value of each parameter, in one line."""
+        if self.widest is None:
+            return self.form()
+        if isinstance(self.widest, Categorical):
+            return f"{_json(self.name)}: one of {', '.join(map(_json, self.widest.choices))}"
+        return f"{_json(self.name)}: {self._numbers(self.widest)}"
+
+    def single_example(self) -> str:
+        """Its default, as it is given to such a training."""
+        return f"{_json(self.name)}: {_json(self.default)}"
 
     def _numbers(self, widest: Float | Int) -> str:
         kind = "a whole number" if isinstance(widest, Int) else "a number"

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from mcp_automl.domain.declared import Declared
 from mcp_automl.domain.errors import InvalidRequest
-from mcp_automl.domain.space import Categorical, Value
-from mcp_automl.domain.space_input import understood
-from mcp_automl.domain.space_values import shown
+from mcp_automl.domain.space import Value
+from mcp_automl.domain.space_values import shown, value_of
 from mcp_automl.domain.wishes import wishes
 
 EPOCHS = "epochs"
@@ -33,7 +32,7 @@ def point(
         raise InvalidRequest(
             f"this model has no parameter {sorted(missing)[0]!r}; it has {', '.join(known)}"
         )
-    others = wishes(params, known, "params")
+    others = wishes(params, known, "params", single=True)
     both = said.keys() & others.keys()
     if both:
         raise InvalidRequest(f"{sorted(both)[0]} is given twice: as an argument and in params")
@@ -54,10 +53,14 @@ def with_usual_epochs(
 def _value(declared: Declared, asked: object, argument: str) -> Value:
     if isinstance(asked, str) and asked.strip().lower() == "default":
         return declared.default
-    parameter = understood(declared, asked, argument)
-    if not isinstance(parameter, Categorical) or len(parameter.choices) != 1:
-        raise InvalidRequest(
-            f"{argument}: {declared.name} takes one value, not {shown(asked)}; "
-            "to try several, call start_automl_study with a search_space"
-        )
-    return parameter.choices[0]
+    several = isinstance(asked, list | tuple | Mapping)
+    try:
+        if several:
+            raise InvalidRequest(
+                f"a training takes one value, not {shown(asked)}; to try several, call "
+                "start_automl_study with a search_space"
+            )
+        return value_of(declared, asked)
+    except InvalidRequest as error:
+        wrong = f"{argument}: {declared.name}: {error}"
+        raise InvalidRequest(f"{wrong}. Valid is {declared.single_form()}") from error
