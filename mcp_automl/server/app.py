@@ -21,7 +21,7 @@ import anyio
 from anyio import to_thread
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, InputRequiredResult
+from mcp.types import CallToolResult, GetPromptResult, InputRequiredResult
 from mcp.types import Tool as ListedTool
 
 from mcp_automl import __version__
@@ -37,7 +37,7 @@ from mcp_automl.server.instructions import instructions
 from mcp_automl.server.jobs import JobTools, add_job_resources
 from mcp_automl.server.live import live_view
 from mcp_automl.server.pictures import PictureTools
-from mcp_automl.server.prompts import add_prompts
+from mcp_automl.server.prompts import add_prompts, refuse_unusable
 from mcp_automl.server.provider import Once
 from mcp_automl.server.replies import writes
 from mcp_automl.server.resources import add_resources
@@ -89,6 +89,16 @@ class AutomlServer(MCPServer[Any]):
         if wrong is not None:
             return refused("InvalidRequest", wrong)
         return await super().call_tool(name, arguments, context)
+
+    async def get_prompt(
+        self,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        context: Context[Any, Any] | None = None,
+    ) -> GetPromptResult | InputRequiredResult:
+        """The prompt; what cannot be one is the caller's error, and told as such."""
+        refuse_unusable(await self.list_prompts(), name, arguments)
+        return await super().get_prompt(name, arguments, context)
 
     def _not_offered(self, name: str) -> str | None:
         why = self._kept_back.get(name)

@@ -1,20 +1,30 @@
-"""The product's three workflows as prompts, and completions for what they and resources ask for."""
+"""The product's three workflows as prompts, and completions for what they and resources ask for.
 
-from collections.abc import Callable, Collection, Iterable
+An argument of a prompt is a text that some person has typed into a form. It becomes part of what a
+model reads as that person's words, so that only what an argument can be is put there.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
+from mcp import MCPError
 from mcp.server.mcpserver import MCPServer
 from mcp.types import (
+    INVALID_PARAMS,
     Completion,
     CompletionArgument,
     CompletionContext,
+    Prompt,
     PromptReference,
     ResourceTemplateReference,
 )
 from pydantic import ValidationError
 
+from mcp_automl.domain.bounds import MAX_TRIALS
 from mcp_automl.domain.errors import AutomlError
+from mcp_automl.server.words import plain, quoted
 
 if TYPE_CHECKING:
     from mcp_automl.service import Service
@@ -39,25 +49,32 @@ for real with the same arguments. {follow} Close with get_cost_report."""
 IMPROVE = """\
 Improve on the study {study}: look at get_automl_study_status and compare_automl_trials, say in one
 sentence what its best trials have in common, and go on with it: start_automl_study(
-study_name={study!r}) with an n_trials of {more_trials} more than its total. {follow} If the best
-value is new, call trigger_training_job(study_name={study!r}, verify_seeds=3) to see whether the win
+study_name={study}) with an n_trials of {more_trials} more than its total. {follow} If the best
+value is new, call trigger_training_job(study_name={study}, verify_seeds=3) to see whether the win
 is real, and then the printed trigger_training_job command for the model to keep."""
 
 
 def quick_optimization(model: str = "mnist", trials: str = "10") -> str:
     """A study of so many trials, followed to its end."""
-    return QUICK.format(model=model, trials=trials, follow=FOLLOW)
+    return QUICK.format(
+        model=_name("model", model), trials=_trials("trials", trials), follow=FOLLOW
+    )
 
 
 def best_within_budget(budget_usd: str, model: str = "mnist") -> str:
     """A quote first, then a study that cannot spend more."""
-    amount = budget_usd.strip().removeprefix("$").strip()
-    return BUDGET.format(model=model, budget_usd=amount, follow=FOLLOW)
+    return BUDGET.format(
+        model=_name("model", model), budget_usd=_dollars("budget_usd", budget_usd), follow=FOLLOW
+    )
 
 
 def improve_model(study: str, more_trials: str = "10") -> str:
     """More trials where an earlier study left off, and a model to keep."""
-    return IMPROVE.format(study=study, more_trials=more_trials, follow=FOLLOW)
+    return IMPROVE.format(
+        study=quoted(_name("study", study)),
+        more_trials=_trials("more_trials", more_trials),
+        follow=FOLLOW,
+    )
 
 
 PROMPTS = (
@@ -65,6 +82,56 @@ PROMPTS = (
     (best_within_budget, "The best model for so many dollars", BUDGET),
     (improve_model, "Improve on an earlier study", IMPROVE),
 )
+
+
+def refuse_unusable(
+    known: Sequence[Prompt], name: str, arguments: Mapping[str, object] | None
+) -> None:
+    """Refuses what the SDK would call an internal error of ours.
+
+    Raises:
+        MCPError: there is no such prompt, or not with these arguments; the message has what is.
+    """
+    prompt = next((it for it in known if it.name == name), None)
+    if prompt is None:
+        there_is = ", ".join(it.name for it in known) or "none on this server"
+        raise _invalid(f"there is no prompt {plain(repr(name), 80)}; there are: {there_is}")
+    takes = {it.name: bool(it.required) for it in prompt.arguments or ()}
+    unknown = sorted(set(arguments or ()) - takes.keys())
+    missing = [it for it, required in takes.items() if required and it not in (arguments or ())]
+    if unknown or missing:
+        wrong = f"no argument {plain(repr(unknown[0]), 80)}" if unknown else f"no {missing[0]}"
+        words = [it if required else f"{it} (optional)" for it, required in takes.items()]
+        raise _invalid(f"{name} was given {wrong}; it takes {', '.join(words)}")
+
+
+def _invalid(message: str) -> MCPError:
+    return MCPError(INVALID_PARAMS, message)
+
+
+def _name(argument: str, text: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", text.strip()) is None:
+        valid = "1 to 64 letters, digits, dots, dashes or underscores"
+        raise _invalid(f"{argument} must be a name of {valid}, not {plain(repr(text), 80)}")
+    return text.strip()
+
+
+def _trials(argument: str, text: str) -> int:
+    # Of at most nine digits: Python takes very long ones for an attack.
+    number = int(text) if re.fullmatch(r"\s*[0-9]{1,9}\s*", text, re.ASCII) else 0
+    if not 1 <= number <= MAX_TRIALS:
+        valid = f"a whole number from 1 to {MAX_TRIALS} such as 10"
+        raise _invalid(f"{argument} must be {valid}, not {plain(repr(text), 80)}")
+    return number
+
+
+def _dollars(argument: str, text: str) -> str:
+    amount = text.strip().removeprefix("$").strip()
+    is_number = re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?|\.[0-9]{1,9}", amount, re.ASCII)
+    if is_number is None or float(amount) == 0:
+        valid = "a number of dollars above 0 such as 0.50"
+        raise _invalid(f"{argument} must be {valid}, not {plain(repr(text), 80)}")
+    return amount
 
 
 def add_prompts(
