@@ -80,16 +80,26 @@ def _parsed(client: Client, text: str, path: Path) -> dict[str, Any]:
     language = "TOML" if client is Client.CODEX else "plain JSON"
     load = tomllib.loads if client is Client.CODEX else _object
     try:
+        _refuse_mark(text)
         return load(text)
     except (ValueError, RecursionError) as error:
+        counts = "" if client is Client.CODEX else "; comments and trailing commas count"
         raise ClientFileUnusable(
-            f"{path} is not {language} ({error}; comments and trailing commas count), so it was "
+            f"{path} is not {language} ({error}{counts}), so it was "
             "left alone; put the block that is printed without --write into it by hand"
         ) from error
 
 
+def _refuse_mark(text: str) -> None:
+    # Some readers take it and some do not: whether the client does is not ours to know.
+    if text.startswith("\ufeff"):
+        raise ValueError("it begins with a byte order mark: save it as UTF-8 without one")
+
+
 def _object(text: str) -> dict[str, Any]:
-    loaded = json.loads(text or "{}", object_pairs_hook=_once, parse_float=_exact)
+    loaded = json.loads(
+        text or "{}", object_pairs_hook=_once, parse_float=_exact, parse_constant=_no_number
+    )
     if not isinstance(loaded, dict):
         raise ValueError("it is no object")
     return loaded
@@ -101,6 +111,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) < len(pairs):
         raise ValueError("a key stands there twice")
     return made
+
+
+def _no_number(text: str) -> float:
+    """Refuses what Python takes for a number, and the client's own reader does not."""
+    raise ValueError(f"{text} is no number in JSON")
 
 
 def _exact(text: str) -> float:

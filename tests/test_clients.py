@@ -268,6 +268,31 @@ def test_a_file_that_cannot_be_understood_is_refused_and_left_alone(
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["file"]
 
 
+@pytest.mark.parametrize(
+    ("client", "content", "told"),
+    [
+        (Client.VSCODE, b'\xef\xbb\xbf{"servers": {}}', r"without one; .* commas count\)"),
+        (
+            Client.CODEX,
+            b'\xef\xbb\xbfmodel = "z"\n',
+            r"not TOML \(.* save it as UTF-8 without one\)",
+        ),
+        (Client.VSCODE, b'{"a": NaN}', "NaN is no number in JSON"),
+        (Client.VSCODE, b'{"a": [-Infinity]}', "-Infinity is no number in JSON"),
+    ],
+)
+def test_what_only_some_readers_take_is_named_and_left_alone(
+    client: Client, content: bytes, told: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+
+    with pytest.raises(ClientFileUnusable, match=told):
+        place(path, client, SERVER)
+
+    assert path.read_bytes() == content
+
+
 def test_a_refusal_is_one_sentence_on_the_terminal(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
