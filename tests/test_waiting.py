@@ -9,9 +9,10 @@ import pytest
 from mcp import Client
 from mcp.types import TextContent
 
-from mcp_automl.domain.study import Study, StudyState, TrialState
+from mcp_automl.answers import RunningTrial
+from mcp_automl.domain.study import Measurement, Study, StudyState, TrialState
 from mcp_automl.server import waiting
-from tests.fakes_server import FakeRegistry, a_config, a_study, a_trial
+from tests.fakes_server import FakeRegistry, a_config, a_status, a_study, a_trial
 
 pytestmark = pytest.mark.anyio
 NAME = "mnist-opt-20260104"
@@ -65,6 +66,37 @@ async def test_running_out_of_time_is_an_answer_like_any_other(
     assert f'Next: get_automl_study_status(study_name="{NAME}", wait_seconds=45)' in text
 
 
+async def test_a_wait_that_is_too_long_is_said_to_be_cut(
+    client: Client, registry: FakeRegistry
+) -> None:
+    registry.add(a_study(config=a_config(NAME)), [a_trial(0, 0.9)])
+    text, _ = await told(client, wait_seconds=100)
+    assert "Note: wait_seconds=100 was cut to 45, the longest wait there is" in text
+    text, _ = await told(client, wait_seconds=45)
+    assert "was cut" not in text
+
+
+def running(epoch: int, of: int = 3) -> RunningTrial:
+    trial = replace(a_trial(epoch), state=TrialState.RUNNING, params={"epochs": of})
+    last = Measurement(epoch=epoch, metrics={}, seconds=1.0) if epoch else None
+    return RunningTrial(trial=trial, last=last)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "number"), [([], 1), ([0, 0], 1), ([2, 2, 2], 1.67), ([3, 3], 1.99), ([1, 0], 1.17)]
+)
+def test_progress_is_as_many_whole_trials_as_its_words_say(
+    epochs: list[int], number: float
+) -> None:
+    study = a_study(StudyState.RUNNING, config=a_config(NAME))
+    status = a_status(
+        study, {TrialState.COMPLETE: 1}, running=tuple(running(epoch) for epoch in epochs)
+    )
+    reached, total, words = waiting.progress(status)
+    assert (reached, total) == (number, 10)
+    assert words.startswith(f"{int(reached)} of 10 trials done")
+
+
 async def test_nobody_waits_for_a_study_that_has_ended(
     client: Client, registry: FakeRegistry
 ) -> None:
@@ -78,7 +110,7 @@ async def test_waiting_for_a_study_that_is_not_there_is_refused_at_once(client: 
     assert "there is no study named" in text
 
 
-@pytest.mark.parametrize("wait", ["nan", "-inf", "Infinity"])
+@pytest.mark.parametrize("wait", ["nan", "-inf", "Infinity", "-1", " -0.5"])
 async def test_a_wait_that_is_no_number_is_refused(
     client: Client, registry: FakeRegistry, wait: str
 ) -> None:

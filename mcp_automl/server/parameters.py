@@ -19,9 +19,10 @@ def number(value: object) -> object:
 
 
 def time_span(value: object) -> object:
-    """Refuses what never ends, too: no use case sees it that would."""
-    if str(value).strip().lstrip("+-").lower() in ("nan", "inf", "infinity"):
-        raise ValueError("not finite")
+    """Refuses what never ends or is over before it begins: no use case sees it that would."""
+    text = str(value).strip()
+    if text.lstrip("+-").lower() in ("nan", "inf", "infinity") or text.startswith("-"):
+        raise ValueError("not a span of time")
     return number(value)
 
 

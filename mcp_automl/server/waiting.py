@@ -18,6 +18,9 @@ MAX_SECONDS = 45.0
 REST_SECONDS = 0.25
 """Between two looks, however often something is written."""
 
+LARGEST_PART = 0.99
+"""Of a trial, that those which run can add to the progress."""
+
 logger = logging.getLogger(__name__)
 
 Tell = Callable[[StudyStatus], Awaitable[None]]
@@ -65,8 +68,20 @@ def _ended(status: StudyStatus) -> int:
 
 
 def progress(status: StudyStatus) -> tuple[float, float, str]:
-    """How far the study is, of how much, and in words: trials, with parts of those that run."""
-    total = status.study.config.n_trials
-    parts = sum(it.last.epoch / it.epochs for it in status.running if it.last and it.epochs)
-    words = f"{status.done} of {total} trials done, {len(status.running)} running"
-    return min(total, status.done + parts), total, words
+    """How far the study is, of how much, and in words: trials, with a part for those that run.
+
+    Between two trials' ends the number grows with the epochs, and its whole part is what the words
+    say: only a trial that has ended is one more.
+    """
+    total, running = status.study.config.n_trials, status.running
+    trained = sum(it.last.epoch / it.epochs for it in running if it.last and it.epochs)
+    part = min(LARGEST_PART, trained / max(1, len(running)))
+    words = f"{status.done} of {total} trials done, {len(running)} running"
+    return min(total, round(status.done + part, 2)), total, words
+
+
+def cut(seconds: float | None) -> tuple[str, ...]:
+    """What to tell who wanted to wait longer than anybody may."""
+    if seconds is None or seconds <= MAX_SECONDS:
+        return ()
+    return (f"wait_seconds={seconds:g} was cut to {MAX_SECONDS:g}, the longest wait there is",)
