@@ -18,7 +18,7 @@ from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.toolsets import Offer, Toolset
 from mcp_automl.server.app import AutomlServer, build
 from mcp_automl.server.instructions import STEPS, instructions
-from tests.fakes_server import FakeRegistry, a_service
+from tests.fakes_server import FakeRegistry, a_config, a_service, a_study, a_trial
 
 Offering = Callable[[Offer], AutomlServer]
 
@@ -111,6 +111,33 @@ async def test_the_instructions_name_the_tools_that_are_there_and_no_others(
         assert named <= set(await listed(server)), offer
         assert ("changes nothing" in said) is offer.read_only
     assert "1. start_automl_study(" in (offering(Offer()).instructions or "")
+
+
+async def test_a_read_only_servers_descriptions_name_the_tools_that_are_there_and_no_others(
+    offering: Offering,
+) -> None:
+    server = offering(Offer(read_only=True))
+    everything, there = await listed(offering(Offer())), await server.list_tools()
+    named = {name for name in everything for tool in there if name in str(tool.description)}
+    assert named <= {tool.name for tool in there}
+    assert "model to keep" not in (server.instructions or "")
+
+
+async def test_a_reply_says_of_what_it_advises_that_it_cannot_be_called_here(
+    offering: Offering, registry: FakeRegistry
+) -> None:
+    registry.add(a_study(config=a_config("s")), [a_trial(0)])
+    said = {}
+    for offer in (Offer(), Offer(read_only=True), Offer.of("studies")):
+        async with Client(offering(offer), raise_exceptions=True) as client:
+            with anyio.fail_after(5):
+                best = await client.call_tool("get_automl_best_params", {"study_name": "s"})
+        said[offer] = [getattr(it, "text") for it in best.content][1:]  # noqa: B009
+    assert list(said.values()) == [
+        [],
+        ["Not callable here: trigger_training_job; this server is read-only"],
+        ["Not callable here: trigger_training_job; this server offers the toolsets studies alone"],
+    ]
 
 
 def test_every_step_of_the_instructions_needs_the_tools_that_it_names() -> None:

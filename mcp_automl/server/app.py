@@ -21,7 +21,7 @@ import anyio
 from anyio import to_thread
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, GetPromptResult, InputRequiredResult
+from mcp.types import CallToolResult, GetPromptResult, InputRequiredResult, TextContent
 from mcp.types import Tool as ListedTool
 
 from mcp_automl import __version__
@@ -32,7 +32,7 @@ from mcp_automl.server.caching import LISTS, hint_reads
 from mcp_automl.server.changes import Cues
 from mcp_automl.server.costs import CostTools
 from mcp_automl.server.deletion import DeletionTools
-from mcp_automl.server.failures import refused
+from mcp_automl.server.failures import not_here, refused
 from mcp_automl.server.instructions import instructions
 from mcp_automl.server.jobs import JobTools, add_job_resources
 from mcp_automl.server.live import live_view
@@ -88,7 +88,8 @@ class AutomlServer(MCPServer[Any]):
         wrong = self._not_offered(name) or problem(self._known, name, arguments)
         if wrong is not None:
             return refused("InvalidRequest", wrong)
-        return await super().call_tool(name, arguments, context)
+        result = await super().call_tool(name, arguments, context)
+        return self._marked(result) if isinstance(result, CallToolResult) else result
 
     async def get_prompt(
         self,
@@ -99,6 +100,14 @@ class AutomlServer(MCPServer[Any]):
         """The prompt; what cannot be one is the caller's error, and told as such."""
         refuse_unusable(await self.list_prompts(), name, arguments)
         return await super().get_prompt(name, arguments, context)
+
+    def _marked(self, result: CallToolResult) -> CallToolResult:
+        """The same, with a word on what its text advises and cannot be done here."""
+        texts = [it.text for it in result.content if isinstance(it, TextContent)]
+        said = not_here("\n".join(texts), self._kept_back)
+        if said:
+            result.content.append(TextContent(type="text", text=said))
+        return result
 
     def _not_offered(self, name: str) -> str | None:
         why = self._kept_back.get(name)

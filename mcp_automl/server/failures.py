@@ -1,6 +1,8 @@
 """What a caller reads when a call did not do what it was meant to."""
 
 import logging
+import re
+from collections.abc import Mapping
 
 from mcp.types import CallToolResult, TextContent
 from pydantic import ValidationError
@@ -21,6 +23,17 @@ def refused(kind: str, message: str) -> CallToolResult:
         content=[TextContent(type="text", text=text)],
         structured_content={"error": {"kind": kind, "message": text}},
     )
+
+
+def not_here(text: str, why: Mapping[str, str]) -> str:
+    """What to say of the tools that a text names and this server does not offer; or nothing.
+
+    Args:
+        why: these tools, each with the reason.
+    """
+    named = [name for name in why if re.search(rf"\b{name}\b", text)]
+    reasons = dict.fromkeys(why[name] for name in named)
+    return f"Not callable here: {', '.join(named)}; {', and '.join(reasons)}" if named else ""
 
 
 def again(wrong: str, tool: str) -> str:

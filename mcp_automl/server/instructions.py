@@ -19,9 +19,9 @@ When it is COMPLETE, compare_automl_trials shows the best trials side by side.
     compare_automl_trials
 explain_automl_study says what mattered and what to try next, plot_automl_study draws it.
     explain_automl_study plot_automl_study
-get_automl_best_params gives the winner, and the call that trains the model to keep.
+get_automl_best_params gives the winner.
     get_automl_best_params
-That call is trigger_training_job; get_queue_status(job_id=...) tells how it ends.
+It prints a trigger_training_job for the model to keep; get_queue_status(job_id=...) follows that.
     get_automl_best_params trigger_training_job get_queue_status
 The same study_name with a larger n_trials (a total) resumes a study; omitted values are kept.
     start_automl_study

@@ -5,6 +5,7 @@ A tool's docstring is its description; the arguments stand in `parameters.py`.
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,6 +59,10 @@ def _teller(context: Context[Any, Any]) -> waiting.Tell:
             await context.report_progress(reached, total, words)
 
     return tell
+
+
+def _noted(status: StudyStatus, notes: tuple[str, ...]) -> StudyStatus:
+    return replace(status, notes=(*notes, *status.notes))
 
 
 class Tools:
@@ -120,17 +125,16 @@ class Tools:
     ) -> Annotated[CallToolResult, StatusModel]:
         """Tells where a study stands: trials done and running, best so far, time left, cost.
 
-        Use it after start_automl_study until the study is COMPLETE. With wait_seconds it waits and
-        returns as soon as a trial ends; without, the reply says when the next look is worth it, so
-        do not call in a tight loop. Once complete, call compare_automl_trials or
-        get_automl_best_params.
+        Use it until a study is COMPLETE. With wait_seconds it waits and returns as soon as a trial
+        ends; without, the reply says when the next look is worth it, so do not call in a tight
+        loop. Once complete, call compare_automl_trials or get_automl_best_params.
         """
         if wait_seconds:
             await waiting.for_news(self._service, study_name, wait_seconds, _teller(context))
         return await to_thread.run_sync(
             lambda: reply(
                 "get_automl_study_status",
-                lambda: self._service().status(study_name),
+                lambda: _noted(self._service().status(study_name), waiting.cut(wait_seconds)),
                 text.status,
                 StatusModel.of,
             )
