@@ -253,10 +253,6 @@ class TrialPage:
     total: int
     """How many there are in all pages."""
 
-    @property
-    def next_offset(self) -> int | None:
-        return self.page.after(self.total)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialShown:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from mcp_automl.domain.costs import MAX_ROWS, CostReport, GroupBy, Spent
 from mcp_automl.server.replies import reply, tool
-from mcp_automl.server.shapes import Model
+from mcp_automl.server.shapes import Model, significant
 from mcp_automl.server.tables import aligned
 from mcp_automl.server.words import dollars, duration, moment, plain
 
@@ -28,8 +28,8 @@ class SpentModel(Model):
     def of(cls, spent: Spent) -> "SpentModel":
         return cls(
             key=plain(spent.key, 64),
-            cost_usd=round(spent.cost_usd, 6),
-            slot_s=round(spent.slot_s, 1),
+            cost_usd=significant(spent.cost_usd),
+            slot_s=significant(spent.slot_s),
             jobs=spent.jobs,
         )
 

@@ -11,7 +11,7 @@ from mcp_automl.answers import Deleted
 from mcp_automl.domain.costs import MARK
 from mcp_automl.server.parameters import Existing
 from mcp_automl.server.replies import reply, tool
-from mcp_automl.server.shapes import Model
+from mcp_automl.server.shapes import Model, significant
 from mcp_automl.server.words import dollars, note_lines, plain, plain_notes, quoted
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class DeletedModel(Model):
         return cls(
             name=plain(answer.study.config.name),
             trials=answer.trials,
-            cost_usd=round(answer.cost_usd, 6),
+            cost_usd=significant(answer.cost_usd),
             notes=plain_notes(answer.notes),
         )
 

@@ -9,7 +9,7 @@ from mcp_automl.domain.verification import Verification
 from mcp_automl.job_answers import Cancelled, Held, JobShown, JobStarted, Queue
 from mcp_automl.server import job_text
 from mcp_automl.server.shapes import Model, Scalar, rounded, scalars
-from mcp_automl.server.words import finite, moment, plain, plain_notes
+from mcp_automl.server.words import moment, plain, plain_notes
 
 
 class VerificationModel(Model):
@@ -26,12 +26,12 @@ class VerificationModel(Model):
         words = "better" if it.is_better else "worse" if it.is_worse else "within the noise"
         words = words if it.seeds_matter else "seeds change nothing"
         return cls(
-            best_mean=finite(it.best.mean),
-            best_sd=finite(it.best.spread),
-            second_mean=finite(it.second.mean),
-            second_sd=finite(it.second.spread),
-            difference=finite(it.difference),
-            noise=finite(it.noise),
+            best_mean=rounded(it.best.mean),
+            best_sd=rounded(it.best.spread),
+            second_mean=rounded(it.second.mean),
+            second_sd=rounded(it.second.spread),
+            difference=rounded(it.difference),
+            noise=rounded(it.noise),
             verdict=words,
         )
 
@@ -71,11 +71,11 @@ class JobModel(Model):
             params=scalars(config.job.points[0]),
             final=config.job.final,
             objective=plain(config.objective.name),
-            value=finite(answer.value),
+            value=rounded(answer.value),
             epoch=answer.last.epoch if answer.last else 0,
-            metrics={plain(name, 40): finite(value) for name, value in metrics.items()},
+            metrics={plain(name, 40): rounded(value) for name, value in metrics.items()},
             cost_usd=rounded(answer.cost_usd),
-            elapsed_s=rounded(answer.elapsed_s, 1),
+            elapsed_s=rounded(answer.elapsed_s),
             created_at=moment(job.created_at),
             model_file=str(answer.model_file) if answer.model_file else None,
             mlflow_experiment=plain(answer.run.experiment),
@@ -105,7 +105,7 @@ class JobStartedModel(Model):
             params=scalars(config.job.points[0]),
             final=config.job.final,
             objective=plain(config.objective.name),
-            expected_s=rounded(quote.seconds.expected, 1) if quote.seconds else None,
+            expected_s=rounded(quote.seconds.expected) if quote.seconds else None,
             expected_usd=rounded(quote.usd.expected) if quote.usd else None,
             notes=plain_notes(answer.notes),
         )
@@ -131,9 +131,9 @@ class HeldModel(Model):
             device=plain(it.device),
             epoch=it.epoch,
             epochs=it.epochs,
-            value=finite(it.value),
-            elapsed_s=rounded(held.elapsed_s, 1),
-            remaining_s=rounded(held.remaining_s, 1),
+            value=rounded(it.value),
+            elapsed_s=rounded(held.elapsed_s),
+            remaining_s=rounded(held.remaining_s),
         )
 
 
@@ -151,7 +151,7 @@ class TurnModel(Model):
             name=plain(it.study.config.name),
             priority=it.study.config.priority.value,
             trainings=it.missing,
-            starts_in_s=rounded(turn.starts_in_s, 1),
+            starts_in_s=rounded(turn.starts_in_s),
             pending_usd=rounded(it.pending_usd),
         )
 

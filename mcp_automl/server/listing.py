@@ -6,7 +6,7 @@ from mcp_automl.answers import StudyList, StudySummary
 from mcp_automl.domain.study import TrialState, counted
 from mcp_automl.server.shapes import Model, rounded
 from mcp_automl.server.tables import aligned
-from mcp_automl.server.words import dollars, duration, finite, moment, plain, score
+from mcp_automl.server.words import dollars, duration, moment, plain, score
 
 
 class SummaryModel(Model):
@@ -30,7 +30,7 @@ class SummaryModel(Model):
             done=counted(answer.counts),
             n_trials=config.n_trials,
             objective=plain(config.objective.name),
-            best=finite(answer.best.value) if answer.best else None,
+            best=rounded(answer.best.value) if answer.best else None,
             cost_usd=rounded(answer.cost_usd),
             created_at=moment(answer.study.created_at),
         )

@@ -20,8 +20,11 @@ from mcp_automl.answers import (
 from mcp_automl.domain.study import Measurement, Study, Trial
 from mcp_automl.server import recipe, spaces
 from mcp_automl.server.quotes import QuoteModel
-from mcp_automl.server.shapes import Model, Scalar, counts, rounded, scalars
+from mcp_automl.server.shapes import Model, Scalar, counts, fitting, rounded, scalars
 from mcp_automl.server.words import finite, moment, plain, plain_notes
+
+MAX_RUNNING_CHARACTERS = 2_000
+"""Of the trials in a status: its study and its best trial stand there, too."""
 
 
 class TrialModel(Model):
@@ -38,7 +41,7 @@ class TrialModel(Model):
         return cls(
             number=trial.number,
             state=trial.state.value,
-            value=finite(trial.value),
+            value=rounded(trial.value),
             epoch=trial.epoch if epoch is None else epoch,
             params=scalars(trial.params),
             cost_usd=rounded(trial.cost_usd),
@@ -187,15 +190,15 @@ class StatusModel(Model):
             done=answer.done,
             pruned_for_cost=answer.pruned_for_cost,
             never_started=answer.never_started,
-            budget_share=rounded(allowance.share if allowance else None, 4),
+            budget_share=rounded(allowance.share if allowance else None),
             budget_trials=allowance.trials if allowance else None,
             saved_usd=rounded(answer.savings.usd if answer.savings else None),
             saved_epochs=answer.savings.epochs if answer.savings else None,
             best=None if answer.best is None else TrialModel.of(answer.best),
             best_metrics=_metrics(answer.best_measured),
-            running=[_running(trial) for trial in answer.running],
-            elapsed_s=rounded(answer.elapsed_s, 1),
-            remaining_s=rounded(answer.remaining_s, 1),
+            running=fitting((_running(trial) for trial in answer.running), MAX_RUNNING_CHARACTERS),
+            elapsed_s=rounded(answer.elapsed_s),
+            remaining_s=rounded(answer.remaining_s),
             cost_usd=rounded(answer.cost_usd),
             search=plain(answer.search, 200),
             next_look_s=answer.next_look_s,
@@ -207,14 +210,17 @@ class ComparisonModel(Model):
     name: str
     objective: str
     trials: list[TrialModel] = Field(description="Best first; COMPLETE before PRUNED")
+    hidden: int
 
     @classmethod
     def of(cls, answer: Comparison) -> "ComparisonModel":
         config = answer.study.config
+        trials = fitting(TrialModel.of(trial) for trial in answer.trials)
         return cls(
             name=plain(config.name),
             objective=plain(config.objective.name),
-            trials=[TrialModel.of(trial) for trial in answer.trials],
+            trials=trials,
+            hidden=len(answer.trials) - len(trials),
         )
 
 
@@ -251,7 +257,7 @@ class BestModel(Model):
 
 def _metrics(measured: Measurement | None) -> dict[str, float | None]:
     metrics = measured.metrics if measured else {}
-    return {plain(name, 40): finite(value) for name, value in metrics.items()}
+    return {plain(name, 40): rounded(value) for name, value in metrics.items()}
 
 
 def _running(running: RunningTrial) -> TrialModel:

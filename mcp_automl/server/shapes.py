@@ -1,6 +1,7 @@
 """What all structured answers have in common: finite numbers, and texts of others made harmless."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -9,6 +10,12 @@ from mcp_automl.domain.study import TrialState
 from mcp_automl.server.words import finite, plain
 
 Scalar = bool | int | float | str | None
+
+
+MAX_ROWS_CHARACTERS = 5_400
+"""About 1,350 tokens of a list, which leaves room for what stands around it."""
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class Model(BaseModel):
@@ -29,6 +36,23 @@ def counts(counts: Mapping[TrialState, int]) -> dict[str, int]:
     return {state.value: counts.get(state, 0) for state in TrialState}
 
 
-def rounded(value: float | None, digits: int = 6) -> float | None:
-    finite_value = finite(value)
-    return None if finite_value is None else round(finite_value, digits)
+def significant(value: float, digits: int = 5) -> float:
+    """A number with so many significant digits, or whole where it has more before the point."""
+    return float(round(value)) if abs(value) >= 10**digits else float(f"{value:.{digits}g}")
+
+
+def rounded(value: float | None, digits: int = 5) -> float | None:
+    """The same of what may be missing, or no number."""
+    value = finite(value)
+    return None if value is None else significant(value, digits)
+
+
+def fitting(rows: Iterable[M], most: int = MAX_ROWS_CHARACTERS) -> list[M]:
+    """As many rows as a reply can hold, from the first on; never none where there is one."""
+    shown: list[M] = []
+    for row in rows:
+        most -= len(row.model_dump_json()) + 1
+        if most < 0 and shown:
+            break
+        shown.append(row)
+    return shown

@@ -6,18 +6,23 @@ from typing import TYPE_CHECKING
 from mcp.server.mcpserver import MCPServer
 
 from mcp_automl.answers import TrialPage, TrialShown
-from mcp_automl.domain.paging import Page
+from mcp_automl.domain.paging import Page, thinned
+from mcp_automl.domain.study import Measurement
 from mcp_automl.server import report
 from mcp_automl.server.models import BestModel, TrialModel
 from mcp_automl.server.pictures import ExplainedModel
 from mcp_automl.server.resources import JSON, read, whole
-from mcp_automl.server.shapes import Model, rounded
+from mcp_automl.server.shapes import Model, fitting, rounded
 from mcp_automl.server.trainers import MARKDOWN
-from mcp_automl.server.words import finite, plain
+from mcp_automl.server.words import plain
 
 if TYPE_CHECKING:
     from mcp_automl.domain.explanation import Explanation
     from mcp_automl.service import Service
+
+
+MAX_CURVE = 3_000
+"""Characters of a trial's epochs: its parameters and its log stand beside them."""
 
 
 class TrialPageModel(Model):
@@ -31,13 +36,15 @@ class TrialPageModel(Model):
     @classmethod
     def of(cls, answer: TrialPage) -> "TrialPageModel":
         config = answer.study.config
+        trials = fitting(TrialModel.of(trial) for trial in answer.trials)
+        following = answer.page.offset + len(trials)
         return cls(
             study=plain(config.name),
             objective=plain(config.objective.name),
             total=answer.total,
             offset=answer.page.offset,
-            next_offset=answer.next_offset,
-            trials=[TrialModel.of(trial) for trial in answer.trials],
+            next_offset=following if trials and following < answer.total else None,
+            trials=trials,
         )
 
 
@@ -45,6 +52,21 @@ class EpochModel(Model):
     epoch: int
     seconds: float | None
     metrics: dict[str, float | None]
+
+    @classmethod
+    def of(cls, it: Measurement) -> "EpochModel":
+        return cls(
+            epoch=it.epoch,
+            seconds=rounded(it.seconds),
+            metrics={plain(name, 40): rounded(value) for name, value in it.metrics.items()},
+        )
+
+
+def _fewer(epochs: list[EpochModel]) -> list[EpochModel]:
+    """As many as a reply can hold, evenly spread, the first and the last among them."""
+    while len(epochs) > 2 and sum(len(it.model_dump_json()) for it in epochs) > MAX_CURVE:
+        epochs = thinned(epochs, max(2, len(epochs) * 3 // 4))
+    return epochs
 
 
 class TrialShownModel(Model):
@@ -63,14 +85,7 @@ class TrialShownModel(Model):
             objective=plain(config.objective.name),
             trial=TrialModel.of(answer.trial),
             epochs=answer.epochs,
-            measurements=[
-                EpochModel(
-                    epoch=it.epoch,
-                    seconds=rounded(it.seconds, 3),
-                    metrics={plain(k, 40): finite(value) for k, value in it.metrics.items()},
-                )
-                for it in answer.measurements
-            ],
+            measurements=_fewer([EpochModel.of(it) for it in answer.measurements]),
             log=[plain(line) for line in answer.log],
         )
 
@@ -116,7 +131,8 @@ def _add_trials(server: "MCPServer[object]", service: "Callable[[], Service]") -
         "automl://studies/{name}/trials{?limit,offset,state}",
         name="trials",
         title="A study's trials",
-        description="Trials by number, a page at a time; state is COMPLETE, PRUNED, FAIL, ...",
+        description="Trials by number, a page at a time, as many as fit: the next one begins at "
+        "next_offset; state is COMPLETE, PRUNED, FAIL, ...",
         mime_type=JSON,
     )
     def trials(name: str, limit: str = "20", offset: str = "0", state: str | None = None) -> str:

@@ -1,17 +1,21 @@
 """Trials and studies as tables that stay readable at any size."""
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 from mcp_automl.answers import Comparison
 from mcp_automl.domain.space import Float, Parameter, Value
-from mcp_automl.domain.study import Trial, TrialState
+from mcp_automl.domain.study import Study, Trial, TrialState
 from mcp_automl.server import spaces
 from mcp_automl.server.text import best_call
-from mcp_automl.server.words import exact, plain, score
+from mcp_automl.server.words import exact, plain, quoted, score
 
 MAX_COLUMNS = 8
 MAX_CHARACTERS = 4_000
 """About 1,500 tokens of a table: what does not fit is counted."""
+
+MANY = 10
+"""Above so many trials, a reply may not hold all that was asked for."""
 
 HEADINGS = {"lr": "LR", "batch_size": "Batch", "epochs": "Epochs", "val_accuracy": "Val Acc"}
 WIDTHS = {"lr": 13}
@@ -36,9 +40,20 @@ def comparison(answer: Comparison) -> str:
 
 
 def _beneath(answer: Comparison, columns: int) -> list[str]:
+    study = answer.study
     hidden = len(_all_columns(answer)) - columns
     lines = [f"{hidden} more parameters are in the structured result"] if hidden > 0 else []
-    return ["", *lines, *spaces.fixed(answer.study.config), f"Next: {best_call(answer.study)}"]
+    lines += [_everything(study)] if hidden > 0 or len(answer.trials) > MANY else []
+    return ["", *lines, *spaces.fixed(study.config), f"Next: {best_call(study)}"]
+
+
+def _everything(study: Study) -> str:
+    """Where all trials are with all that belongs to them."""
+    name = study.config.name
+    return (
+        f"All trials, whole: automl://studies/{quote(name, safe='')}/trials a page at a time, or "
+        f'export_automl_study(study_name={quoted(name)}, format="csv") for a file'
+    )
 
 
 def _all_columns(answer: Comparison) -> list[str]:

@@ -98,9 +98,9 @@ class Tools:
         """Starts tuning a model's hyperparameters in the background and returns at once.
 
         Use it to begin a study, and again with the same name to resume one, to give it more trials
-        or another budget; what is left out then keeps its value, total and budget too. The study
-        runs on this machine, several trials at a time, whether or not this chat stays open. Returns
-        what holds now, not results: call get_automl_study_status next.
+        or another budget; what is left out then keeps its value, total and budget too. It runs on
+        this machine, whether or not this chat stays open. Returns what holds now, not results: call
+        get_automl_study_status next.
         """
         asked = StudyRequest(
             study_name, model_type, n_trials, epochs_max, cost_budget_usd, max_cost_per_trial_usd,
