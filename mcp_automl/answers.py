@@ -230,6 +230,10 @@ class ExportFormat(Enum):
             raise InvalidRequest(f"format must be one of {known}, not {word[:80]!r}") from error
 
 
+SUFFIXES = {ExportFormat.SCRIPT: "py", ExportFormat.CSV: "csv", ExportFormat.JSON: "json"}
+"""What their files end with."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
     """A file that a study was written to."""

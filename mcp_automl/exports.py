@@ -17,19 +17,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from mcp_automl.answers import Exported, ExportFormat
+from mcp_automl.answers import SUFFIXES, Exported, ExportFormat
 from mcp_automl.archive import Archive
 from mcp_automl.domain.errors import ExportNotFound, WorkspaceUnusable
 from mcp_automl.domain.script import script
 from mcp_automl.domain.space import Value
 from mcp_automl.domain.study import Study, Trial
+from mcp_automl.export_pages import Piece, csv_piece, json_piece
 from mcp_automl.refusals import NAME, refuse_foreign_script
 from mcp_automl.repertoire import Trainers
 from mcp_automl.results import Results
 
 FILE = re.compile(r"[A-Za-z0-9._-]{1,80}\.(?:py|csv|json)", re.ASCII)
-
-_SUFFIXES = {ExportFormat.SCRIPT: "py", ExportFormat.CSV: "csv", ExportFormat.JSON: "json"}
 
 COLUMNS = ("number", "state", "value", "epochs", "cost_usd", "started_at", "ended_at", "reason")
 """Of a table, before the parameters' columns, which begin with `params_` as Optuna's own do."""
@@ -71,14 +70,14 @@ class Exports:
             ExportFormat.CSV: self._csv,
             ExportFormat.JSON: self._json,
         }[chosen](study)
-        path = self._folder / f"{_stem(study)}.{_SUFFIXES[chosen]}"
+        path = self._folder / f"{_stem(study)}.{SUFFIXES[chosen]}"
         trials = self._write(path, write)
         return Exported(
             study=study, format=chosen, path=path, trials=trials, size=path.stat().st_size
         )
 
-    def read(self, file: str) -> str:
-        """An exported file's content.
+    def read(self, file: str, piece: Piece) -> str:
+        """An exported file's content, a script whole and a table as far as was asked for.
 
         Raises:
             ExportNotFound: there is none of that name.
@@ -88,7 +87,13 @@ class Exports:
             raise ExportNotFound(
                 f"there is no export {file[:80]!r}; call export_automl_study to write one"
             )
-        return path.read_text(encoding="utf-8")
+        match path.suffix:
+            case ".csv":
+                return csv_piece(path, piece)
+            case ".json":
+                return json_piece(path, piece)
+            case _:
+                return path.read_text(encoding="utf-8")
 
     def _write(self, path: Path, write: Callable[[IO[str]], int]) -> int:
         try:

@@ -40,6 +40,7 @@ from mcp_automl.domain.study import (
     Target,
     counted,
 )
+from mcp_automl.export_pages import FIRST_PIECE, Piece
 from mcp_automl.exports import Exports
 from mcp_automl.folders import Folders
 from mcp_automl.jobdesk import JobDesk
@@ -246,9 +247,9 @@ class Service:
         """
         return self._exports.export(self._seen(name), format)
 
-    def exported(self, file: str) -> str:
-        """What such a file holds; raises ExportNotFound."""
-        return self._exports.read(file)
+    def exported(self, file: str, piece: Piece = FIRST_PIECE) -> str:
+        """What such a file holds, of a table that piece; raises ExportNotFound."""
+        return self._exports.read(file, piece)
 
     def picture(self, name: str, kind: str | None = None) -> Picture:
         """A picture of the study, still to be drawn; see `Pictures.picture`, also for errors."""

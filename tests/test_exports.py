@@ -2,18 +2,21 @@
 
 import ast
 import csv
+import io
 import json
 import sqlite3
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+import anyio
 import anyio.to_thread
 import optuna
 import pytest
-from mcp import Client
+from mcp import Client, MCPError
 from mcp.types import ResourceLink
 
 from mcp_automl.answers import ExportFormat
@@ -244,6 +247,58 @@ async def test_the_reply_links_to_a_resource_and_does_not_hold_the_content(tmp_p
         "trials": 2,
         "bytes": path.stat().st_size,
     }
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_large_table_is_read_in_pieces_that_say_where_the_rest_is(
+    tmp_path: Path, mode: str
+) -> None:
+    registry = FakeRegistry()
+    strange = 'a "quoted", line\nand another'
+    trials = [replace(a_trial(n), reason=strange) for n in range(10_000)]
+    registry.add(a_study(config=a_config("s")), trials)
+    seen: dict[str, list[int]] = {"csv": [], "json": []}
+    async with Client(build(lambda: a_service(registry, tmp_path)), mode=mode) as client:
+
+        async def piece(uri: str, mime: str) -> str:
+            with anyio.fail_after(10):
+                (content,) = (await client.read_resource(uri)).contents
+            text: str = getattr(content, "text")  # noqa: B009
+            assert content.mime_type == mime and len(text) < 21_000
+            return text
+
+        for format in seen:
+            await client.call_tool("export_automl_study", {"study_name": "s", "format": format})
+        path = tmp_path / "exports" / "s.csv"
+        first = await piece("automl://exports/s.csv", "text/csv")
+        more = f"# 9900 more trials: read automl://exports/s.csv?offset=100; all 10000: {path}\n"
+        assert first.endswith(more)
+        assert path.read_text().startswith(first.removesuffix(more))
+        for row in csv.DictReader(io.StringIO(first.removesuffix(more))):
+            seen["csv"].append(int(row["number"]))
+            assert row["reason"] == strange
+        last = await piece("automl://exports/s.csv?offset=9998&limit=5", "text/csv")
+        assert [row["number"] for row in csv.DictReader(io.StringIO(last))] == ["9998", "9999"]
+        found = json.loads(await piece("automl://exports/s.json?limit=1000", "application/json"))
+        seen["json"] = [it["number"] for it in found["trials"]]
+        assert found["study"]["name"] == "s" and "read automl://exports/s.json?" in found["rest"]
+        end = json.loads(await piece("automl://exports/s.json?offset=9999", "application/json"))
+        assert (end["trials"][0]["number"], "rest" in end) == (9_999, False)
+        with pytest.raises(MCPError, match="limit must be from 1 to 1000, not 0"):
+            await client.read_resource("automl://exports/s.csv?limit=0")
+    assert seen["csv"] == list(range(100)), "whole rows"
+    assert seen["json"] == list(range(len(seen["json"]))) and len(seen["json"]) > 50
+
+
+async def test_a_script_is_read_whole_as_what_it_is(tmp_path: Path) -> None:
+    registry = FakeRegistry()
+    registry.add(a_study(config=a_config("a.b")), [a_trial(0)])
+    async with Client(build(lambda: a_service(registry, tmp_path))) as client:
+        await client.call_tool("export_automl_study", {"study_name": "a.b"})
+        (content,) = (await client.read_resource("automl://exports/a.b.py")).contents
+    assert content.mime_type == "text/x-python"
+    text: str = getattr(content, "text")  # noqa: B009
+    assert text == (tmp_path / "exports" / "a.b.py").read_text()
 
 
 @pytest.mark.parametrize("file", ["../automl_studies.db", "no.csv", ".export-x.tmp", "link.csv"])

@@ -323,7 +323,6 @@ async def test_studies_can_be_read_as_resources(client: Client, registry: FakeRe
     assert [t.uri_template for t in templates] == [
         "automl://studies/{name}",
         "automl://jobs/{id}/log",
-        "automl://exports/{file}",
         "automl://trainers/{name}",
         "automl://jobs/{id}",
         "automl://studies/{name}/trials{?limit,offset,state}",
@@ -331,6 +330,9 @@ async def test_studies_can_be_read_as_resources(client: Client, registry: FakeRe
         "automl://studies/{name}/best",
         "automl://studies/{name}/importance",
         "automl://studies/{name}/report.md",
+        "automl://exports/{name}.py",
+        "automl://exports/{name}.csv{?limit,offset}",
+        "automl://exports/{name}.json{?limit,offset}",
     ]
     assert listed.mime_type == one.mime_type == "application/json"
     assert json.loads(getattr(listed, "text"))["total"] == 1  # noqa: B009

@@ -26,7 +26,7 @@ from mcp.types import Tool as ListedTool
 
 from mcp_automl import __version__
 from mcp_automl.domain.toolsets import Offer, Toolset
-from mcp_automl.server.archive import ArchiveTools
+from mcp_automl.server.archive import ArchiveTools, add_export_resources
 from mcp_automl.server.arguments import problem
 from mcp_automl.server.caching import LISTS, hint_reads
 from mcp_automl.server.changes import Cues
@@ -125,6 +125,7 @@ def build(service: "Callable[[], Service]", offer: Offer = EVERYTHING) -> Automl
     add_trainer_resources(server, once)
     add_job_resources(server, once)
     add_study_resources(server, once)
+    add_export_resources(server, once)
     add_prompts(server, once, kept_back)
     return server
 

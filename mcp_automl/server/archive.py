@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
+from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ResourceLink
 from pydantic import Field
 
-from mcp_automl.answers import Exported, ExportFormat
+from mcp_automl.answers import SUFFIXES, Exported, ExportFormat
+from mcp_automl.export_pages import USUAL_LIMIT, Piece
 from mcp_automl.server.parameters import Existing
 from mcp_automl.server.replies import reply, tool
+from mcp_automl.server.resources import read, whole
 from mcp_automl.server.shapes import Model
 from mcp_automl.server.words import plain
 
@@ -77,6 +80,50 @@ class ArchiveTools:
             exported,
             ExportedModel.of,
             link,
+        )
+
+
+def add_export_resources(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
+    """Gives the server the files that were exported, each kind with its own MIME type."""
+    for format, suffix in SUFFIXES.items():
+        if format is ExportFormat.SCRIPT:
+            _add_script(server, service, suffix)
+        else:
+            _add_table(server, service, format, suffix)
+
+
+def _add_script(server: "MCPServer[object]", service: "Callable[[], Service]", suffix: str) -> None:
+    @server.resource(
+        f"automl://exports/{{name}}.{suffix}",
+        name="export-script",
+        title="An exported training script",
+        description="As export_automl_study has written it.",
+        mime_type=MIME[ExportFormat.SCRIPT],
+    )
+    def script(name: str) -> str:
+        return read(lambda: service().exported(f"{name}.{suffix}"))
+
+
+def _add_table(
+    server: "MCPServer[object]",
+    service: "Callable[[], Service]",
+    format: ExportFormat,
+    suffix: str,
+) -> None:
+    @server.resource(
+        f"automl://exports/{{name}}.{suffix}{{?limit,offset}}",
+        name=f"export-{format.value}",
+        title=f"A study's trials as {suffix.upper()}",
+        description="As export_automl_study has written them, so many at a time as fit; at the end "
+        "stands where the rest is.",
+        mime_type=MIME[format],
+    )
+    def table(name: str, limit: str = str(USUAL_LIMIT), offset: str = "0") -> str:
+        return read(
+            lambda: service().exported(
+                f"{name}.{suffix}",
+                Piece(limit=whole("limit", limit), offset=whole("offset", offset)),
+            )
         )
 
 

@@ -90,16 +90,6 @@ def _add_others(server: "MCPServer[object]", service: "Callable[[], Service]") -
     def log(id: str) -> str:
         return read(lambda: text.job_log(service().job_log(id)))
 
-    @server.resource(
-        "automl://exports/{file}",
-        name="export",
-        title="An exported study",
-        description="A file that export_automl_study has written.",
-        mime_type="text/plain",
-    )
-    def export(file: str) -> str:
-        return read(lambda: service().exported(file))
-
 
 def read(ask: Callable[[], str]) -> str:
     """What was asked for; an error in the SDK's words for it."""

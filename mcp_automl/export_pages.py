@@ -1,0 +1,88 @@
+"""Exported tables a piece at a time: who reads a resource cannot hold ten thousand trials.
+
+A piece of a table is a table again, and a piece of an object an object. Where it is not the last,
+it ends with where the next one is, and where the file that has all of them.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mcp_automl.domain.errors import InvalidRequest
+
+MAX_LIMIT = 1_000
+USUAL_LIMIT = 100
+
+MAX_CHARACTERS = 20_000
+"""About 5,000 tokens: who reads an export wants to look at trials, and not at a few."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Which rows of a table are asked for.
+
+    Raises:
+        InvalidRequest: no table has such rows.
+    """
+
+    limit: int = USUAL_LIMIT
+    offset: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.limit <= MAX_LIMIT:
+            raise InvalidRequest(f"limit must be from 1 to {MAX_LIMIT}, not {self.limit}")
+        if self.offset < 0:
+            raise InvalidRequest(f"offset must be 0 or more, not {self.offset}")
+
+    def of(self, rows: Sequence[str]) -> tuple[Sequence[str], int | None]:
+        """The rows that fit, one at least, and where the next piece begins, if any does."""
+        end, left = self.offset, MAX_CHARACTERS
+        for row in rows[self.offset : self.offset + self.limit]:
+            left -= len(row)
+            if left < 0 and end > self.offset:
+                break
+            end += 1
+        return rows[self.offset : end], end if end < len(rows) else None
+
+
+FIRST_PIECE = Piece()
+
+
+def csv_piece(path: Path, piece: Piece) -> str:
+    """Rows of a table beneath its heading; behind them a line on the rest, as a comment."""
+    with path.open(encoding="utf-8", newline="") as file:
+        heading, *rows = map(_csv_line, csv.reader(file))
+    shown, following = piece.of(rows)
+    rest = "" if following is None else f"# {_rest(path, following, len(rows))}\n"
+    return heading + "".join(shown) + rest
+
+
+def json_piece(path: Path, piece: Piece) -> str:
+    """The object with some of its trials; behind them, a field on the rest."""
+    whole: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    rows = [json.dumps(trial, ensure_ascii=False) for trial in whole["trials"]]
+    shown, following = piece.of(rows)
+    head = json.dumps(whole["study"], ensure_ascii=False)
+    tail = ""
+    if following is not None:
+        tail = f',\n"rest": {json.dumps(_rest(path, following, len(rows)), ensure_ascii=False)}'
+    return f'{{"study": {head},\n"trials": [\n{_lines(shown)}\n]{tail}}}\n'
+
+
+def _lines(rows: Sequence[str]) -> str:
+    return ",\n".join(rows)
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
+
+
+def _rest(path: Path, following: int, total: int) -> str:
+    more = "1 more trial" if total - following == 1 else f"{total - following} more trials"
+    return f"{more}: read automl://exports/{path.name}?offset={following}; all {total}: {path}"
