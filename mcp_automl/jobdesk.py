@@ -5,6 +5,7 @@ from collections.abc import Callable
 from mcp_automl.accounts import Accounts
 from mcp_automl.domain.machine import Machine
 from mcp_automl.folders import Folders
+from mcp_automl.forecasts import Forecasts
 from mcp_automl.job_requests import JobRequests
 from mcp_automl.joblogs import JobLogs
 from mcp_automl.jobstore import JobStore
@@ -35,6 +36,7 @@ class JobDesk:
         *,
         accounts: Accounts,
         liveness: Liveness,
+        forecasts: Forecasts,
         folders: Folders,
         logs: JobLogs,
         settings: Settings,
@@ -58,6 +60,7 @@ class JobDesk:
             registry,
             self.jobs,
             accounts=accounts,
+            forecasts=forecasts,
             liveness=liveness,
             parallel=settings.max_parallel_trials,
             devices=devices,

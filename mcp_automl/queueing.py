@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from mcp_automl.accounts import Accounts
 from mcp_automl.domain.queue import Holding, Waiting, turns
-from mcp_automl.domain.quote import Quote
-from mcp_automl.domain.study import Study, counted
+from mcp_automl.domain.study import Study
 from mcp_automl.domain.turns import Claim, in_turn
+from mcp_automl.forecasts import Forecasts, missing
 from mcp_automl.job_answers import Held, Queue
 from mcp_automl.jobstore import JobStore
 from mcp_automl.liveness import Liveness
@@ -40,6 +40,7 @@ class Queueing:
         jobs: TrainingJobs,
         *,
         accounts: Accounts,
+        forecasts: Forecasts,
         liveness: Liveness,
         parallel: int,
         devices: Callable[[], str],
@@ -49,6 +50,7 @@ class Queueing:
         self._registry = registry
         self._jobs = jobs
         self._accounts = accounts
+        self._forecasts = forecasts
         self._liveness = liveness
         self._parallel = parallel
         self._devices = devices
@@ -85,38 +87,32 @@ class Queueing:
         return [it for it in self._jobs.latest() if not it.state.should_run][:ENDED]
 
     def _held(self, holding: Holding, now: float) -> Held:
-        seconds = self._quote(holding.study, 1).seconds
         return Held(
             holding=holding,
             elapsed_s=max(0.0, now - holding.started_at),
-            remaining_s=holding.remaining_s(now, None if seconds is None else seconds.expected),
+            remaining_s=self._forecasts.held_s(holding),
         )
 
     def _waiting(self, study: Study, holdings: Sequence[Holding]) -> Waiting:
-        held = sum(it.study.id == study.id for it in holdings)
-        progress = self._registry.progress(study)
-        missing = max(0, study.config.n_trials - counted(progress.counts) - held)
+        not_begun = missing(study, self._registry.progress(study), holdings)
         return Waiting(
             study=study,
             claim=Claim(
                 id=study.id,
                 priority=study.config.priority,
-                held=held,
+                held=sum(it.study.id == study.id for it in holdings),
                 since=self._store.served_at(study),
             ),
-            missing=0 if study.stop_requested else missing,
+            missing=0 if study.stop_requested else not_begun,
         )
 
     def _quoted(self, waiting: Waiting) -> Waiting:
         """The same with what it will take and cost: that is worth looking up for those in front."""
-        study, quoted = waiting.study, self._quote(waiting.study, waiting.missing)
+        study, progress = waiting.study, self._registry.progress(waiting.study)
+        quoted = estimate(self._accounts, study.config, trials=waiting.missing, parallel=1)
         budget = study.config.cost_budget_usd
         usd = None if quoted.usd is None else quoted.usd.expected
         if usd is not None and budget is not None:
-            usd = min(usd, max(0.0, budget - self._registry.progress(study).cost_usd))
-        seconds = None if quoted.seconds is None else quoted.seconds.expected / waiting.missing
+            usd = min(usd, max(0.0, budget - progress.cost_usd))
+        seconds = self._forecasts.trial_s(study, progress)
         return replace(waiting, trial_s=seconds, pending_usd=usd)
-
-    def _quote(self, study: Study, trials: int) -> Quote:
-        """What so many trainings of it will cost and take, one after the other."""
-        return estimate(self._accounts, study.config, trials=trials, parallel=1)

@@ -43,6 +43,7 @@ from mcp_automl.domain.study import (
 from mcp_automl.export_pages import FIRST_PIECE, Piece
 from mcp_automl.exports import Exports
 from mcp_automl.folders import Folders
+from mcp_automl.forecasts import Forecasts
 from mcp_automl.jobdesk import JobDesk
 from mcp_automl.joblogs import JobLogs
 from mcp_automl.jobstore import JobStore
@@ -51,11 +52,7 @@ from mcp_automl.liveness import Liveness
 from mcp_automl.pictures import Pictures
 from mcp_automl.ports import Changes, StudyRegistry
 from mcp_automl.quotes import Quotes
-from mcp_automl.refusals import (
-    budget_is_spent,
-    no_such_study,
-    refuse_foreign,
-)
+from mcp_automl.refusals import budget_is_spent, no_such_study, refuse_foreign
 from mcp_automl.repertoire import Trainers
 from mcp_automl.requests import Requests
 from mcp_automl.results import Results
@@ -105,14 +102,16 @@ class Service:
         self._deletions = Deletions(archive=archive, folders=folders)
         self._costs = Costs(accounts, now)
         self.pages = TrialPages(registry, archive, self._logs, self._results, self._seen)
+        forecasts = Forecasts(registry, accounts, settings.max_parallel_trials, now)
         self._statuses = Statuses(
-            registry, self._liveness, self._logs, self._results, self._costs, settings, now
+            registry, self._liveness, self._logs, self._results, self._costs, jobs, forecasts, now
         )
         self._quotes = Quotes(registry, accounts, trainers, machine, settings, devices)
         self._settings, self._devices, self._now = settings, devices, now
         self.desk = JobDesk(
             jobs, registry, trainers, machine, accounts=accounts, liveness=self._liveness, now=now,
-            folders=folders, logs=self._logs, settings=settings, devices=devices, owner=owner,
+            forecasts=forecasts, folders=folders, logs=self._logs, settings=settings,
+            devices=devices, owner=owner,
         )  # fmt: skip
 
     def start_study(self, request: StudyRequest) -> Started:

@@ -4,15 +4,16 @@ from collections.abc import Callable
 
 from mcp_automl.answers import RunningTrial, StudyStatus
 from mcp_automl.costs import Costs
-from mcp_automl.domain.outlook import next_look_seconds, remaining_seconds
+from mcp_automl.domain.outlook import next_look_seconds
 from mcp_automl.domain.sampling import choose, in_words
 from mcp_automl.domain.study import Study, TrialState, counted
+from mcp_automl.forecasts import Forecasts
 from mcp_automl.joblogs import JobLogs
+from mcp_automl.jobstore import JobStore
 from mcp_automl.liveness import Liveness
 from mcp_automl.packages import has_torch
 from mcp_automl.ports import StudyRegistry
 from mcp_automl.results import Results
-from mcp_automl.settings import Settings
 
 
 def searched(study: Study, done: int) -> str:
@@ -41,7 +42,8 @@ class Statuses:
         logs: JobLogs,
         results: Results,
         costs: Costs,
-        settings: Settings,
+        jobs: JobStore,
+        forecasts: Forecasts,
         now: Callable[[], float],
     ) -> None:
         self._registry = registry
@@ -49,7 +51,8 @@ class Statuses:
         self._logs = logs
         self._results = results
         self._costs = costs
-        self._settings = settings
+        self._jobs = jobs
+        self._forecasts = forecasts
         self._now = now
 
     def of(self, study: Study) -> StudyStatus:
@@ -60,14 +63,12 @@ class Statuses:
 
     def _seen(self, study: Study, notes: tuple[str, ...]) -> StudyStatus:
         progress = self._registry.progress(study)
-        remaining = remaining_seconds(
-            missing=study.config.n_trials - counted(progress.counts),
-            finished_seconds=progress.finished_seconds,
-            parallel=self._settings.max_parallel_trials,
-        )
+        goes_on = study.state.should_run and not study.stop_requested
+        remaining = None
+        if goes_on:
+            remaining = self._forecasts.study_s(study, progress, self._jobs.holdings())
         # A study that is stopping ends within seconds.
         look = next_look_seconds(0.0 if study.stop_requested else remaining)
-        goes_on = study.state.should_run and not study.stop_requested
         best = self._results.best(study)
         return StudyStatus(
             study=study,
@@ -76,7 +77,7 @@ class Statuses:
             best_measured=self._registry.last_measurement(study, best.number) if best else None,
             running=self._running(study),
             elapsed_s=study.elapsed_s(self._now()),
-            remaining_s=remaining if goes_on else None,
+            remaining_s=remaining,
             cost_usd=progress.cost_usd,
             pruned_for_cost=progress.pruned_for_cost,
             interrupted=progress.interrupted,

@@ -1,5 +1,6 @@
 """What is to be expected of a running study, from what has been."""
 
+import heapq
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,17 +29,40 @@ class Progress:
     """WAITING trials that were begun."""
 
 
-def remaining_seconds(
-    *, missing: int, finished_seconds: Sequence[float], parallel: int
-) -> float | None:
-    """Seconds until `missing` more trials are done if they take as long as the latest ones did.
+def mean_seconds(finished_seconds: Sequence[float]) -> float | None:
+    """How long a trial takes, going by those that have finished; None where none has."""
+    return sum(finished_seconds) / len(finished_seconds) if finished_seconds else None
 
-    None while nothing has been measured.
+
+def remaining_seconds(
+    *,
+    missing: int,
+    trial_s: float | None,
+    own_ends: Sequence[float | None] = (),
+    other_ends: Sequence[float | None] = (),
+    parallel: int,
+) -> float | None:
+    """Seconds until a study's running trials, and those that have not begun, are done.
+
+    Each that has not begun takes the slot that comes free next. None where nothing tells.
+
+    Args:
+        missing: how many have not begun.
+        trial_s: how long one of these takes.
+        own_ends: in how many seconds each of its running trials ends.
+        other_ends: the same of whatever else holds a slot.
+        parallel: how many slots there are.
     """
-    if not finished_seconds:
-        return None
-    mean = sum(finished_seconds) / len(finished_seconds)
-    return max(0, missing) * mean / max(1, min(parallel, missing))
+    own = [math.inf if end is None else end for end in own_ends]
+    others = [math.inf if end is None else end for end in other_ends]
+    free_in = [0.0] * max(0, parallel - len(own) - len(others)) + own + others or [math.inf]
+    heapq.heapify(free_in)
+    last = max(own, default=0.0)
+    for _ in range(missing):
+        end = free_in[0] + (math.inf if trial_s is None else trial_s)
+        heapq.heapreplace(free_in, end)
+        last = max(last, end)
+    return last if math.isfinite(last) else None
 
 
 def next_look_seconds(remaining: float | None) -> int:

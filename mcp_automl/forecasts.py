@@ -1,0 +1,70 @@
+"""How long trainings will take, for all who tell: a study's status and the queue say the same."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mcp_automl.accounts import Accounts
+from mcp_automl.domain.outlook import Progress, mean_seconds, remaining_seconds
+from mcp_automl.domain.queue import Holding
+from mcp_automl.domain.quote import Basis
+from mcp_automl.domain.study import Study, counted
+from mcp_automl.ports import StudyRegistry
+from mcp_automl.quotes import estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Forecasts:
+    """Forecasts for one workspace.
+
+    Args:
+        parallel: how many trainings run at once.
+        now: wall clock seconds.
+    """
+
+    registry: StudyRegistry
+    accounts: Accounts
+    parallel: int
+    now: Callable[[], float]
+
+    def trial_s(self, study: Study, progress: Progress | None = None) -> float | None:
+        """How long the study's next training will take: as its latest did, or as others like it.
+
+        None where nothing tells: what other search spaces take may be many times more, or less.
+        """
+        own = mean_seconds((progress or self.registry.progress(study)).finished_seconds)
+        if own is not None:
+            return own
+        quote = estimate(self.accounts, study.config, trials=1, parallel=1)
+        if quote.seconds is None or quote.basis is Basis.OTHER:
+            return None
+        return quote.seconds.expected
+
+    def held_s(self, holding: Holding, progress: Progress | None = None) -> float | None:
+        """How long one that holds a slot will still hold it; None where nothing tells."""
+        return holding.remaining_s(self.now(), self.trial_s(holding.study, progress))
+
+    def study_s(
+        self, study: Study, progress: Progress, holdings: Sequence[Holding]
+    ) -> float | None:
+        """How long until all its trials are done, if nobody else takes the slots that come free.
+
+        Args:
+            holdings: whoever holds a slot, of whatever study.
+        """
+        ends = [
+            (it.study.id, self.held_s(it, progress if it.study.id == study.id else None))
+            for it in holdings
+        ]
+        return remaining_seconds(
+            missing=missing(study, progress, holdings),
+            trial_s=self.trial_s(study, progress),
+            own_ends=[end for id, end in ends if id == study.id],
+            other_ends=[end for id, end in ends if id != study.id],
+            parallel=self.parallel,
+        )
+
+
+def missing(study: Study, progress: Progress, holdings: Sequence[Holding]) -> int:
+    """How many of its trainings have not begun."""
+    held = sum(it.study.id == study.id for it in holdings)
+    return max(0, study.config.n_trials - counted(progress.counts) - held)

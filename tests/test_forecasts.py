@@ -1,0 +1,82 @@
+"""One forecast for all who tell: the status of a study and the queue agree about the time left."""
+
+from pathlib import Path
+
+import pytest
+
+from mcp_automl.domain.queue import Holding
+from mcp_automl.domain.quote import TrialCost
+from mcp_automl.domain.study import Study, StudyState
+from tests import fakes_server
+from tests.fakes_server import (
+    NOW,
+    FakeAccounts,
+    FakeRegistry,
+    a_config,
+    a_service,
+    a_study,
+    a_trial,
+)
+
+NAME = "s"
+
+
+def holding(study: Study, *, begun_s: float) -> Holding:
+    return Holding(
+        study=study, trial=1, slot=f"cpu/{begun_s}", device="cpu", usd_per_hour=0.05,
+        started_at=NOW - begun_s,
+    )  # fmt: skip
+
+
+class House:
+    """A study of which one trial took 10 seconds, and who holds slots."""
+
+    def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch, n_trials: int) -> None:
+        self.accounts = FakeAccounts()
+        self.registry = FakeRegistry()
+        self.study = a_study(StudyState.RUNNING, config=a_config(NAME, n_trials=n_trials))
+        self.registry.add(self.study, [a_trial(0)])
+        self.holdings: list[Holding] = []
+        jobs = fakes_server.FakeJobs
+        monkeypatch.setattr(jobs, "holdings", lambda _: self.holdings)
+        monkeypatch.setattr(jobs, "unfinished", lambda _: self.registry.studies())
+        self.service = a_service(self.registry, home, self.accounts)
+
+    def left(self) -> tuple[float | None, list[float | None], list[float | None]]:
+        """By the status; by the queue, of what runs; and until what waits begins."""
+        queue = self.service.desk.queue.show()
+        held = [it.remaining_s for it in queue.held]
+        starts = [it.starts_in_s for it in queue.turns]
+        return self.service.status(NAME).remaining_s, held, starts
+
+
+def test_the_last_trial_takes_what_is_left_of_it_by_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path, monkeypatch, n_trials=2)
+    house.holdings = [holding(house.study, begun_s=4.0)]
+    assert house.left() == (6.0, [6.0], [])
+
+
+def test_a_trial_that_waits_for_a_slot_ends_as_long_after_it_begins_as_trials_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path, monkeypatch, n_trials=2)
+    other = a_study(StudyState.RUNNING, config=a_config("other"), id=2)
+    house.registry.add(other, [a_trial(0)])
+    house.holdings = [holding(other, begun_s=begun) for begun in (1.0, 2.0, 3.0)]
+    assert house.left() == (17.0, [9.0, 8.0, 7.0], [7.0])
+
+
+def test_what_others_like_it_took_is_expected_of_a_first_trial_and_nothing_of_other_spaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path, monkeypatch, n_trials=1)
+    house.registry.add(house.study)
+    house.holdings = [holding(house.study, begun_s=4.0)]
+    assert house.left() == (None, [None], [])
+    cost = TrialCost(usd=0.01, seconds=6.0, epochs_max=5, own=False, alike=False)
+    house.accounts.trials = [cost]
+    assert house.left() == (None, [None], [])
+    house.accounts.trials = [TrialCost(usd=0.01, seconds=6.0, epochs_max=5, own=False)]
+    assert house.left() == (2.0, [2.0], [])
