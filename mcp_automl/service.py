@@ -87,8 +87,7 @@ class Service:
         owner: str,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._registry = registry
-        self.trainers = trainers
+        self._registry, self.trainers = registry, trainers
         self._liveness = Liveness(registry, launcher, settings, now)
         machine = partial(_machine, gpus, cores)
         self._requests = Requests(
@@ -98,9 +97,8 @@ class Service:
         self._logs = JobLogs(registry, jobs, folders)
         self._results = Results(registry, folders, settings.tracking_origin)
         self._exports = Exports(archive, self._results, trainers, settings.exports_dir, now)
-        self._pictures = Pictures(registry, archive)
+        self._pictures, self._costs = Pictures(registry, archive), Costs(accounts, now)
         self._deletions = Deletions(archive=archive, folders=folders)
-        self._costs = Costs(accounts, now)
         self.pages = TrialPages(registry, archive, self._logs, self._results, self._seen)
         forecasts = Forecasts(registry, accounts, settings.max_parallel_trials, now)
         self._statuses = Statuses(

@@ -43,7 +43,7 @@ def test_the_last_record_is_followed_by_the_finish() -> None:
     run = a_run(n_trials=1)
     launch(run, 0)
 
-    assert complete(run, 0)[-1] == Finish(StudyState.COMPLETE, "all 1 trials are done")
+    assert complete(run, 0)[-1] == Finish(StudyState.COMPLETE, "its only trial is done")
     assert run.finished
 
 

@@ -139,7 +139,7 @@ def test_a_stop_that_the_last_trial_outruns_leaves_the_study_complete() -> None:
 
     finish = complete(run, 0)[-1]
 
-    assert finish == Finish(StudyState.COMPLETE, "all 1 trials are done")
+    assert finish == Finish(StudyState.COMPLETE, "its only trial is done")
 
 
 def test_a_stopped_attempt_is_not_a_barren_one() -> None:

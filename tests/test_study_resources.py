@@ -174,9 +174,13 @@ async def test_what_mattered_in_ten_thousand_trials_is_a_short_text(
 async def test_a_report_is_a_page_of_its_own(client: Client) -> None:
     page = await text_at(client, f"automl://studies/{NAME}/report.md")
     assert page.startswith(f"# {NAME}\n")
-    assert "Trial #29: **val_accuracy 0.9667**" in page
-    assert page.count("\n| \\#") == 10, "its ten best trials"
-    assert "lr: 1e-05 to 0.01, log scale" in page
+    assert "Trial 29: **val_accuracy 0.9667**" in page
+    assert page.split("|---|---|---|---|---|---|---|\n")[1].count("\n|") == 9, "its ten best trials"
+    assert "## What was searched\n\n- lr: 1e-05 to 0.01, log scale\n- batch_size:" in page
+    assert "| Trials | 30 of 30 done (24 complete, 6 pruned) |" in page
+    assert "| Time | 1 min 30 s, begun on 2027-01-15 at 07:58 UTC |" in page
+    assert "\n    trigger_training_job(epochs=4, lr=0.001547, batch_size=128)\n" in page
+    assert "\n    python -m trainers.mnist --epochs 4 " in page
 
 
 HOSTILE = "<img src=x>![p](http://evil/p) a\\|b `c` **d** _e_ &lt;"
@@ -189,11 +193,40 @@ def test_a_report_shows_others_words_and_obeys_none_of_them(registry: FakeRegist
     registry.add(replace(a_study(config=config), reason=HOSTILE), [trial])
     service = a_service(registry, Path("/nowhere"))
     page = report.page(service.status(HOSTILE), service.pages.top(HOSTILE))
-    shown = r"&lt;img src=x&gt;\!\[p\](http://evil/p) a\\\|b \`c\` \*\*d\*\* \_e\_ &amp;lt;"
+    shown = r"&lt;img src=x&gt;\!\[p\](http&#58;//evil/p) a\\\|b \`c\` \*\*d\*\* \_e\_ &amp;lt;"
     assert page.startswith(f"# {shown}\n")
     assert "<" not in page and re.search(r"(?<!\\)[`\[\]!]", page) is None
     assert page.count(shown) >= 5, "as a title, a reason, a value and in the table"
     assert f"- {shown[:20]}" in page.split("## What was searched")[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("see https://evil", "see https&#58;//evil"),
+        ("www.evil.com", "www&#46;evil.com"),
+        ("- a", "\\- a"),
+        ("1. a", "1&#46; a"),
+        ("$x$ of batch_size", "\\$x\\$ of batch_size"),
+        ("-0.5 or 1.5", "-0.5 or 1.5"),
+    ],
+)
+def test_a_report_makes_no_link_list_or_formula_of_others_words(
+    registry: FakeRegistry, text: str, shown: str
+) -> None:
+    registry.add(replace(a_study(config=a_config(NAME)), data=text))
+    page = report.page(a_service(registry, Path("/nowhere")).status(NAME), None)
+    assert f"| Data | {shown} |" in page
+
+
+def test_a_command_that_is_not_one_line_is_left_out_of_a_report(registry: FakeRegistry) -> None:
+    space = SearchSpace({"style": Categorical(choices=("a\n\n# b", "c"))})
+    trial = replace(a_trial(0, 0.5), params={"style": "a\n\n# b"})
+    registry.add(a_study(config=a_config(NAME, space=space)), [trial])
+    service = a_service(registry, Path("/nowhere"))
+    page = report.page(service.status(NAME), service.pages.top(NAME), service.best(NAME))
+    assert "python -m trainers" not in page and "\n# b" not in page
+    assert 'trigger_training_job(params={"style": "a\\n\\n# b"})' in page
 
 
 async def test_a_report_of_a_study_without_results_says_so(

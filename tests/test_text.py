@@ -333,6 +333,14 @@ def test_a_study_of_plain_optuna_is_shown_but_never_said_to_be_trainable() -> No
     assert "trigger_training_job" not in told and "python -m" not in told
 
 
+def test_one_is_one_and_not_several() -> None:
+    rows = ["x" * 1_999] * 3
+    assert tables.fitting(rows, "trials")[-1] == "... and 1 more trial"
+    assert tables.fitting([*rows, "y"], "trials")[-1] == "... and 2 more trials"
+    one = Comparison(study=a_study(), trials=(a_trial(),))
+    assert tables.comparison(one).startswith("[Info] Best Trial for mnist-opt-20260104:\n")
+
+
 def test_texts_stay_short_whatever_a_study_holds() -> None:
     wild = {f"parameter_{i}" * 30: "x" * 10_000 for i in range(300)}
     trials = tuple(a_trial(n, params=wild) for n in range(50))

@@ -287,7 +287,9 @@ class StudyRun:
             return []
         shortage = self._shortage
         if self._counted >= self.config.n_trials:
-            done = Finish(StudyState.COMPLETE, f"all {self.config.n_trials} trials are done")
+            n = self.config.n_trials
+            reason = "its only trial is done" if n == 1 else f"all {n} trials are done"
+            done = Finish(StudyState.COMPLETE, reason)
         elif self._closing is not None:
             done = self._closing
         elif shortage:

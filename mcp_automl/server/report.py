@@ -2,26 +2,43 @@
 
 import re
 
-from mcp_automl.answers import Comparison, StudyStatus
-from mcp_automl.domain.study import TrialState
-from mcp_automl.server import money, spaces
+from mcp_automl.answers import BestParams, Comparison, StudyStatus
+from mcp_automl.domain.study import StudyConfig, TrialState
+from mcp_automl.server import money, recipe, spaces
+from mcp_automl.server.tables import all_columns
 from mcp_automl.server.text import standing
 from mcp_automl.server.words import dollars, duration, exact, moment, plain, score
 
 MAX_TRIALS = 10
 MAX_PARAMS = 12
 
-_MARKUP = re.compile(r"[\\`*\[\]!#|<>&~]|(?<![^\W_])_|_(?![^\W_])")
-"""Within a word an underscore is no mark-up, and names such as `batch_size` have many."""
+COUNTS = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
 
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_MARKUP = re.compile(
+    r"[\\`*\[\]!#|<>&~$]|(?<![^\W_])_|_(?![^\W_])"
+    r"|:(?=//)|(?<=www)\.|^[-+](?=\s)|(?<=^[0-9])[.)](?=\s)",
+    re.IGNORECASE,
+)
+"""What is mark-up, a bare address among it, which wikis make a link of, and what begins a list.
+
+Within a word an underscore is none, and names such as `batch_size` have many.
+"""
+
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", ":": "&#58;", ".": "&#46;"}
 
 
-def page(status: StudyStatus, top: Comparison | None) -> str:
+def page(status: StudyStatus, top: Comparison | None, best: BestParams | None = None) -> str:
     """The report.
 
     Args:
         top: its best trials; None while there is none.
+        best: the first of them with what trains it again.
     """
     study, config = status.study, status.study.config
     return "\n".join(
@@ -34,13 +51,14 @@ def page(status: StudyStatus, top: Comparison | None) -> str:
             "",
             *_best(status),
             "",
+            *([] if best is None else _again(best)),
             "## Best trials side by side",
             "",
             *(["None has finished yet."] if top is None else _table(top)),
             "",
             "## What was searched",
             "",
-            *(f"- {_cell(line.strip())}" for line in spaces.lines(config)),
+            *_searched(config),
             "",
             f"By mcp-automl, study {study.id}, seed {config.seed}.",
         ]
@@ -50,8 +68,8 @@ def page(status: StudyStatus, top: Comparison | None) -> str:
 def _facts(status: StudyStatus) -> list[str]:
     study, config = status.study, status.study.config
     counts = ", ".join(
-        f"{status.counts.get(state, 0)} {state.value}"
-        for state in TrialState
+        f"{status.counts.get(state, 0)} {word}"
+        for state, word in COUNTS.items()
         if status.counts.get(state, 0)
     )
     rows = [
@@ -59,11 +77,17 @@ def _facts(status: StudyStatus) -> list[str]:
         ("Model", config.model),
         ("Data", study.data or "not chosen yet"),
         ("Objective", f"{config.objective.name}, {_way(status)}"),
-        ("Trials", f"{status.done} of {config.n_trials} ({counts or 'none yet'})"),
-        ("Time", f"{duration(status.elapsed_s)}, begun {moment(study.started_at) or 'not yet'}"),
+        ("Trials", f"{status.done} of {config.n_trials} done ({counts or 'none begun yet'})"),
+        ("Search", status.search or "not known"),
+        ("Time", f"{duration(status.elapsed_s)}, {_begun(study.started_at)}"),
         ("Cost", f"{dollars(status.cost_usd)}{money.of_budget(study)}"),
     ]
     return ["| | |", "|---|---|", *(f"| {name} | {_cell(value)} |" for name, value in rows)]
+
+
+def _begun(at: float | None) -> str:
+    day, _, time = (moment(at) or "").partition("T")
+    return f"begun on {day} at {time[:5]} UTC" if day else "not begun yet"
 
 
 def _way(status: StudyStatus) -> str:
@@ -78,21 +102,37 @@ def _best(status: StudyStatus) -> list[str]:
     others = [f"- {_cell(name)}: {score(value)}" for name, value in status.other_metrics.items()]
     params = list(best.params.items())[:MAX_PARAMS]
     return [
-        f"Trial #{best.number}: **{_cell(objective)} {score(best.value)}**{standing(best)}",
+        f"Trial {best.number}: **{_cell(objective)} {score(best.value)}**{standing(best)}",
         "",
         *(f"- **{_cell(name)}** = {_cell(exact(value))}" for name, value in params),
         *(["", "Its last epoch's other metrics:", "", *others[:MAX_PARAMS]] if others else []),
     ]
 
 
+def _again(best: BestParams) -> list[str]:
+    """What trains it once more, indented as code is; on one line, or it would be something else."""
+    ways = {
+        "The model to keep, by a tool call:": recipe.command(best),
+        "The same training, from a terminal:": recipe.terminal(best),
+    }
+    known = {way: command for way, command in ways.items() if command and command.isprintable()}
+    lines = [line for way, command in known.items() for line in (way, "", f"    {command}", "")]
+    return ["## Training it again", "", *lines] if lines else []
+
+
+def _searched(config: StudyConfig) -> list[str]:
+    _, *lines = spaces.lines(config)
+    return [f"- {_cell(line.strip())}" for line in lines] or ["Nothing: all trials are the same."]
+
+
 def _table(top: Comparison) -> list[str]:
-    names = list(dict.fromkeys(n for trial in top.trials for n in trial.params))[:MAX_PARAMS]
+    names = all_columns(top)[:MAX_PARAMS]
     head = ["trial", top.study.config.objective.name, *names, "epochs trained", "cost"]
-    lines = [_row(head), _row(["---"] * len(head))]
+    lines = [_row(head), f"|{'---|' * len(head)}"]
     for trial in top.trials:
         values = [exact(trial.params[n]) if n in trial.params else "-" for n in names]
         mark = " (pruned)" if trial.state is TrialState.PRUNED else ""
-        number = f"#{trial.number}{mark}"
+        number = f"{trial.number}{mark}"
         lines.append(
             _row([number, score(trial.value), *values, str(trial.epoch), dollars(trial.cost_usd)])
         )

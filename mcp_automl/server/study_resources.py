@@ -188,4 +188,9 @@ def _add_results(server: "MCPServer[object]", service: "Callable[[], Service]") 
         mime_type=MARKDOWN,
     )
     def report_page(name: str) -> str:
-        return read(lambda: report.page(service().status(name), service().pages.top(name)))
+        return read(lambda: _report(service(), name))
+
+
+def _report(service: "Service", name: str) -> str:
+    status, top = service.status(name), service.pages.top(name)
+    return report.page(status, top, None if top is None else service.best(name))

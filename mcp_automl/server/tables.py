@@ -32,7 +32,8 @@ def comparison(answer: Comparison) -> str:
     ]
     widths = [0, 0, *(WIDTHS.get(name, 0) for name in names)]
     header, *rows = aligned(table, widths)
-    title = f"[Info] Top {len(answer.trials)} Trials for {plain(config.name)}:"
+    top = "Best Trial" if len(answer.trials) == 1 else f"Top {len(answer.trials)} Trials"
+    title = f"[Info] {top} for {plain(config.name)}:"
     lines = [title, "=" * 80, header, "─" * 64, *fitting(rows, "trials")]
     if any(trial.state is TrialState.PRUNED for trial in answer.trials):
         lines += ["", "* pruned: its value is that of the epoch it was stopped at"]
@@ -41,8 +42,9 @@ def comparison(answer: Comparison) -> str:
 
 def _beneath(answer: Comparison, columns: int) -> list[str]:
     study = answer.study
-    hidden = len(_all_columns(answer)) - columns
-    lines = [f"{hidden} more parameters are in the structured result"] if hidden > 0 else []
+    hidden = len(all_columns(answer)) - columns
+    more = "1 more parameter is" if hidden == 1 else f"{hidden} more parameters are"
+    lines = [f"{more} in the structured result"] if hidden > 0 else []
     lines += [_everything(study)] if hidden > 0 or len(answer.trials) > MANY else []
     return ["", *lines, *spaces.fixed(study.config), f"Next: {best_call(study)}"]
 
@@ -56,7 +58,8 @@ def _everything(study: Study) -> str:
     )
 
 
-def _all_columns(answer: Comparison) -> list[str]:
+def all_columns(answer: Comparison) -> list[str]:
+    """The parameters that differ between trials, in the order of the search space."""
     config = answer.study.config
     named = dict.fromkeys(config.space.parameters)
     searched = {n for trial in answer.trials for n in trial.params if n not in config.constants}
@@ -64,7 +67,7 @@ def _all_columns(answer: Comparison) -> list[str]:
 
 
 def _columns(answer: Comparison) -> list[str]:
-    return _all_columns(answer)[:MAX_COLUMNS]
+    return all_columns(answer)[:MAX_COLUMNS]
 
 
 def _row(trial: Trial, names: Sequence[str], space: Mapping[str, Parameter]) -> list[str]:
@@ -95,6 +98,7 @@ def fitting(rows: Sequence[str], what: str) -> list[str]:
             break
         shown.append(row)
     hidden = len(rows) - len(shown)
+    what = what.removesuffix("s") if hidden == 1 else what
     return [*shown, f"... and {hidden} more {what}"] if hidden > 0 else shown
 
 

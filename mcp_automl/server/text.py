@@ -259,7 +259,8 @@ def _remaining(answer: StudyStatus) -> str:
 
 def job_log(answer: JobLog) -> str:
     """The end of a training's log, under a line that says which and how much there is."""
-    head = f"[{answer.path}: {answer.size} bytes; the last {len(answer.lines)} lines]"
+    lines = "line" if len(answer.lines) == 1 else f"{len(answer.lines)} lines"
+    head = f"[{answer.path}: {answer.size} bytes; the last {lines}]"
     return "\n".join([head, *map(_logged, answer.lines)])
 
 
