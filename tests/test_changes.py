@@ -1,6 +1,7 @@
 """Cues that resources have changed, in both eras, and what of the SDK they hang on."""
 
 import sqlite3
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,15 @@ import anyio
 import pytest
 from mcp import Client
 from mcp.server.mcpserver import MCPServer
-from mcp.server.subscriptions import ResourceUpdated
+from mcp.server.subscriptions import ResourceUpdated, ServerEvent
 from mcp.types import ResourceUpdatedNotification
 
-from mcp_automl.domain.cues import is_about, renewed, resources
+from mcp_automl.domain.cues import is_about, renewed
 from mcp_automl.domain.study import StudyState
 from mcp_automl.server import changes
 from mcp_automl.server.app import build
 from mcp_automl.settings import Settings
+from tests.clocks_for_tests import Clock
 from tests.fakes_server import FakeRegistry, a_config, a_service, a_study, a_trial
 from tests.test_server import text_of
 
@@ -27,6 +29,8 @@ pytestmark = [
 NAME = "mnist-opt-20260104"
 URI = f"automl://studies/{NAME}"
 COSTS = "automl://costs"
+GATHER_SECONDS = changes.GATHER_SECONDS
+"""As it is, which most tests do not wait for."""
 
 
 @pytest.fixture(autouse=True)
@@ -140,6 +144,8 @@ async def test_nothing_is_watched_once_the_last_subscriber_is_gone(
     [
         f"{URI}/trials/0",
         f"{URI}/trials?limit=5",
+        f"{URI}/trials?offset=2&limit=5&state=complete",
+        URI.replace("mnist", "%6Dnist"),
         URI.upper().replace("AUTOML://STUDIES", "automl://studies"),
         f"automl://jobs/{NAME}.0/log",
     ],
@@ -149,6 +155,36 @@ async def test_whatever_is_part_of_a_study_gives_cues_under_the_address_that_was
 ) -> None:
     progressing(registry)
     await hears(server, uri, 1)
+    with anyio.fail_after(10):
+        async with Client(server) as client:
+            async with client.listen(resource_subscriptions=[uri]) as heard:
+                async for event in heard:
+                    assert isinstance(event, ResourceUpdated) and event.uri == uri
+                    break
+
+
+async def test_cues_of_a_busy_study_come_about_once_a_second(
+    registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "GATHER_SECONDS", GATHER_SECONDS)
+    progressing(registry)
+    clock = Clock(monkeypatch)
+    told: list[float] = []
+    enough = anyio.Event()
+    bus = changes.Cues(lambda: a_service(registry, tmp_path))
+    bus._asked_for[bus] = frozenset({URI})
+
+    def hear(event: ServerEvent) -> None:
+        told.append(clock.now)
+        if len(told) == 4:
+            enough.set()
+
+    with anyio.fail_after(10):
+        async with bus.lifespan(None):
+            bus.subscribe(hear)
+            await enough.wait()
+    gaps = [later - earlier for earlier, later in pairwise(told)]
+    assert all(0.5 <= gap <= 2 for gap in gaps), gaps
 
 
 async def test_a_change_is_told_though_it_was_read_when_the_wait_was_over(
@@ -211,22 +247,21 @@ async def test_nothing_is_watched_while_nobody_listens(
 
 def test_the_sdk_still_has_what_the_older_era_hangs_on(server: MCPServer[Any]) -> None:
     inner = server._lowlevel_server
-    assert {"resources/subscribe", "resources/unsubscribe"} <= set(inner._request_handlers)
+    ours = {"resources/subscribe", "resources/unsubscribe", "subscriptions/listen"}
+    assert ours <= set(inner._request_handlers)
 
 
 def test_what_has_changed_is_named_and_nothing_else() -> None:
     before = {"a": 1, "b": 1, "job-3": 1}
-    assert renewed(before, before) == [] and resources([]) == []
-    assert renewed(before, {**before, "job-3": 2}) == ["job-3"]
-    assert resources(["job-3"])[0] == "automl://jobs/job-3"
-    gone = resources(renewed(before, {"b": 1, "job-3": 1}))
-    assert gone[0] == "automl://studies/a" and "automl://queue" in gone
-    assert not any("studies/b" in uri for uri in gone)
+    assert renewed(before, before) == []
+    assert renewed(before, {**before, "job-3": 2, "c": 1}) == ["job-3", "c"]
+    assert renewed(before, {"b": 1, "job-3": 1}) == ["a"], "it is gone"
 
 
 @pytest.mark.parametrize(
     ("uri", "names"),
     [
+        ("automl://studies/a.1/trials?offset=2&limit=1", "a.1"),
         ("automl://studies/a.1/trials/3", "A.1"),
         ("automl://studies/my%20study/best", "my study"),
         ("automl://jobs/a.1.0/log", "a.1"),

@@ -3,16 +3,19 @@
 import sqlite3
 import threading
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 
 import anyio
 import pytest
 from mcp import Client
 from mcp.types import TextContent
 
-from mcp_automl.answers import RunningTrial
+from mcp_automl.answers import RunningTrial, StudyStatus
 from mcp_automl.domain.study import Measurement, Study, StudyState, TrialState
 from mcp_automl.server import waiting
-from tests.fakes_server import FakeRegistry, a_config, a_status, a_study, a_trial
+from tests.clocks_for_tests import Clock
+from tests.fakes_server import FakeRegistry, a_config, a_service, a_status, a_study, a_trial
 
 pytestmark = pytest.mark.anyio
 NAME = "mnist-opt-20260104"
@@ -95,6 +98,23 @@ def test_progress_is_as_many_whole_trials_as_its_words_say(
     reached, total, words = waiting.progress(status)
     assert (reached, total) == (number, 10)
     assert words.startswith(f"{int(reached)} of 10 trials done")
+
+
+async def test_who_waits_looks_a_few_times_a_second_however_often_something_is_written(
+    registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going(registry, done=1)
+    clock, looked = Clock(monkeypatch), list[float]()
+
+    async def tell(status: StudyStatus) -> None:
+        looked.append(clock.now)
+        if len(looked) == 5:
+            going(registry, done=2)
+
+    with anyio.fail_after(10):
+        await waiting.for_news(lambda: a_service(registry, tmp_path), NAME, 45, tell)
+    gaps = [later - earlier for earlier, later in pairwise(looked)]
+    assert len(gaps) == 4 and all(0.1 <= gap <= 1 for gap in gaps), gaps
 
 
 async def test_nobody_waits_for_a_study_that_has_ended(

@@ -4,8 +4,6 @@ import re
 from collections.abc import Collection, Mapping
 from urllib.parse import unquote
 
-from mcp_automl.domain.training_job import is_job_name
-
 Marks = Mapping[str, object]
 """Of every study and training job by name: something that changes whenever anything of it does."""
 
@@ -20,11 +18,6 @@ def renewed(before: Marks, now: Marks) -> list[str]:
     return [name for name in {**before, **now} if before.get(name) != now.get(name)]
 
 
-def resources(names: Collection[str]) -> list[str]:
-    """The URIs of resources that may read differently now, as this server writes them."""
-    return [uri for name in names for uri in _of(name)] + (list(OF_ALL) if names else [])
-
-
 def is_about(uri: str, names: Collection[str]) -> bool:
     """Whether what is read there may have changed with these: one trial, say, or a page of them.
 
@@ -35,11 +28,3 @@ def is_about(uri: str, names: Collection[str]) -> bool:
         return bool(names)
     found = _SUBJECT.fullmatch(address)
     return found is not None and (found[1] or found[2]) in {name.casefold() for name in names}
-
-
-def _of(name: str) -> list[str]:
-    if is_job_name(name):
-        return [f"automl://jobs/{name}"]
-    study = f"automl://studies/{name}"
-    parts = ("trials", "best", "importance", "report.md")
-    return [study, *(f"{study}/{part}" for part in parts)]

@@ -1,10 +1,12 @@
 """Cues for those who have subscribed to resources, in both eras of the protocol.
 
 A client of 2026 listens (`subscriptions/listen`): it is served by the SDK, over the bus that is
-given here; it hears of a resource under the address that `cues.resources` gives it, and no other.
-One of 2025 subscribes to single resources, which the SDK leaves to its users: these handlers are
-added to its inner server, and tell a client's connections apart by what is private to a session,
-because a session lives no longer than one request. Nothing else here is not promised by the SDK.
+given here. The SDK compares addresses letter by letter, and one address can be written in many
+ways: so its handler is put into one that notes which were asked for, and they are what is told.
+A client of 2025 subscribes to single resources, which the SDK leaves to its users. These handlers
+are added to its inner server, and tell a client's connections apart by what is private to a
+session, because a session lives no longer than one request. Nothing else here is not promised by
+the SDK.
 
 The database is watched while somebody listens or has subscribed, and then cues are gathered for a
 second. Whoever changed it, a server of another client or the orchestrator, makes no difference.
@@ -19,8 +21,14 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio import to_thread
 from mcp.server.mcpserver import MCPServer
-from mcp.server.subscriptions import ResourceUpdated, ServerEvent
-from mcp.types import EmptyResult, SubscribeRequestParams, UnsubscribeRequestParams
+from mcp.server.subscriptions import ListenHandler, ResourceUpdated, ServerEvent
+from mcp.types import (
+    EmptyResult,
+    SubscribeRequestParams,
+    SubscriptionsListenRequestParams,
+    SubscriptionsListenResult,
+    UnsubscribeRequestParams,
+)
 
 from mcp_automl.domain import cues
 from mcp_automl.domain.cues import Marks
@@ -54,11 +62,14 @@ class Cues:
     def __init__(self, service: "Callable[[], Service]") -> None:
         self._service = service
         self._listeners: dict[object, Listener] = {}
+        self._asked_for: dict[object, frozenset[str]] = {}
+        """The addresses that each client of 2026 listens to, as it wrote them."""
+        self._listen = ListenHandler(self)
         self._subscribers: dict[object, Subscriber] = {}
         """By their connection, for as long as it lives."""
         self._wanted = anyio.Event()
 
-    # --- the bus of the 2026 era ---
+    # --- the bus of the 2026 era, and its handler ---
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Adds a listener; returns what takes it away again."""
@@ -77,11 +88,24 @@ class Cues:
             listener(event)
         await anyio.lowlevel.checkpoint()
 
+    async def _listened(
+        self, context: Any, params: SubscriptionsListenRequestParams
+    ) -> SubscriptionsListenResult:
+        """Serves one listener for as long as it listens."""
+        token = object()
+        self._asked_for[token] = frozenset(params.notifications.resource_subscriptions or ())
+        try:
+            return await self._listen(context, params)
+        finally:
+            del self._asked_for[token]
+
     # --- the handlers of the 2025 era ---
 
     def attach(self, server: "MCPServer[Any]") -> None:
-        """Serves `resources/subscribe` and `resources/unsubscribe`."""
+        """Serves `subscriptions/listen`, `resources/subscribe` and `resources/unsubscribe`."""
         inner = server._lowlevel_server
+        listening = SubscriptionsListenRequestParams
+        inner.add_request_handler("subscriptions/listen", listening, self._listened)
         inner.add_request_handler("resources/subscribe", SubscribeRequestParams, self._add)
         inner.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, self._remove)
 
@@ -151,8 +175,9 @@ class Cues:
         return await to_thread.run_sync(lambda: self._service().marks())
 
     async def _tell(self, names: Sequence[str]) -> None:
-        for uri in cues.resources(names):
-            await self.publish(ResourceUpdated(uri))
+        for uri in sorted(frozenset().union(*self._asked_for.values())):
+            if cues.is_about(uri, names):
+                await self.publish(ResourceUpdated(uri))
         for subscriber in tuple(self._subscribers.values()):
             for uri in sorted(subscriber.uris):
                 if cues.is_about(uri, names):
