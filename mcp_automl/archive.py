@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mcp_automl.domain.pictures.timeline import Occupation
+from mcp_automl.domain.occupation import Occupation
 from mcp_automl.domain.study import Measurement, Study, Trial
 
 

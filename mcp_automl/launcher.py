@@ -15,8 +15,6 @@ from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from mcp_automl.settings import Settings
 
 START_SECONDS = 10.0
@@ -57,6 +55,9 @@ class Launcher:
 
     def is_alive(self) -> bool:
         """Whether an orchestrator holds this workspace now."""
+        # Only here: who reads what has ended need not know, and would wait for the import.
+        from filelock import FileLock, Timeout
+
         lock = FileLock(self._settings.orchestrator_lock)
         try:
             with lock.acquire(timeout=0):

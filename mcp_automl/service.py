@@ -8,7 +8,8 @@ calls change nothing.
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from mcp_automl.accounts import Accounts
 from mcp_automl.answers import (
@@ -28,10 +29,8 @@ from mcp_automl.costs import Costs
 from mcp_automl.deletion import Deletions
 from mcp_automl.domain.costs import CostReport
 from mcp_automl.domain.errors import NameTaken
-from mcp_automl.domain.explanation import Explanation
 from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.paging import FIRST_PAGE, Page
-from mcp_automl.domain.pictures.canvas import Picture
 from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.study import (
     Study,
@@ -41,7 +40,6 @@ from mcp_automl.domain.study import (
     counted,
 )
 from mcp_automl.export_pages import FIRST_PIECE, Piece
-from mcp_automl.exports import Exports
 from mcp_automl.folders import Folders
 from mcp_automl.forecasts import Forecasts
 from mcp_automl.jobdesk import JobDesk
@@ -49,7 +47,6 @@ from mcp_automl.joblogs import JobLogs
 from mcp_automl.jobstore import JobStore
 from mcp_automl.launcher import Launcher
 from mcp_automl.liveness import Liveness
-from mcp_automl.pictures import Pictures
 from mcp_automl.ports import Changes, StudyRegistry
 from mcp_automl.quotes import Quotes
 from mcp_automl.refusals import budget_is_spent, no_such_study, refuse_foreign
@@ -59,6 +56,12 @@ from mcp_automl.results import Results
 from mcp_automl.settings import Settings
 from mcp_automl.statuses import Statuses, searched
 from mcp_automl.trial_pages import TrialPages
+
+if TYPE_CHECKING:
+    from mcp_automl.domain.explanation import Explanation
+    from mcp_automl.domain.pictures.canvas import Picture
+    from mcp_automl.exports import Exports
+    from mcp_automl.pictures import Pictures
 
 
 class Service:
@@ -96,8 +99,7 @@ class Service:
         folders = Folders(studies=settings.studies_dir, data=settings.data_path)
         self._logs = JobLogs(registry, jobs, folders)
         self._results = Results(registry, folders, settings.tracking_origin)
-        self._exports = Exports(archive, self._results, trainers, settings.exports_dir, now)
-        self._pictures, self._costs = Pictures(registry, archive), Costs(accounts, now)
+        self._archive, self._costs = archive, Costs(accounts, now)
         self._deletions = Deletions(archive=archive, folders=folders)
         self.pages = TrialPages(registry, archive, self._logs, self._results, self._seen)
         forecasts = Forecasts(registry, accounts, settings.max_parallel_trials, now)
@@ -248,11 +250,11 @@ class Service:
         """What such a file holds, of a table that piece; raises ExportNotFound."""
         return self._exports.read(file, piece)
 
-    def picture(self, name: str, kind: str | None = None) -> Picture:
+    def picture(self, name: str, kind: str | None = None) -> "Picture":
         """A picture of the study, still to be drawn; see `Pictures.picture`, also for errors."""
         return self._pictures.picture(self._seen(name), kind)
 
-    def explain(self, name: str) -> Explanation:
+    def explain(self, name: str) -> "Explanation":
         """Which parameters mattered; see `Pictures.explain`, also for errors."""
         return self._pictures.explain(self._seen(name))
 
@@ -278,6 +280,20 @@ class Service:
         """The end of what a job, such as `mnist-opt-1.3`, has printed; raises JobNotFound."""
         self._liveness.rouse()
         return self._logs.read(job)
+
+    @cached_property
+    def _pictures(self) -> "Pictures":
+        # Like exports not with the rest: a fresh server's first answer would wait for their code.
+        from mcp_automl.pictures import Pictures
+
+        return Pictures(self._registry, self._archive)
+
+    @cached_property
+    def _exports(self) -> "Exports":
+        from mcp_automl.exports import Exports
+
+        folder = self._settings.exports_dir
+        return Exports(self._archive, self._results, self.trainers, folder, self._now)
 
     def _seen(self, name: str) -> Study:
         """The study of that name, for one who only reads; whatever should run is seen to."""

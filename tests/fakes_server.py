@@ -11,8 +11,8 @@ from mcp_automl.catalog import Catalog
 from mcp_automl.domain.costs import GroupBy, Spent
 from mcp_automl.domain.errors import NameTaken, StudyRuns
 from mcp_automl.domain.leaderboard import top
+from mcp_automl.domain.occupation import Occupation
 from mcp_automl.domain.outlook import Progress
-from mcp_automl.domain.pictures.timeline import Occupation
 from mcp_automl.domain.queue import Holding
 from mcp_automl.domain.quote import TrialCost
 from mcp_automl.domain.savings import PrunedTrial, Savings

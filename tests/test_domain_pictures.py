@@ -9,6 +9,7 @@ from mcp_automl.domain.errors import InvalidRequest, NothingToShow
 from mcp_automl.domain.figures import cut, figure
 from mcp_automl.domain.finished import Finished, value_of
 from mcp_automl.domain.insight import insight
+from mcp_automl.domain.occupation import Occupation
 from mcp_automl.domain.pictures.canvas import Bars, Label, Line, Look, Marks, Picture, Surface
 from mcp_automl.domain.pictures.contour import contour
 from mcp_automl.domain.pictures.history import history, improvements
@@ -20,7 +21,7 @@ from mcp_automl.domain.pictures.pareto import MOST_DRAWN, front, pareto
 from mcp_automl.domain.pictures.regions import region_in_words
 from mcp_automl.domain.pictures.scales import Scale, Values
 from mcp_automl.domain.pictures.slices import slices
-from mcp_automl.domain.pictures.timeline import Occupation, in_lanes, timeline
+from mcp_automl.domain.pictures.timeline import in_lanes, timeline
 from mcp_automl.domain.space import Categorical, Float, Int, SearchSpace
 from mcp_automl.domain.study import Objective, Trial, TrialState
 from mcp_automl.pictures import Pictures

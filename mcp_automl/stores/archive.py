@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mcp_automl.archive import Removed
 from mcp_automl.domain.errors import StudyRuns
-from mcp_automl.domain.pictures.timeline import Occupation
+from mcp_automl.domain.occupation import Occupation
 from mcp_automl.domain.study import Measurement, Study, Trial
 from mcp_automl.stores import attempts, deletion, spans, studies, trials
 from mcp_automl.stores.database import Database

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from mcp_automl.domain.pictures.timeline import Occupation
+from mcp_automl.domain.occupation import Occupation
 from mcp_automl.domain.study import Study, TrialState
 from mcp_automl.stores import trials
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mcp_automl.domain.figures import cut, percent, several
+from mcp_automl.domain.occupation import Occupation
 from mcp_automl.domain.pictures.canvas import Axis, Bars, Label, Look, Panel, Picture
 from mcp_automl.domain.pictures.kinds import not_drawn
 from mcp_automl.domain.study import Study, TrialState
@@ -20,20 +21,6 @@ LOOKS = {
 UNITS = ((3 * 86_400.0, 86_400.0, "days"), (3 * 3_600.0, 3_600.0, "hours"), (180.0, 60.0, "min"))
 LABELLED = 0.035
 """How much of the width a bar takes that its number fits into."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Occupation:
-    """A slot held by a trial's attempt; seconds since the epoch."""
-
-    trial: int
-    slot: str
-    """Empty where it is not known."""
-    started_at: float
-    ended_at: float
-    """Of one that runs, its last sign of life."""
-    state: TrialState
-    """What the attempt left its trial as."""
 
 
 @dataclass(frozen=True, slots=True)
