@@ -123,8 +123,7 @@ class FakeRegistry:
         return nullcontext()
 
     def leading(self, study: Study, most: int) -> Sequence[Trial]:
-        by_state = (self.trials(study, (state,)) for state in COUNTED)
-        return [t for trials in by_state for t in top(trials, study.config.objective, most)]
+        return top(self.trials(study, COUNTED), study.config.objective, most)
 
     def trial(self, study: Study, number: int) -> Trial:
         found = [trial for trial in self._trials(study) if trial.number == number]
