@@ -167,7 +167,7 @@ class Service:
             expected_data=study.data or self._latest_data(study.config.model),
             max_parallel=self._quotes.parallel(study.config.model),
             devices=self._devices(),
-            search=searched(study, counted(progress.counts)),
+            search=searched(study, progress),
             notes=(*budget_is_spent(study, progress.cost_usd), *life),
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from mcp_automl.answers import RunningTrial, StudyStatus
 from mcp_automl.costs import Costs
-from mcp_automl.domain.outlook import next_look_seconds
+from mcp_automl.domain.outlook import Progress, next_look_seconds
 from mcp_automl.domain.sampling import choose, in_words
 from mcp_automl.domain.study import Study, TrialState, counted
 from mcp_automl.forecasts import Forecasts
@@ -16,16 +16,13 @@ from mcp_automl.ports import StudyRegistry
 from mcp_automl.results import Results
 
 
-def searched(study: Study, done: int) -> str:
-    """Which sampler works and why, and the pruner; nothing for a study of plain Optuna's.
-
-    Args:
-        done: COMPLETE and PRUNED trials.
-    """
+def searched(study: Study, progress: Progress) -> str:
+    """Which sampler works and why, and the pruner; nothing for a study of plain Optuna's."""
     if study.id < 0:
         return ""
-    config = study.config
-    return in_words(choose(config.sampler, config.space, done, has_torch), config.pruner)
+    config, done = study.config, counted(progress.counts)
+    choice = choose(config.sampler, config.space, done, has_torch)
+    return in_words(choice, config.pruner, progress.stood_in)
 
 
 class Statuses:
@@ -84,7 +81,7 @@ class Statuses:
             savings=self._costs.savings(study),
             next_look_s=look if study.state.should_run else None,
             notes=(*notes, *self._logs.of_failed(study), *self._liveness.tracking()),
-            search=searched(study, counted(progress.counts)),
+            search=searched(study, progress),
         )
 
     def _running(self, study: Study) -> tuple[RunningTrial, ...]:

@@ -7,10 +7,12 @@ from mcp_automl.domain.sampling import (
     Choice,
     Pruner,
     Sampler,
+    StoodIn,
     check_sampler,
     choose,
     in_words,
     named,
+    stood_in_words,
 )
 from mcp_automl.domain.space import Categorical, Float, Int, SearchSpace
 
@@ -21,6 +23,8 @@ CONDITIONAL = SearchSpace(
     {"kind": Categorical(choices=("a", "b")), "x": Float(low=0.0, high=1.0)},
     {"x": {"kind": ("b",)}},
 )
+FINE = SearchSpace({"lr": Float(low=0.0, high=1.0), "seed": Int(low=1, high=100_001)})
+ENDLESS = SearchSpace({"lr": Float(low=0.0, high=1.0), "x": Float(low=-1e308, high=1e308)})
 
 
 def wide(n: int) -> SearchSpace:
@@ -49,6 +53,7 @@ def never() -> bool:
         (NUMBERS, 200, never, "TPE (auto: from 200 finished trials on)"),
         (NUMBERS, 0, no, "TPE (auto: torch is not installed)"),
         (CONDITIONAL, 0, never, "TPE (auto: conditional parameters)"),
+        (FINE, 0, never, "TPE (auto: seed has more than 100,000 values)"),
     ],
 )
 def test_auto_takes_a_gaussian_process_where_it_is_the_better_tool(
@@ -74,6 +79,18 @@ def test_cmaes_says_what_it_draws_at_random() -> None:
     )
 
 
+def test_trials_that_another_sampler_has_suggested_are_told() -> None:
+    choice = choose(Sampler.GP, NUMBERS, 0, never)
+    why = stood_in_words(choice, ZeroDivisionError())
+    told = StoodIn(trials=1, last=12, why=why)
+
+    assert in_words(choice, Pruner.ASHA, told) == (
+        "Gaussian process, ASHA; a stand-in suggested 1 trial, last #12: TPE, as Gaussian process "
+        "met a numerical error (ZeroDivisionError)"
+    )
+    assert choice.stand_in.stand_in == Choice(sampler=Sampler.RANDOM)
+
+
 @pytest.mark.parametrize("sampler", list(Sampler))
 def test_only_samplers_that_ignore_pruned_trials_are_shown_them_otherwise(sampler: Sampler) -> None:
     ranks = Choice(sampler=sampler).ranks_pruned
@@ -93,6 +110,8 @@ def test_asha_is_the_pruner_of_auto_alone_where_none_was_asked_for() -> None:
         (Sampler.GP, CONDITIONAL, yes, "under a condition (x); choose sampler 'auto' or 'tpe'"),
         (Sampler.CMAES, CONDITIONAL, yes, "a search_space without conditions"),
         (Sampler.CMAES, CHOICES, yes, "numbers only"),
+        (Sampler.GP, FINE, yes, "lists all values of an integer, but seed has more than 100,000"),
+        (Sampler.RANDOM, ENDLESS, yes, "the range of x, whose ends are further apart than any"),
     ],
 )
 def test_a_sampler_that_could_learn_nothing_is_refused_with_what_would_be_valid(
@@ -106,6 +125,9 @@ def test_a_sampler_that_could_learn_nothing_is_refused_with_what_would_be_valid(
 def test_what_can_learn_is_not_refused() -> None:
     check_sampler(Sampler.GP, MIXED, yes)
     check_sampler(Sampler.CMAES, MIXED, never)
+    check_sampler(Sampler.TPE, FINE, never)
+    check_sampler(Sampler.GP, SearchSpace({"seed": Int(low=1, high=10**9, step=10**4)}), yes)
+    check_sampler(Sampler.GP, SearchSpace({"x": Float(low=1e-300, high=1e308, log=True)}), yes)
     for sampler in (Sampler.TPE, Sampler.AUTO, Sampler.RANDOM):
         check_sampler(sampler, CONDITIONAL, never)
 

@@ -165,3 +165,15 @@ def test_a_space_is_its_own_copy() -> None:
     space = SearchSpace({"lr": LR})
 
     assert deepcopy(space) is space
+
+
+@pytest.mark.parametrize(
+    "wide",
+    [
+        Float(low=1e-320, high=1e-310, log=True),
+        Float(low=1e200, high=1e300, log=True),
+        Float(low=1e308, high=1.5e308),
+    ],
+)
+def test_the_middle_of_a_range_of_tiny_or_huge_numbers_is_in_it(wide: Float) -> None:
+    assert wide.contains(wide.clip(None))

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mcp_automl.domain.sampling import StoodIn
 from mcp_automl.domain.study import TrialState
 
 WARNING_SHARE = 0.8
@@ -27,6 +28,8 @@ class Progress:
     """PRUNED trials that the budget ended; their reason begins with `cost budget`."""
     interrupted: int = 0
     """WAITING trials that were begun."""
+    stood_in: StoodIn | None = None
+    """What another sampler has suggested than the one that works."""
 
 
 def mean_seconds(finished_seconds: Sequence[float]) -> float | None:

@@ -3,13 +3,14 @@
 Everything that can be tuned about them is plain data here; what Optuna makes of it is in `stores/`.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
 from mcp_automl.domain.errors import InvalidRequest
-from mcp_automl.domain.space import Categorical, SearchSpace
+from mcp_automl.domain.space import Categorical, Int, Parameter, SearchSpace
 
 Named = TypeVar("Named", bound=Enum)
 
@@ -53,6 +54,8 @@ class SearchSettings:
     """How many points TPE draws to choose one."""
     gp_max_parameters: int = 20
     """The most parameters for which `auto` takes a Gaussian process."""
+    gp_max_values: int = 100_000
+    """The most values of an integer for which there is a Gaussian process: it lists them all."""
     gp_max_trials: int = 200
     """Finished trials from which on `auto` takes TPE: a Gaussian process grows slow."""
     pruner_startup_trials: int = 5
@@ -103,6 +106,12 @@ def check_sampler(sampler: Sampler, space: SearchSpace, has_torch: Callable[[], 
     Raises:
         InvalidRequest: it cannot, and the message says what would be valid.
     """
+    endless = [n for n, p in space.parameters.items() if _is_endless(p)]
+    if endless:
+        raise InvalidRequest(
+            f"no sampler can draw from the range of {', '.join(endless)}, whose ends are further "
+            "apart than any float; choose narrower bounds, or a log scale"
+        )
     if sampler not in (Sampler.GP, Sampler.CMAES):
         return
     others = "choose sampler 'auto' or 'tpe'"
@@ -111,6 +120,9 @@ def check_sampler(sampler: Sampler, space: SearchSpace, has_torch: Callable[[], 
             f"sampler {sampler.value!r} cannot learn parameters that exist only under a condition "
             f"({', '.join(space.when)}); {others}, or a search_space without conditions"
         )
+    fine = _too_fine(space, DEFAULT_SETTINGS)
+    if sampler is Sampler.GP and fine:
+        raise InvalidRequest(f"sampler 'gp' lists all values of an integer, but {fine}; {others}")
     if sampler is Sampler.GP and not has_torch():
         raise InvalidRequest(
             "sampler 'gp' needs torch, which is not installed; run: pip install "
@@ -130,6 +142,12 @@ class Choice:
     grouped: bool = False
     """Whether TPE looks at parameters together, in groups that exist together."""
     why: str = ""
+
+    @property
+    def stand_in(self) -> "Choice":
+        """What suggests a trial for which this one meets a numerical error."""
+        other = Sampler.RANDOM if self.sampler is Sampler.TPE else Sampler.TPE
+        return Choice(sampler=other)
 
     @property
     def ranks_pruned(self) -> bool:
@@ -163,6 +181,9 @@ def choose(
     shape = f"auto: {n} parameter{'' if n == 1 else 's'}"
     if n > settings.gp_max_parameters:
         return Choice(sampler=Sampler.TPE, why=f"{shape}, more than {settings.gp_max_parameters}")
+    fine = _too_fine(space, settings)
+    if fine:
+        return Choice(sampler=Sampler.TPE, why=f"auto: {fine}")
     if finished >= settings.gp_max_trials:
         why = f"auto: from {settings.gp_max_trials} finished trials on"
         return Choice(sampler=Sampler.TPE, why=why)
@@ -172,10 +193,49 @@ def choose(
     return Choice(sampler=Sampler.GP, why=why)
 
 
-def in_words(choice: Choice, pruner: Pruner) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoodIn:
+    """That another sampler has suggested trials, because the one that works could not."""
+
+    trials: int
+    """How many."""
+    last: int
+    """The latest one's number."""
+    why: str
+    """Who suggested that one instead of whom, and what the error was."""
+
+
+def stood_in_words(choice: Choice, error: Exception) -> str:
+    """Who suggests a trial instead of whom, and why."""
+    kind = type(error).__name__.lstrip("_")
+    return (
+        f"{IN_WORDS[choice.stand_in.sampler]}, as {IN_WORDS[choice.sampler]} met a numerical error "
+        f"({kind})"
+    )
+
+
+def in_words(choice: Choice, pruner: Pruner, stood_in: StoodIn | None = None) -> str:
     """Which sampler works and why, and the pruner, such as `TPE, median pruner`."""
     why = f" ({choice.why})" if choice.why else ""
-    return f"{IN_WORDS[choice.sampler]}{why}, {IN_WORDS[pruner]}"
+    works = f"{IN_WORDS[choice.sampler]}{why}, {IN_WORDS[pruner]}"
+    if stood_in is None:
+        return works
+    trials = "1 trial" if stood_in.trials == 1 else f"{stood_in.trials} trials"
+    return f"{works}; a stand-in suggested {trials}, last #{stood_in.last}: {stood_in.why}"
+
+
+def _is_endless(parameter: Parameter) -> bool:
+    if isinstance(parameter, Categorical) or parameter.log:
+        return False
+    return not math.isfinite(float(parameter.high) - float(parameter.low))
+
+
+def _too_fine(space: SearchSpace, settings: SearchSettings) -> str:
+    """The first integer of more values than a Gaussian process can list, in words."""
+    for name, it in space.parameters.items():
+        if isinstance(it, Int) and (it.high - it.low) // it.step >= settings.gp_max_values:
+            return f"{name} has more than {settings.gp_max_values:,} values"
+    return ""
 
 
 def _drawn_at_random(space: SearchSpace) -> str:

@@ -55,8 +55,9 @@ class Float:
 
     def _middle(self) -> float:
         if self.log:
-            return math.sqrt(self.low * self.high)
-        return (self.low + self.high) / 2
+            # Their product may be 0 or infinite.
+            return min(max(math.sqrt(self.low) * math.sqrt(self.high), self.low), self.high)
+        return self.low / 2 + self.high / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -200,7 +200,7 @@ class StatusModel(Model):
             elapsed_s=rounded(answer.elapsed_s),
             remaining_s=rounded(answer.remaining_s),
             cost_usd=rounded(answer.cost_usd),
-            search=plain(answer.search, 200),
+            search=plain(answer.search, 300),
             next_look_s=answer.next_look_s,
             notes=plain_notes(answer.notes),
         )

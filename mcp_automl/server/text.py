@@ -73,7 +73,7 @@ def _nothing_to_run(answer: Started) -> str:
 
 
 def _search(answer: Started | StudyStatus) -> list[str]:
-    return [f"Search: {plain(answer.search, 200)}"] if answer.search else []
+    return [f"Search: {plain(answer.search, 300)}"] if answer.search else []
 
 
 def _expected(answer: Started) -> str:

@@ -112,6 +112,8 @@ class Engine:
                 number = draft.number
                 optuna_rows.resume(connection, draft.waiting.id)
                 optuna_rows.set_params(connection, draft.waiting.id, point, loaded.space)
+            if why := draft.shadow.stand_ins.pop(number, ""):
+                trials.note_stand_in(connection, loaded.id, number, why)
         if number != draft.number or draft.shadow is not loaded.shadow:
             # Somebody has enqueued a trial meanwhile, or the study is searched in another way now.
             self.load(study)

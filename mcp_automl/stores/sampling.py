@@ -1,6 +1,7 @@
 """How trials are suggested, in Optuna's words."""
 
 import random
+import sys
 import warnings
 from collections.abc import Mapping
 from typing import Any, assert_never
@@ -117,6 +118,18 @@ def _tpe(choice: Choice, seed: int, settings: SearchSettings) -> BaseSampler:
             constant_liar=settings.constant_liar,
             seed=seed,
         )
+
+
+def numerical_errors(sampler: Sampler) -> tuple[type[Exception], ...]:
+    """What a sampler raises when its numbers fail; numpy's `LinAlgError` is a ValueError."""
+    match sampler:
+        case Sampler.GP:
+            # It has loaded torch by the time it fails, and nothing here imports that.
+            return ArithmeticError, ValueError, sys.modules["torch"].linalg.LinAlgError
+        case Sampler.CMAES:
+            return ArithmeticError, ValueError, AssertionError
+        case _:
+            return ArithmeticError, ValueError
 
 
 def describe_sampler(choice: Choice, settings: SearchSettings = DEFAULT_SETTINGS) -> str:

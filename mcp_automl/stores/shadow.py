@@ -11,11 +11,13 @@ memory with all trials under their true numbers:
     shown    what a sampler sees that would ignore pruned trials, such as a Gaussian process: they
              are COMPLETE at their last value, or FAIL where they have none
 
+A sampler learns from all of Hyperband's brackets (`docs/search-quality.md` has what that is worth).
 A view has a storage of its own, so that a trial's id in it is its number. Optuna's storage in
 memory takes turns and replaces trials rather than change them, so a sampler may think about one
 trial, in a thread of its own, while others are reported.
 """
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,11 +26,19 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial
 
 from mcp_automl import packages
-from mcp_automl.domain.sampling import DEFAULT_SETTINGS, Choice, SearchSettings, choose
+from mcp_automl.domain.sampling import (
+    DEFAULT_SETTINGS,
+    Choice,
+    SearchSettings,
+    choose,
+    stood_in_words,
+)
 from mcp_automl.domain.space import Params, Value
 from mcp_automl.domain.study import StudyConfig, TrialState
 from mcp_automl.stores import pruning, sampling
 from mcp_automl.stores.views import View, frozen
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +72,13 @@ class ShadowStudy:
         *,
         has_torch: bool | None = None,
     ) -> None:
+        self.stand_ins = dict[int, str]()
+        """Of trials that another sampler has suggested, by number: which one and why."""
         self._config, self._settings, self._has_torch = config, settings, has_torch
         self._space = sampling.distributions(config.space)
-        self._pruner = pruning.make_pruner(config, settings)
-        self._truth = View(config, self._space, self._pruner)
+        self._truth = View(config, self._space)
         self._shown: View | None = None
-        self._judged = self._truth.study()
+        self._judged = self._truth.pruned(pruning.make_pruner(config, settings))
         self._working: tuple[Choice, BaseSampler] | None = None
         self._finished = 0
         self._turn = threading.Lock()
@@ -110,14 +121,30 @@ class ShadowStudy:
         point = sampling.given(self._config.space, given)
         if sampling.lacks(self._config.space, point):
             with self._turn:
-                view, sampler = self._view(), self._sampler()
+                view, choice, sampler = self._view(), self.choice, self._sampler()
                 view.begin(number, point)
-            trial = Trial(view.study(sampler), number)
-            point = sampling.suggest(trial, self._config.space, self._space)
+            point = self._suggested(number, view, choice, sampler)
         with self._turn:
             for view in self._views():
                 view.begin(number, point)
         return point
+
+    def _suggested(
+        self, number: int, view: View, choice: Choice, sampler: BaseSampler
+    ) -> dict[str, Value]:
+        try:
+            return self._asked(number, view, sampler)
+        except sampling.numerical_errors(choice.sampler) as error:
+            self.stand_ins[number] = stood_in_words(choice, error)
+            logger.warning("trial #%d comes from %s: %s", number, self.stand_ins[number], error)
+            # What it has learned may be what is wrong.
+            self._working = None
+            return self._asked(number, view, self._made(choice.stand_in))
+
+    def _asked(self, number: int, view: View, sampler: BaseSampler) -> dict[str, Value]:
+        # The sampler thinks about all parameters at once when the trial is made.
+        trial = Trial(view.sampled(sampler), number)
+        return sampling.suggest(trial, self._config.space, self._space)
 
     def report(self, number: int, epoch: int, value: float) -> str | None:
         """Takes note of a finite value; the pruner's reason to stop the trial, if any.
@@ -170,7 +197,7 @@ class ShadowStudy:
             self._shown = None
             return self._truth
         if self._shown is None:
-            self._shown = View(self._config, self._space, self._pruner)
+            self._shown = View(self._config, self._space)
             for trial in self._truth.trials():
                 state, value = _as_shown(TrialState[trial.state.name], trial.value)
                 self._shown.add(frozen(trial.number, state, trial.params, self._space, value=value))
@@ -180,10 +207,12 @@ class ShadowStudy:
         """The sampler that suggests the next trial; its random state lives as long as it works."""
         choice = self.choice
         if self._working is None or self._working[0] != choice:
-            trials = len(self._truth.trials())
-            made = sampling.make_sampler(choice, self._config.seed, trials, self._settings)
-            self._working = choice, made
+            self._working = choice, self._made(choice)
         return self._working[1]
+
+    def _made(self, choice: Choice) -> BaseSampler:
+        trials = len(self._truth.trials())
+        return sampling.make_sampler(choice, self._config.seed, trials, self._settings)
 
 
 def _last(values: Mapping[int, float]) -> float | None:

@@ -20,19 +20,24 @@ class View:
 
     Args:
         space: every parameter's distribution.
-        pruner: also of a view for samplers: Hyperband decides which trials a sampler learns from.
     """
 
-    def __init__(
-        self, config: StudyConfig, space: Mapping[str, BaseDistribution], pruner: BasePruner
-    ) -> None:
-        self._name, self._space, self._pruner = config.name, space, pruner
+    def __init__(self, config: StudyConfig, space: Mapping[str, BaseDistribution]) -> None:
+        self._name, self._space = config.name, space
         self._storage = optuna.storages.InMemoryStorage()
         self._id = self._storage.create_new_study([direction(config.objective)], self._name)
 
-    def study(self, sampler: BaseSampler | None = None) -> optuna.Study:
-        """For one suggestion: Optuna's study remembers its trials from one ask to the next."""
-        return optuna.Study(self._name, self._storage, sampler, self._pruner)
+    def sampled(self, sampler: BaseSampler) -> optuna.Study:
+        """For one suggestion: Optuna's study remembers its trials from one ask to the next.
+
+        Without the pruner: Hyperband would divide its brackets in two threads at once, and might
+        show a sampler those trials alone that are of the next one's bracket.
+        """
+        return optuna.Study(self._name, self._storage, sampler)
+
+    def pruned(self, pruner: BasePruner) -> optuna.Study:
+        """To judge its trials."""
+        return optuna.Study(self._name, self._storage, pruner=pruner)
 
     def trials(self) -> list[FrozenTrial]:
         """All trials by number; they must not be changed."""

@@ -1,0 +1,157 @@
+"""What becomes of a search whose sampler meets a numerical error."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from optuna.pruners import HyperbandPruner
+from optuna.samplers import CmaEsSampler, GPSampler, TPESampler
+
+from mcp_automl.domain.sampling import Choice, Pruner, Sampler, StoodIn, in_words
+from mcp_automl.domain.space import Categorical, Float, Int, Params, SearchSpace
+from mcp_automl.domain.study import TrialState
+from mcp_automl.stores.shadow import ShadowStudy
+from tests.stores_for_tests import CONFIG, real_pair
+
+MIXED = SearchSpace(
+    {
+        "x": Float(low=0.0, high=1.0),
+        "width": Int(low=1, high=1000, log=True),
+        "kind": Categorical(choices=("a", "b", None, True)),
+    }
+)
+SEARCHED = replace(CONFIG, space=MIXED, default=MIXED.clip({}), pruner=Pruner.NONE)
+SINGULAR = torch.linalg.LinAlgError("singular")  # type: ignore[attr-defined]
+AS_GP = "TPE, as Gaussian process met a numerical error"
+
+
+def within(point: Params) -> bool:
+    return point.keys() == MIXED.parameters.keys() and all(
+        MIXED.parameters[name].contains(value) for name, value in point.items()
+    )
+
+
+def fails(error: Exception) -> Callable[..., object]:
+    def fail(*_: object) -> object:
+        raise error
+
+    return fail
+
+
+def learned(sampler: Sampler) -> ShadowStudy:
+    """A study in which a sampler has something to learn from."""
+    shadow = ShadowStudy(replace(SEARCHED, sampler=sampler))
+    for number in range(6):
+        shadow.suggest(number)
+        shadow.ended(number, TrialState.COMPLETE, 0.1 * number)
+    return shadow
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_values_too_large_for_a_gaussian_process_do_not_end_a_study() -> None:
+    shadow = ShadowStudy(replace(SEARCHED, sampler=Sampler.GP))
+    for number in range(10):
+        assert within(shadow.suggest(number))
+        shadow.ended(number, TrialState.COMPLETE, (-1) ** number * 1.7e308)
+
+    assert 9 in shadow.stand_ins
+    assert all(said.startswith(f"{AS_GP} (") for said in shadow.stand_ins.values())
+
+
+@pytest.mark.parametrize(
+    ("kind", "sampler", "error", "said"),
+    [
+        (GPSampler, Sampler.GP, SINGULAR, f"{AS_GP} (LinAlgError)"),
+        (GPSampler, Sampler.GP, OverflowError("too large"), f"{AS_GP} (OverflowError)"),
+        (
+            CmaEsSampler,
+            Sampler.CMAES,
+            np.linalg.LinAlgError("singular"),
+            "TPE, as CMA-ES met a numerical error (LinAlgError)",
+        ),
+        (
+            TPESampler,
+            Sampler.TPE,
+            ValueError("nan"),
+            "random, as TPE met a numerical error (ValueError)",
+        ),
+    ],
+)
+def test_a_numerical_error_costs_one_suggestion_of_the_sampler_and_is_told(
+    kind: type,
+    sampler: Sampler,
+    error: Exception,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shadow = learned(sampler)
+    with monkeypatch.context() as broken, caplog.at_level(logging.WARNING):
+        broken.setattr(kind, "sample_relative", fails(error))
+        assert within(shadow.suggest(6))
+
+    assert shadow.stand_ins == {6: said}
+    assert f"trial #6 comes from {said}: {error}" in caplog.text
+
+    assert within(shadow.suggest(7))
+    assert shadow.stand_ins.keys() == {6}
+
+
+def test_what_is_not_a_number_is_not_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    shadow = learned(Sampler.GP)
+    found = {"width": 3, "x": float("nan"), "kind": "a"}
+    monkeypatch.setattr(GPSampler, "sample_relative", lambda *_: dict(found))
+
+    assert within(shadow.suggest(6))
+    assert shadow.stand_ins == {6: f"{AS_GP} (ValueError)"}
+
+
+def test_an_error_of_another_kind_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    shadow = learned(Sampler.GP)
+    monkeypatch.setattr(GPSampler, "sample_relative", fails(RuntimeError("out of memory")))
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        shadow.suggest(6)
+
+
+@pytest.mark.anyio
+async def test_a_study_says_which_trials_another_sampler_has_suggested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = real_pair(tmp_path / "automl_studies.db")
+    study = await pair.started(sampler=Sampler.GP)
+    for _ in range(5):
+        await pair.completed(study, 0.5)
+    assert pair.registry.progress(study).stood_in is None
+    monkeypatch.setattr(GPSampler, "sample_relative", fails(SINGULAR))
+
+    for _ in range(2):
+        await pair.completed(study, 0.5)
+
+    told = pair.registry.progress(study).stood_in
+    assert told == StoodIn(trials=2, last=6, why=f"{AS_GP} (LinAlgError)")
+    assert in_words(Choice(sampler=Sampler.GP), Pruner.ASHA, told) == (
+        f"Gaussian process, ASHA; a stand-in suggested 2 trials, last #6: {AS_GP} (LinAlgError)"
+    )
+
+
+@pytest.mark.parametrize("sampler", [Sampler.TPE, Sampler.GP, Sampler.CMAES])
+def test_a_sampler_learns_from_all_brackets_and_never_asks_hyperband(
+    sampler: Sampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_create_bracket_study", "_get_bracket_id"):
+        monkeypatch.setattr(HyperbandPruner, name, fails(AssertionError(name)))
+    points = []
+    for pruner in (Pruner.HYPERBAND, Pruner.NONE):
+        shadow = ShadowStudy(replace(SEARCHED, sampler=sampler, pruner=pruner))
+        for number in range(8):
+            point = shadow.suggest(number)
+            shadow.ended(number, TrialState.COMPLETE, 0.1 * number)
+        points.append(point)
+
+    assert points[0] == points[1]
+    assert not shadow.stand_ins
