@@ -158,7 +158,7 @@ REQUESTS = st.one_of([st.tuples(st.just(known), requests(known)) for known in TR
 
 def sampled(found: Search) -> list[Params]:
     """Points as the store would get them, from a sampler that learns."""
-    study = optuna.create_study(sampler=sampling.make_sampler(Choice(sampler=Sampler.TPE), 0, 0))
+    study = optuna.create_study(sampler=sampling.make_sampler(Choice(sampler=Sampler.TPE), 0, ()))
     points: list[Params] = []
     for value in range(ASKS):
         trial = study.ask()

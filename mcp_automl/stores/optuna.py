@@ -12,7 +12,8 @@ transaction with what the tracker will be told, and Optuna's second:
     record          ours: attempt closed with its decision  -> Optuna's `tell`
 
 A process killed between the two leaves what `recovery.py` recognises and completes. Nothing is kept
-in memory alone but the sampler's random state.
+in memory alone but the sampler's random state, and the generations of CMA-ES, which are made again
+of the trials.
 """
 
 import time

@@ -3,7 +3,7 @@
 import random
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
 import optuna
@@ -15,6 +15,8 @@ from optuna.distributions import (
 )
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
 
 from mcp_automl.domain.sampling import DEFAULT_SETTINGS, Choice, Sampler, SearchSettings
 from mcp_automl.domain.space import (
@@ -65,7 +67,29 @@ class RoundingGPSampler(_Rounding, GPSampler):
 
 
 class RoundingCmaEsSampler(_Rounding, CmaEsSampler):
-    """CMA-ES with few digits."""
+    """CMA-ES with few digits, which begins with what was trained before there was this sampler.
+
+    Optuna keeps the state of CMA-ES in attributes of trials, as a pickle, and so does a shadow in
+    its memory; nobody stores it. A sampler that finds none is told of the past trials as if they
+    were its own generations, in the order of their numbers.
+    """
+
+    def __init__(self, past: Sequence[FrozenTrial], *, seed: int, startup: int) -> None:
+        super().__init__(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)
+        self._past = [trial for trial in past if trial.state is TrialState.COMPLETE]
+
+    def _init_optimizer(self, trans: Any, direction: StudyDirection) -> Any:
+        optimizer = super()._init_optimizer(trans, direction)
+        sign = 1.0 if direction is StudyDirection.MINIMIZE else -1.0
+        names, size = trans._search_space, optimizer.population_size
+        for first in range(0, len(self._past) - size + 1, size):
+            told = self._past[first : first + size]
+            points = [
+                trans.transform({name: trial.params[name] for name in names}) for trial in told
+            ]
+            losses = [sign * trial.value for trial in told if trial.value is not None]
+            optimizer.tell(list(zip(points, losses, strict=True)))
+        return optimizer
 
 
 class RoundingRandomSampler(_Rounding, RandomSampler):
@@ -80,14 +104,17 @@ def _rounded(value: Any, distribution: BaseDistribution) -> Any:
 
 
 def make_sampler(
-    choice: Choice, seed: int, trials: int, settings: SearchSettings = DEFAULT_SETTINGS
+    choice: Choice,
+    seed: int,
+    trials: Sequence[FrozenTrial],
+    settings: SearchSettings = DEFAULT_SETTINGS,
 ) -> BaseSampler:
-    """The sampler of a study that has so many trials by now.
+    """The sampler of a study that has these trials by now.
 
     Optuna does not store a sampler's random state: with the study's seed alone, a resumed study
     would replay its first suggestions.
     """
-    seed = random.Random(f"{seed}:{trials}").getrandbits(32)
+    seed = random.Random(f"{seed}:{len(trials)}").getrandbits(32)
     startup = settings.startup_trials
     match choice.sampler:
         case Sampler.TPE | Sampler.AUTO:
@@ -97,9 +124,7 @@ def make_sampler(
                 seed=seed, n_startup_trials=startup, warn_independent_sampling=False
             )
         case Sampler.CMAES:
-            return RoundingCmaEsSampler(
-                seed=seed, n_startup_trials=startup, warn_independent_sampling=False
-            )
+            return RoundingCmaEsSampler(trials, seed=seed, startup=startup)
         case Sampler.RANDOM:
             return RoundingRandomSampler(seed=seed)
         case _:

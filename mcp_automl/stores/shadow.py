@@ -121,7 +121,8 @@ class ShadowStudy:
         point = sampling.given(self._config.space, given)
         if sampling.lacks(self._config.space, point):
             with self._turn:
-                view, choice, sampler = self._view(), self.choice, self._sampler()
+                view, choice = self._view(), self.choice
+                sampler = self._sampler(view)
                 view.begin(number, point)
             point = self._suggested(number, view, choice, sampler)
         with self._turn:
@@ -137,9 +138,10 @@ class ShadowStudy:
         except sampling.numerical_errors(choice.sampler) as error:
             self.stand_ins[number] = stood_in_words(choice, error)
             logger.warning("trial #%d comes from %s: %s", number, self.stand_ins[number], error)
-            # What it has learned may be what is wrong.
-            self._working = None
-            return self._asked(number, view, self._made(choice.stand_in))
+            with self._turn:
+                # What it has learned may be what is wrong, and CMA-ES keeps that in its view.
+                self._working = self._shown = None
+            return self._asked(number, view, self._made(choice.stand_in, view))
 
     def _asked(self, number: int, view: View, sampler: BaseSampler) -> dict[str, Value]:
         # The sampler thinks about all parameters at once when the trial is made.
@@ -203,16 +205,15 @@ class ShadowStudy:
                 self._shown.add(frozen(trial.number, state, trial.params, self._space, value=value))
         return self._shown
 
-    def _sampler(self) -> BaseSampler:
+    def _sampler(self, view: View) -> BaseSampler:
         """The sampler that suggests the next trial; its random state lives as long as it works."""
         choice = self.choice
         if self._working is None or self._working[0] != choice:
-            self._working = choice, self._made(choice)
+            self._working = choice, self._made(choice, view)
         return self._working[1]
 
-    def _made(self, choice: Choice) -> BaseSampler:
-        trials = len(self._truth.trials())
-        return sampling.make_sampler(choice, self._config.seed, trials, self._settings)
+    def _made(self, choice: Choice, view: View) -> BaseSampler:
+        return sampling.make_sampler(choice, self._config.seed, view.trials(), self._settings)
 
 
 def _last(values: Mapping[int, float]) -> float | None:
