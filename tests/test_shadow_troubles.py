@@ -110,6 +110,25 @@ def test_what_is_not_a_number_is_not_trained(monkeypatch: pytest.MonkeyPatch) ->
     assert shadow.stand_ins == {6: f"{AS_GP} (ValueError)"}
 
 
+def test_a_gaussian_process_thinks_in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    shadow, seen = learned(Sampler.GP), list[int]()
+
+    def counts(*_: object) -> dict[str, object]:
+        seen.append(torch.get_num_threads())
+        return {}
+
+    monkeypatch.setattr(GPSampler, "_sample_relative_impl", counts)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        shadow.suggest(6)
+        after = torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
+
+    assert (seen, after) == ([1], 2)
+
+
 def test_an_error_of_another_kind_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     shadow = learned(Sampler.GP)
     monkeypatch.setattr(GPSampler, "sample_relative", fails(RuntimeError("out of memory")))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
 import optuna
+from optuna._gp.thread_limiting import limit_threads_in_optimization
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -63,7 +64,16 @@ class RoundingTPESampler(_Rounding, TPESampler):
 
 
 class RoundingGPSampler(_Rounding, GPSampler):
-    """A Gaussian process with few digits."""
+    """A Gaussian process with few digits, in one thread.
+
+    Optuna limits torch in some parts of it alone. In the others torch's threads wait for one
+    another, which takes several times the CPU where trainings keep all cores busy.
+    """
+
+    def _sample_relative_impl(self, *args: Any) -> dict[str, Any]:
+        # Not around all of it: that would load torch for trials that are drawn at random.
+        with limit_threads_in_optimization():
+            return super()._sample_relative_impl(*args)
 
 
 class RoundingCmaEsSampler(_Rounding, CmaEsSampler):
