@@ -1,79 +1,251 @@
 "use strict";
-// A stub of a page and of its host, around the live view's script; run by node.
+// A stub of a page and of its host, around the live view's script; run by node, a scenario at a time.
 const assert = require("node:assert");
 
-const paths = [], sent = [], listeners = [], pending = [], clicks = [];
 class Node {
-  constructor(tag) { Object.assign(this, { tag, style: {}, children: [], attributes: {}, dataset: {}, hidden: false }); }
-  setAttribute(key, value) { this.attributes[key] = value; if (key === "d") paths.push(value); }
+  constructor(tag) { Object.assign(this, { tag, style: {}, children: [], attributes: {}, hidden: false, heard: {}, clientWidth: 600 }); }
+  setAttribute(key, value) { this.attributes[key] = String(value); }
   append(...more) { this.children.push(...more); }
-  replaceChildren(...more) { this.children = more; }
-  addEventListener(_, listener) { clicks.push(listener); }
+  replaceChildren(...more) { this.children = more; this.textContent = undefined; }
+  addEventListener(type, listener) { this.heard[type] = listener; }
+  focus() { document.activeElement = this; }
+  getBoundingClientRect() { return { height: 100 }; }
   get text() { return (this.textContent || "") + this.children.map((it) => it.text).join(" "); }
+  all(tag) { return this.children.flatMap((it) => [...(it.tag === tag ? [it] : []), ...it.all(tag)]); }
 }
-const nodes = new Map();
+const tags = new Set(), nodes = new Map(), listeners = [], sent = [], timers = new Map();
+const made = (tag) => { tags.add(tag); return new Node(tag); };
+let clock = 0, observed = true, resize = null;
+globalThis.innerWidth = 600;
 globalThis.document = {
-  body: { scrollWidth: 1, scrollHeight: 1 },
-  createElement: (tag) => new Node(tag),
-  createElementNS: (_, tag) => new Node(tag),
+  body: new Node("body"), documentElement: new Node("html"), activeElement: null,
+  createElement: made, createElementNS: (_, tag) => made(tag),
   getElementById: (id) => nodes.get(id) || nodes.set(id, new Node(id)).get(id),
-  querySelectorAll: () => [],
 };
-globalThis.ResizeObserver = class { observe() {} };
-globalThis.parent = { postMessage: (message) => sent.push(message) };
+globalThis.ResizeObserver = class {
+  constructor(told) { resize = told; }
+  observe() {}
+  disconnect() { observed = false; }
+};
+globalThis.parent = { postMessage: (message) => { sent.push(message); setImmediate(reply, message); } };
 globalThis.addEventListener = (_, listener) => listeners.push(listener);
-globalThis.setTimeout = (work) => pending.push(work);
-globalThis.clearTimeout = () => { pending.length = 0; };
+globalThis.setTimeout = (work, ms) => timers.set(++clock, { work, ms }) && clock;
+globalThis.clearTimeout = (id) => timers.delete(id);
+
+const tell = (data, source = parent) => listeners.forEach((it) => it({ source, data: { jsonrpc: "2.0", ...data } }));
+const PAGE_OF = /trials\?limit=(\d+)&offset=(\d+)/;
+const host = {
+  status: null, trials: [], compared: [], context: {},
+  "ui/initialize": () => ({ hostContext: host.context }),
+  "tools/call": ({ name }) => host[name](),
+  get_automl_study_status: () => ({ structuredContent: host.status }),
+  compare_automl_trials: () => ({ structuredContent: { trials: host.compared } }),
+  stop_automl_study: () => ({ structuredContent: { name: "s", state: "RUNNING", stopping: true, changed: true, done: 2, n_trials: 10 } }),
+  "resources/read": ({ uri }) => {
+    const [, limit, offset] = uri.match(PAGE_OF) || [];
+    const measurements = [0.1, 0.2].map((acc, n) => ({ epoch: n + 1, metrics: { acc } }));
+    return { contents: [{ text: JSON.stringify(limit ? { trials: host.trials.slice(+offset, +offset + +limit) } : { measurements }) }] };
+  },
+};
+function reply({ id, method, params }) {
+  if (id === undefined || method === undefined || !host[method]) return;
+  const answer = host[method](params);
+  if (answer !== "silence") tell(answer.error ? { id, error: answer.error } : { id, result: answer });
+}
+const calm = async () => { for (let n = 0; n < 60; n++) await new Promise(setImmediate); };
+const looks = () => [...timers.values()].filter((it) => it.ms < 60000);
+async function nextLook() {
+  const [[id, { work }]] = [...timers].filter(([, it]) => it.ms < 60000);
+  timers.delete(id);
+  work();
+  await calm();
+}
+const asked = (name) => sent.filter((it) => it.method === name || (it.params && it.params.name === name));
+const pagesRead = () => asked("resources/read").map((it) => it.params.uri).filter((uri) => PAGE_OF.test(uri));
+
+const trial = (number, value, more = {}) => ({ number, value, state: "COMPLETE", params: {}, cost_usd: 0, epoch: 1, reason: "", ...more });
+function statusOf(more = {}, study = {}) {
+  return { study: { name: "s", state: "RUNNING", model: "m", data: "", n_trials: 10, objective: "acc", direction: "maximize",
+    cost_budget_usd: null, reason: "", created_at: "2026-01-04T00:00:00Z", ...study },
+  done: 2, stopping: false, never_started: 0, best: null, elapsed_s: 119.7, remaining_s: null, cost_usd: 0, budget_share: null,
+  budget_trials: null, notes: [], running: [], counts: { COMPLETE: 2 }, next_look_s: 5, ...more };
+}
+const byName = document.getElementById;
+byName("sure").hidden = true;
+async function shows(status, trials = []) {
+  Object.assign(host, { status, trials });
+  tell({ method: "ui/notifications/tool-result", params: { structuredContent: status } });
+  await calm();
+}
+const marks = () => byName("history").all("g").map((it) => it.children[0].textContent);
 
 // THE SCRIPT
 
-const tell = (data, source = parent) => listeners.forEach((it) => it({ source, data: { jsonrpc: "2.0", ...data } }));
-const settle = () => new Promise(setImmediate);
-const asked = (name) => sent.filter((it) => it.method === name || (it.params && it.params.name === name)).at(-1);
-const trial = (number, value) => ({ number, value, state: "COMPLETE", params: {}, cost_usd: 0, epoch: 1 });
-const status = {
-  study: { name: "s", state: "RUNNING", model: "m", data: "", n_trials: 300, objective: "acc", direction: "maximize",
-           cost_budget_usd: null, reason: "" },
-  done: 200, stopping: false, best: trial(3, 0.9), elapsed_s: 119.7, remaining_s: null, cost_usd: 0, notes: [],
-  running: [], counts: { COMPLETE: 200 }, next_look_s: 5,
+const SCENARIOS = {
+  async "draws what its host sends and nothing else"() {
+    tell({ method: "ui/notifications/tool-result", params: { structuredContent: statusOf() } }, {});
+    assert.equal(byName("name").textContent, undefined);
+    await shows(statusOf());
+    assert.equal(byName("name").textContent, "s");
+    assert.match(byName("facts").text, /2 min 0 s/);
+    assert.match(byName("facts").text, /none yet/);
+    assert.match(byName("history").text, /No trial has finished an epoch/);
+    assert.equal(byName("stop").hidden, false);
+    tell({ id: "x", method: "ui/whatever" });
+    assert.equal(sent.at(-1).error.code, -32601);
+  },
+  async "knows a best trial older than what it draws"() {
+    const trials = Array.from({ length: 400 }, (_, n) => trial(n, n === 3 ? 0.9 : 0.5 + n / 10000));
+    await shows(statusOf({ counts: { COMPLETE: 400 }, done: 400, best: trials[3] }, { n_trials: 500 }), trials);
+    const line = byName("history").all("path").map((it) => it.attributes.d).find((d) => d.includes("H"));
+    assert.equal(new Set([...line.matchAll(/[V ]([0-9.]+)/g)].map((it) => it[1])).size, 1, line);
+    assert.match(byName("caption").textContent, /the latest 300 of 400 trials/);
+    assert.equal(pagesRead().length, 12);
+    await nextLook();
+    assert.equal(pagesRead().length, 12, "what has ended is read once");
+  },
+  async "says each state by its own word"() {
+    const trials = [trial(0, 0.5), trial(1, 0.6), trial(2, 0.4, { state: "PRUNED", reason: "hopeless" }), trial(3, 0.3, { state: "RUNNING" }),
+      trial(4, null, { state: "FAIL", reason: "ValueError: no" }), trial(5, 0.45, { state: "WAITING", reason: "stopped by the user" }),
+      trial(6, null, { state: "WAITING", epoch: 0 })];
+    await shows(statusOf({ counts: { COMPLETE: 2, PRUNED: 1, RUNNING: 1, FAIL: 1, WAITING: 2 }, done: 3, never_started: 6 }), trials);
+    assert.equal(byName("counts").textContent, "2 complete, 1 pruned, 1 running, 1 failed, 1 interrupted, 1 waiting");
+    assert.deepEqual(byName("legend").children.map((it) => it.text.trim()), ["complete", "pruned", "running", "interrupted", "failed", "best so far"]);
+    assert.deepEqual(marks(), ["#0 complete: 0.5000", "#1 complete: 0.6000", "#2 pruned: 0.4000; hopeless", "#3 running: 0.3000",
+      "#5 interrupted: 0.4500; stopped by the user", "#4 failed: ValueError: no"]);
+    const shapes = byName("history").all("g").map((it) => JSON.stringify([it.children[1].tag, it.children[1].attributes.fill, (it.children[1].attributes.d || "").replace(/[-0-9. ]/g, "")]));
+    assert.equal(new Set(shapes).size, 5, "no two states look alike: " + shapes);
+    assert.match(byName("failed").text, /#4 +ValueError: no/);
+    assert.match(byName("interrupted").text, /#5 +after 1 epoch; stopped by the user/);
+  },
+  async "draws far outliers at the edge"() {
+    for (const [direction, sign, side] of [["maximize", -1, "below 0.5000"], ["minimize", 1, "above 0.7000"]]) {
+      const values = [0.5, 0.6, 0.7, 0.65, sign * 1e6], trials = values.map((value, n) => trial(n, value));
+      await shows(statusOf({ counts: { COMPLETE: 5 } }, { direction }), trials);
+      const heights = byName("history").all("circle").map((it) => +it.attributes.cy);
+      assert.ok(Math.abs(heights[0] - heights[2]) > 100, "the others have the room: " + heights);
+      assert.equal(byName("outside").textContent, `1 value ${side}, drawn at the edge`);
+      assert.equal(byName("history").all("g").filter((it) => it.children.length === 3).length, 1, "an arrow points out");
+    }
+    assert.deepEqual(edges([0.9, 0.9, 0.9, 0.9, 0.1], true), { low: 0.1, high: 0.9, outside: 0 });
+    assert.deepEqual(edges([1], false), { low: 1, high: 1, outside: 0 });
+  },
+  async "labels its axis with round numbers that differ"() {
+    for (const [low, high] of [[0, 1], [0.98470, 0.98472], [-252, 0.9], [1e-9, 3e-9], [1e7, 3e7], [5, 5]]) {
+      const labels = ticks(low, high).map(([, label]) => label);
+      assert.equal(new Set(labels).size, labels.length, labels.join());
+      assert.ok(labels.length >= 1 && labels.length <= 6, labels.join());
+    }
+    assert.deepEqual(ticks(0.81, 0.99).map(([, label]) => label), ["0.85", "0.90", "0.95"]);
+  },
+  async "alarms about what needs attention only"() {
+    await shows(statusOf({ next_look_s: null, notes: ["MLflow is down"] }, { state: "COMPLETE", reason: "all 10 trials are done" }));
+    assert.deepEqual(byName("notes").children.map((it) => [it.text, it.attributes.class]),
+      [["all 10 trials are done", "note quiet"], ["! MLflow is down", "note attention"]]);
+    assert.deepEqual([byName("state").textContent, byName("state").style.color], ["✓ COMPLETE", "var(--good)"]);
+    await shows(statusOf({ next_look_s: null }, { state: "FAILED", reason: "five trials failed alike" }));
+    assert.equal(byName("notes").children[0].attributes.class, "note bad");
+    await shows(statusOf({ budget_share: 0.9, budget_trials: 1 }));
+    assert.equal(byName("notes").text, "! 90 % of the budget is spent; the rest pays for about 1 more trial");
+  },
+  async "asks before it stops and says what has happened"() {
+    await shows(statusOf());
+    byName("stop").heard.click();
+    assert.deepEqual([byName("sure").hidden, byName("stop").hidden, document.activeElement.tag], [false, true, "go-on"]);
+    byName("sure").heard.keydown({ key: "Escape" });
+    assert.deepEqual([byName("sure").hidden, byName("stop").hidden, document.activeElement.tag], [true, false, "stop"]);
+    assert.equal(asked("stop_automl_study").length, 0);
+    byName("stop").heard.click();
+    host.status = statusOf({ stopping: true });
+    byName("stop-now").heard.click();
+    assert.equal(byName("stop-now").disabled, true);
+    await calm();
+    assert.equal(asked("stop_automl_study").length, 1);
+    assert.match(byName("said").text, /Stopping: .* 2 of 10 trials are done/);
+    assert.deepEqual([byName("sure").hidden, byName("stop").hidden, byName("state").textContent], [true, true, "■ STOPPING"]);
+    host.status = statusOf({ next_look_s: null, done: 3 }, { state: "STOPPED", reason: "stopped by the user" });
+    await nextLook();
+    assert.match(byName("said").text, /Stopped\. 3 of 10 trials are done/);
+  },
+  async "says why it could not stop and lets one try again"() {
+    await shows(statusOf());
+    byName("stop").heard.click();
+    host.stop_automl_study = () => ({ isError: true, content: [{ text: "it is not yours" }] });
+    byName("stop-now").heard.click();
+    await calm();
+    assert.match(byName("said").text, /could not be stopped: it is not yours/);
+    assert.deepEqual([byName("sure").hidden, byName("stop").hidden, byName("stop-now").disabled], [true, false, false]);
+  },
+  async "takes texts as texts"() {
+    const img = "<img src=x onerror=alert(1)>", params = { [img]: img }, trials = [trial(0, 0.5, { params }), trial(1, null, { state: "FAIL", reason: img })];
+    host.compared = [trials[0]];
+    await shows(statusOf({ best: trials[0], running: [trial(2, 0.1, { state: "RUNNING", params })], notes: [img] },
+      { name: img, model: img, data: img, objective: img, reason: img }), trials);
+    for (const part of ["name", "data", "facts", "notes", "running", "failed", "best"]) assert.ok(byName(part).text.includes(img), part);
+    assert.ok(!tags.has("img"));
+    assert.ok(pagesRead()[0].startsWith("automl://studies/%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E/trials?"));
+  },
+  async "keeps running rows and their curves where they are"() {
+    const at = (epoch) => statusOf({ running: [trial(3, 0.1 * epoch, { state: "RUNNING", epoch, params: { epochs: 4 } })] });
+    await shows(at(1));
+    const [row] = byName("running").children, [svg] = row.all("svg");
+    assert.ok(svg, "its curve is drawn");
+    await shows(at(2));
+    assert.ok(byName("running").children[0] === row && row.all("svg")[0] === svg);
+    assert.match(row.text, /epoch 2 of 4, 0\.2000/);
+    await shows(statusOf());
+    assert.equal(byName("running-part").hidden, false, "it does not vanish between two trials");
+    assert.match(byName("running").text, /None right now/);
+  },
+  async "says in words what goes wrong and recovers"() {
+    tell({ method: "ui/notifications/tool-result", params: { isError: true, content: [{ text: "there is no such study" }] } });
+    assert.equal(byName("said").text, "there is no such study");
+    await shows(statusOf());
+    assert.equal(byName("said").text, "");
+    const well = host.get_automl_study_status;
+    host.get_automl_study_status = () => ({ error: { message: "connection closed" } });
+    await nextLook();
+    assert.match(byName("said").text, /may be old: connection closed/);
+    assert.equal(byName("name").textContent, "s", "what was known stays");
+    host.get_automl_study_status = () => "silence";
+    await nextLook();
+    [...timers.values()].find((it) => it.ms === 60000).work();
+    await calm();
+    assert.match(byName("said").text, /has not answered for a minute/);
+    host.get_automl_study_status = well;
+    await nextLook();
+    assert.equal(byName("said").text, "");
+  },
+  async "ends with its host"() {
+    await shows(statusOf());
+    host.get_automl_study_status = () => "silence";
+    await nextLook();
+    assert.ok(timers.size > 0);
+    tell({ id: "y", method: "ui/resource-teardown" });
+    assert.deepEqual(sent.at(-1), { jsonrpc: "2.0", id: "y", result: {} });
+    const before = sent.length;
+    assert.deepEqual([timers.size, observed], [0, false]);
+    await shows(statusOf());
+    resize();
+    assert.deepEqual([timers.size, sent.length], [0, before]);
+  },
+  async "rests once a study has ended"() {
+    await shows(statusOf({ next_look_s: null }, { state: "COMPLETE" }));
+    assert.deepEqual([looks().length, timers.size, byName("stop").hidden], [0, 0, true]);
+  },
+  async "wears its host's light or dark"() {
+    await calm();
+    assert.equal(document.documentElement.style.colorScheme, undefined);
+    tell({ method: "ui/notifications/host-context-changed", params: { theme: "dark" } });
+    assert.equal(document.documentElement.style.colorScheme, "dark");
+  },
+  async "writes numbers as its server does"() {
+    const numbers = [0.98470001, 1, 12.3456789, 0.0123456, 0, 123456.7, 0.00001234, -251.98765, NaN];
+    assert.deepEqual(numbers.map(score), ["0.9847", "1.0000", "12.346", "0.012346", "0", "1.2346e5", "1.234e-5", "-251.99", "–"]);
+    assert.deepEqual([1.547e-3, 128, 4.1749e-5, 0.1, true, "adam", null, 1e-5].map(setting), ["0.001547", "128", "4.175e-5", "0.1", "true", "adam", "–", "1e-5"]);
+    assert.deepEqual([0, 0.00001, 0.0022, 0.5, 12, null].map(money), ["$0.00", "under $0.0001", "$0.0022", "$0.50", "$12.00", "–"]);
+    assert.deepEqual([5, 119.7, 7260, 90000, null].map(span), ["5 s", "2 min 0 s", "2 h 1 min", "1 d 1 h", "–"]);
+  },
 };
-const result = { method: "ui/notifications/tool-result", params: { structuredContent: status } };
-const byName = document.getElementById;
 
-(async () => {
-  tell(result, {});
-  assert.equal(byName("name").textContent, undefined, "only the host is listened to");
-  tell(result);
-  assert.equal(byName("name").textContent, "s");
-  assert.match(byName("facts").text, /2 min 0 s/);
-  assert.equal(byName("stop").hidden, false);
-
-  const compare = asked("compare_automl_trials");
-  tell({ id: compare.id, result: { structuredContent: { trials: [] } } });
-  for (let page = 0; page < 4; page++) {
-    await settle();
-    const trials = [trial(100 + 25 * page, 0.5), trial(101 + 25 * page, 0.6)];
-    tell({ id: asked("resources/read").id, result: { contents: [{ text: JSON.stringify({ trials }) }] } });
-  }
-  await settle();
-  const line = paths.find((d) => d.includes("H"));
-  const heights = [...line.matchAll(/[V ]([0-9.]+)/g)].map((it) => it[1]);
-  assert.deepEqual([...new Set(heights)], ["10"], "the best so far is older than what is drawn: " + line);
-
-  clicks[0]();
-  tell({ id: asked("stop_automl_study").id, result: { isError: true, content: [{ text: "it is not yours" }] } });
-  await settle();
-  tell({ id: asked("get_automl_study_status").id, result: { structuredContent: status } });
-  await settle();
-  assert.match(byName("notes").text, /it is not yours/);
-  assert.equal(byName("stop").hidden, true);
-
-  tell({ id: "x", method: "ui/whatever" });
-  assert.equal(sent.at(-1).error.code, -32601);
-  assert.equal(pending.length, 1);
-  tell({ id: "y", method: "ui/resource-teardown" });
-  assert.deepEqual(sent.at(-1), { jsonrpc: "2.0", id: "y", result: {} });
-  tell(result);
-  assert.equal(pending.length, 0, "nobody looks any more");
-  console.log("all is as it should be");
-})().catch((error) => { console.error(error); process.exit(1); });
+SCENARIOS[process.argv[2]]().then(() => console.log("all is as it should be")).catch((error) => { console.error(error); process.exit(1); });

@@ -42,12 +42,18 @@ def test_it_opens_no_connection_and_loads_nothing_else() -> None:
     assert not re.search(r"fetch\(|XMLHttpRequest|WebSocket|innerHTML|eval\(|<link|src=", page)
 
 
+def scenarios() -> list[str]:
+    """What the stub of a host knows to look at."""
+    return re.findall(r'^  async "(.+)"\(\)', HOST.read_text(encoding="utf-8"), re.M)
+
+
 @pytest.mark.skipif(shutil.which("node") is None, reason="its script is run by node")
-def test_its_script_draws_what_its_host_sends_and_says_what_is_refused() -> None:
+@pytest.mark.parametrize("scenario", scenarios())
+def test_its_script_in_a_host(scenario: str) -> None:
     script = live.page().split("<script>")[1].split("</script>")[0]
     told = subprocess.run(
-        ["node", "--input-type=commonjs", "-"],
-        input=HOST.read_text().replace("// THE SCRIPT", script),
+        ["node", "--input-type=commonjs", "-", scenario],
+        input=HOST.read_text(encoding="utf-8").replace("// THE SCRIPT", script),
         capture_output=True,
         text=True,
         timeout=60,

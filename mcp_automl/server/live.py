@@ -1,5 +1,6 @@
 """A live view of a study, for clients that render MCP Apps; the tools' texts do without it."""
 
+import re
 from importlib.resources import files
 
 from anyio import to_thread
@@ -35,5 +36,10 @@ async def _read() -> str:
 
 
 def page() -> str:
-    """One HTML file that needs nothing else."""
-    return files(__package__).joinpath("study.html").read_text(encoding="utf-8")
+    """One HTML file that needs nothing else: what its braces name stands in their place."""
+    room = files(__package__) / "view"
+
+    def text(name: str) -> str:
+        return (room / name).read_text(encoding="utf-8")
+
+    return re.sub(r"\{\{([\w.]+)\}\}", lambda found: text(found[1]), text("study.html"))

@@ -1,0 +1,130 @@
+// Numbers and texts go in as text, never as mark-up.
+const byId = (id) => document.getElementById(id);
+const element = (tag, text, attributes = {}) => {
+  const it = document.createElement(tag);
+  if (text !== undefined) it.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) it.setAttribute(key, value);
+  return it;
+};
+// A part with nothing in it is not shown.
+const fill = (part, place, items) => {
+  byId(part).hidden = !items.length;
+  byId(place).replaceChildren(...items);
+};
+const said = (text, look = "") => text ? [element("div", (look === "attention" ? "! " : "") + text, { class: `note ${look}` })] : [];
+
+function facts(status) {
+  const { study: it, best } = status;
+  const standing = !best ? "" : best.state === "PRUNED" ? `trial #${best.number}, pruned; none is complete` : `trial #${best.number}`;
+  const cells = [["Trials", `${status.done} of ${it.n_trials}`, status.done > it.n_trials ? "" : "done"],
+    ["Best " + it.objective, best ? score(best.value) : "none yet", standing],
+    ["Elapsed", span(status.elapsed_s), ""]];
+  if (runs(it)) cells.push(["Remaining", status.remaining_s === null ? "not known yet" : "about " + span(status.remaining_s), ""]);
+  cells.push(["Cost", money(status.cost_usd), it.cost_budget_usd === null ? "" : "of " + money(it.cost_budget_usd)]);
+  return cells.map(([name, value, more]) => {
+    const cell = element("div");
+    cell.append(element("span", name, { class: "label", title: name }), element("b", value), element("small", more));
+    return cell;
+  });
+}
+
+function notes(status) {
+  const look = status.study.state === "FAILED" ? "bad" : "quiet";
+  return [...said(status.study.reason, look), ...said(runs(status.study) && budgetInWords(status), "attention"),
+    ...status.notes.flatMap((note) => said(note, "attention"))];
+}
+
+// Rows stay where they are while their trial runs, and so do their curves.
+const rows = new Map();
+let most = 1;
+function running(status) {
+  const kept = status.running.slice(0, 6);
+  for (const number of rows.keys()) if (!kept.some((trial) => trial.number === number)) rows.delete(number);
+  for (const trial of kept) row(trial);
+  const part = byId("running"), more = status.running.length - kept.length;
+  byId("running-part").hidden = !runs(status.study);
+  const lines = kept.map((trial) => rows.get(trial.number).row);
+  most = Math.max(most, kept.length);
+  part.setAttribute("style", `--rows:${most}`);
+  if (more > 0) lines.push(element("div", `and ${more} more`, { class: "quiet" }));
+  if (!kept.length) lines.push(element("div", "None right now", { class: "quiet none" }));
+  if (lines.length !== part.children.length || lines.some((line, n) => line !== part.children[n])) part.replaceChildren(...lines);
+}
+
+function row(trial) {
+  if (!rows.has(trial.number)) {
+    const it = { row: element("div", undefined, { class: "trial" }), done: element("i"), now: element("span", "", { class: "label" }),
+      curve: element("span", undefined, { class: "curve" }), bar: element("div", undefined,
+        { class: "bar", role: "progressbar", "aria-label": `epochs of trial ${trial.number}`, "aria-valuemin": 0 }), drawn: "" };
+    const chosen = Object.entries(trial.params).filter(([name]) => name !== "epochs").map(([name, value]) => `${name} ${setting(value)}`).join(", ");
+    it.bar.append(it.done);
+    it.row.append(element("b", "#" + trial.number), it.bar, it.now, it.curve, element("span", chosen, { class: "params quiet", title: chosen }));
+    rows.set(trial.number, it);
+  }
+  const { done, now, bar } = rows.get(trial.number), epochs = trial.params.epochs;
+  const words = epochs ? `epoch ${trial.epoch} of ${epochs}` : `epoch ${trial.epoch}`;
+  now.textContent = trial.value === null ? words : `${words}, ${score(trial.value)}`;
+  // Where nobody knows how long it is, the bar is faint.
+  done.setAttribute("style", epochs ? `width:${100 * Math.min(1, trial.epoch / epochs)}%` : "width:100%;opacity:.3");
+  bar.setAttribute("aria-valuetext", words);
+}
+
+function curve(number, values) {
+  const it = rows.get(number);
+  if (!it || values.length < 2 || it.drawn === String(values)) return;
+  it.drawn = String(values);
+  const low = Math.min(...values), spread = Math.max(...values) - low || 1;
+  const points = values.map((v, n) => `${2 + 86 * n / (values.length - 1)},${19 - 16 * (v - low) / spread}`);
+  const svg = drawn("svg", { viewBox: "0 0 90 22", role: "img", "aria-label": `its epochs so far, from ${score(values[0])} to ${score(values.at(-1))}` });
+  svg.append(drawn("polyline", { points: points.join(" "), fill: "none", stroke: "var(--busy)", "stroke-width": 1.5 }));
+  it.curve.replaceChildren(svg);
+}
+
+function leaderboard(trials, objective) {
+  const all = [...new Set(trials.flatMap((it) => Object.keys(it.params)))], names = all.slice(0, 6);
+  const cell = (tag, text) => element(tag, text, tag === "th" ? { scope: "col", title: text } : { title: text });
+  const head = element("tr");
+  head.append(...["trial", objective, "cost", ...names].map((name) => cell("th", name)));
+  byId("best-title").textContent = all.length > names.length ? `Best trials, and ${names.length} of ${all.length} parameters` : "Best trials";
+  const lines = trials.map((it) => {
+    const line = element("tr"), pruned = it.state === "PRUNED" ? " (pruned)" : "";
+    line.append(cell("td", `#${it.number}${pruned}`), cell("td", score(it.value)), cell("td", money(it.cost_usd)),
+      ...names.map((name) => cell("td", setting(it.params[name]))));
+    return line;
+  });
+  fill("best-part", "best", lines.length ? [head, ...lines] : []);
+}
+
+// What did not end well, the latest first; trials with the same words share a line.
+function lines(trials, word, tell) {
+  const alike = new Map();
+  for (const trial of trials.filter((it) => wordOf(it) === word).reverse()) alike.set(tell(trial), [...(alike.get(tell(trial)) || []), trial.number]);
+  const made = [...alike].slice(0, 5).map(([text, [latest, ...others]]) => {
+    const it = element("li");
+    it.append(element("b", `#${latest}${others.length ? ` and ${others.length} more` : ""} `), element("span", text));
+    return it;
+  });
+  const hidden = [...alike.values()].slice(5).flat().length;
+  return hidden ? [...made, element("li", `and ${several(hidden, "other")}`, { class: "quiet" })] : made;
+}
+
+function troubled(trials) {
+  fill("failed-part", "failed", lines(trials, "failed", (it) => it.reason || "no reason is recorded"));
+  fill("interrupted-part", "interrupted", lines(trials, "interrupted", (it) =>
+    `${it.epoch ? "after " + several(it.epoch, "epoch") : "before its first epoch was done"}${it.reason ? "; " + it.reason : ""}; goes on under its number`));
+}
+
+let shown = null;
+function history(trials, status) {
+  shown = { trials, status };
+  const { study: it, counts, best } = status, place = byId("history");
+  byId("history-part").hidden = !trials.some(hasPlace) && !runs(it);
+  const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
+  const made = chart(trials, it, best, Math.max(240, place.clientWidth || 640));
+  byId("caption").textContent = `${it.objective}, ${it.direction === "maximize" ? "higher" : "lower"} is better`
+    + (total > trials.length ? `; the latest ${trials.length} of ${total.toLocaleString("en")} trials` : "");
+  place.replaceChildren(made ? made.svg : element("div", "No trial has finished an epoch yet.", { class: "quiet", style: "height:200px" }));
+  byId("legend").replaceChildren(...(made ? legend(made.words, made.line) : []));
+  byId("outside").textContent = made ? made.hidden : "";
+}
+const redraw = () => shown && history(shown.trials, shown.status);

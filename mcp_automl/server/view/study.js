@@ -1,0 +1,170 @@
+// One look after the other: status, then trials, then curves, then a rest.
+const LATEST = 300, PAGE = 25;
+let study = null, timer = null, turn = 0, seen = null, stopping = false;
+
+const runs = (it) => it.state === "QUEUED" || it.state === "RUNNING";
+const address = () => `automl://studies/${encodeURIComponent(study)}`;
+let told = "";
+// Said again only when it has changed: it may be read aloud.
+function trouble(text, look = "attention") {
+  if (told !== text) byId("said").replaceChildren(...said(text, look));
+  told = text;
+}
+
+function begin(name) {
+  study = name || study;
+  if (study && !seen) byId("name").textContent = study;
+}
+
+function receive(result) {
+  if (result.isError) return trouble(wordsOf(result) || "The study's status could not be read.", "bad");
+  if (result.structuredContent && result.structuredContent.study) return follow(result.structuredContent);
+  look();
+}
+
+async function look() {
+  if (!study || over) return;
+  const mine = ++turn;
+  clearTimeout(timer);
+  try {
+    const status = await call("get_automl_study_status", { study_name: study });
+    if (mine === turn && !over) await follow(status);
+  } catch (error) {
+    if (mine !== turn || over) return;
+    trouble(`What is shown may be old: ${error.message}. Looking again in 10 s.`);
+    rest(10);
+  }
+}
+const rest = (seconds) => { timer = setTimeout(look, 1000 * seconds); };
+
+// What comes later makes what is still being read pointless.
+async function follow(status) {
+  const mine = ++turn, stale = () => mine !== turn || over;
+  clearTimeout(timer);
+  show(status);
+  try {
+    await details(status, stale);
+    if (stale()) return;
+    trouble(...answer);
+  } catch (error) {
+    if (stale()) return;
+    trouble(`The trials could not be read: ${error.message}. Trying again in 10 s.`);
+    return rest(10);
+  }
+  if (status.next_look_s !== null) rest(Math.min(10, Math.max(2, status.next_look_s)));
+}
+
+function show(status) {
+  const it = status.study, [sign, color] = signOf(it.state);
+  study = it.name;
+  seen = status;
+  byId("name").textContent = it.name;
+  byId("state").textContent = status.stopping ? "■ STOPPING" : `${sign} ${it.state}`;
+  byId("state").style.color = `var(${status.stopping ? "--quiet" : color})`;
+  byId("data").textContent = [it.model, it.data].filter(Boolean).join(" · ");
+  byId("done").setAttribute("style", `background:var(${color});width:${100 * Math.min(1, status.done / it.n_trials)}%`);
+  byId("progress").setAttribute("aria-valuemax", it.n_trials);
+  byId("progress").setAttribute("aria-valuenow", Math.min(status.done, it.n_trials));
+  byId("counts").textContent = countsInWords(status);
+  byId("facts").replaceChildren(...facts(status));
+  byId("notes").replaceChildren(...notes(status));
+  running(status);
+  answered(status);
+  offer();
+}
+
+const pages = new Map();
+let age = null;
+// A full page of finished trials is never read twice.
+async function page(offset) {
+  const kept = pages.get(offset);
+  if (kept) return kept;
+  const { trials } = await read(`${address()}/trials?limit=${PAGE}&offset=${offset}`);
+  if (trials.length === PAGE && trials.every((it) => ["COMPLETE", "PRUNED", "FAIL"].includes(it.state))) pages.set(offset, trials);
+  return trials;
+}
+
+async function details(status, stale) {
+  if (age !== status.study.created_at) pages.clear();
+  age = status.study.created_at;
+  const total = Object.values(status.counts).reduce((sum, n) => sum + n, 0), trials = [];
+  for (let offset = PAGE * Math.floor(Math.max(0, total - LATEST) / PAGE); offset < total; offset += PAGE) {
+    trials.push(...await page(offset));
+    if (stale()) return;
+  }
+  history(trials, status);
+  troubled(trials);
+  if (status.best) {
+    const compared = await call("compare_automl_trials", { study_name: study, top_k: 10 });
+    if (stale()) return;
+    leaderboard(compared.trials, status.study.objective);
+  }
+  for (const number of [...rows.keys()]) {
+    const { measurements } = await read(`${address()}/trials/${number}`);
+    if (stale()) return;
+    curve(number, measurements.map((it) => it.metrics[status.study.objective]).filter((value) => typeof value === "number"));
+  }
+}
+
+// --- stopping: asked once more, and answered in words ---
+let answer = [""];
+function answered({ study: it, done, stopping: still }) {
+  if (it.state === "STOPPED" && answer[0]) answer = [stoppedInWords({ changed: true, stopping: false, done, n_trials: it.n_trials }), ""];
+  else if (!runs(it) || !still && answer[1] !== "bad") answer = [""];
+}
+
+function offer() {
+  const can = seen && runs(seen.study) && !seen.stopping;
+  if (!can && !stopping) byId("sure").hidden = true;
+  byId("stop").hidden = !can || !byId("sure").hidden;
+}
+
+function ask(sure) {
+  byId("sure").hidden = !sure;
+  offer();
+  byId(sure ? "go-on" : "stop").focus();
+}
+
+async function stop() {
+  const buttons = [byId("stop-now"), byId("go-on")];
+  stopping = true;
+  for (const it of buttons) it.disabled = true;
+  byId("stop-now").textContent = "Stopping…";
+  try {
+    answer = [stoppedInWords(await call("stop_automl_study", { study_name: study })), ""];
+  } catch (error) {
+    answer = [`It could not be stopped: ${error.message}`, "bad"];
+  }
+  if (over) return;
+  trouble(...answer);
+  stopping = false;
+  for (const it of buttons) it.disabled = false;
+  byId("stop-now").textContent = "Stop the study";
+  byId("sure").hidden = true;
+  offer();
+  look();
+}
+
+byId("stop").addEventListener("click", () => ask(true));
+byId("go-on").addEventListener("click", () => ask(false));
+byId("stop-now").addEventListener("click", stop);
+byId("sure").addEventListener("keydown", (event) => event.key === "Escape" && !stopping && ask(false));
+
+let size = "", drawnAt = 0;
+const resized = new ResizeObserver(() => {
+  const [width, height] = [innerWidth, Math.ceil(document.body.getBoundingClientRect().height)];
+  if (drawnAt !== width) {
+    drawnAt = width;
+    redraw();
+  }
+  if (size !== `${width} ${height}`) send({ method: "ui/notifications/size-changed", params: { width, height } });
+  size = `${width} ${height}`;
+});
+resized.observe(document.body);
+trouble("Waiting for the study's status…", "quiet");
+request("ui/initialize", { protocolVersion: "2026-01-26", appInfo: { name: "mcp-automl", version: "1" }, appCapabilities: { availableDisplayModes: ["inline", "fullscreen"] } })
+  .then(({ hostContext }) => {
+    dress(hostContext);
+    send({ method: "ui/notifications/initialized" });
+  })
+  .catch((error) => trouble(`Nothing can be shown: ${error.message}`, "bad"));
