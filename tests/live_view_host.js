@@ -115,8 +115,8 @@ const SCENARIOS = {
       "#5 interrupted: 0.4500; stopped by the user", "#4 failed: ValueError: no"]);
     const shapes = byName("history").all("g").map((it) => JSON.stringify([it.children[1].tag, it.children[1].attributes.fill, (it.children[1].attributes.d || "").replace(/[-0-9. ]/g, "")]));
     assert.equal(new Set(shapes).size, 5, "no two states look alike: " + shapes);
-    assert.match(byName("failed").text, /#4 +ValueError: no/);
-    assert.match(byName("interrupted").text, /#5 +after 1 epoch; stopped by the user/);
+    assert.match(byName("failed").text, /#4: +ValueError: no/);
+    assert.match(byName("interrupted").text, /#5: +after 1 epoch; stopped by the user/);
   },
   async "draws far outliers at the edge"() {
     for (const [direction, sign, side] of [["maximize", -1, "below 0.5000"], ["minimize", 1, "above 0.7000"]]) {
@@ -131,10 +131,10 @@ const SCENARIOS = {
     assert.deepEqual(edges([1], false), { low: 1, high: 1, outside: 0 });
   },
   async "labels its axis with round numbers that differ"() {
-    for (const [low, high] of [[0, 1], [0.98470, 0.98472], [-252, 0.9], [1e-9, 3e-9], [1e7, 3e7], [5, 5]]) {
+    for (const [low, high] of [[0, 1], [0.98470, 0.98472], [-252, 0.9], [1e-9, 3e-9], [1e7, 3e7], [0.13, 0.99], [5, 5]]) {
       const labels = ticks(low, high).map(([, label]) => label);
       assert.equal(new Set(labels).size, labels.length, labels.join());
-      assert.ok(labels.length >= 1 && labels.length <= 6, labels.join());
+      assert.ok(labels.length >= (high > low ? 3 : 1) && labels.length <= 8, labels.join());
     }
     assert.deepEqual(ticks(0.81, 0.99).map(([, label]) => label), ["0.85", "0.90", "0.95"]);
   },
@@ -228,6 +228,15 @@ const SCENARIOS = {
     await shows(statusOf());
     resize();
     assert.deepEqual([timers.size, sent.length], [0, before]);
+  },
+  async "says nothing of its size while it is hidden"() {
+    innerWidth = 0;
+    resize();
+    assert.equal(asked("ui/notifications/size-changed").length, 0);
+    innerWidth = 320;
+    resize();
+    resize();
+    assert.deepEqual(asked("ui/notifications/size-changed").map((it) => it.params), [{ width: 320, height: 100 }]);
   },
   async "rests once a study has ended"() {
     await shows(statusOf({ next_look_s: null }, { state: "COMPLETE" }));

@@ -17,11 +17,11 @@ function edges(values, maximize) {
   return { low: Math.min(...kept), high: Math.max(...kept), outside: ordered.length - kept.length };
 }
 
-// Round numbers between two others, three to six of them, with as many digits as tell them apart.
+// Round numbers between two others, three to eight of them, with as many digits as tell them apart.
 function ticks(low, high) {
   if (!(high > low)) return [[low, score(low)]];
-  const rough = (high - low) / 4, power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((it) => it * power).find((it) => it >= rough);
+  const widest = (high - low) / 3, power = 10 ** Math.floor(Math.log10(widest));
+  const step = [5, 2, 1].map((it) => it * power).find((it) => it <= widest) || power;
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const label = (value) => digits > 7 || Math.abs(value) >= 1e6 ? exponential(value, 4) : value.toFixed(digits);
   const first = Math.ceil(low / step - 1e-9), last = Math.floor(high / step + 1e-9);
@@ -72,7 +72,7 @@ function axes({ first, last, levels, left, right, bottom, height, x, y }, hasFai
 function bestLine(known, maximize, earlier, { first, last, x, y }) {
   const line = bestSoFar(known, maximize, earlier);
   if (earlier !== null) line.unshift([first, earlier]);
-  if (!line.length) return [];
+  if (!line.length || first === last) return [];
   const steps = line.map(([n, best], i) => i ? `H${x(n)}V${y(best)}` : `M${x(n)} ${y(best)}`).join("");
   return [drawn("path", { d: `${steps}H${x(last)}`, fill: "none", stroke: "var(--good)", "stroke-width": 2 })];
 }

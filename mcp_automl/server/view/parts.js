@@ -17,7 +17,7 @@ function facts(status) {
   const { study: it, best } = status;
   const standing = !best ? "" : best.state === "PRUNED" ? `trial #${best.number}, pruned; none is complete` : `trial #${best.number}`;
   const cells = [["Trials", `${status.done} of ${it.n_trials}`, status.done > it.n_trials ? "" : "done"],
-    ["Best " + it.objective, best ? score(best.value) : "none yet", standing],
+    ["Best " + it.objective, best ? score(best.value) : runs(it) ? "none yet" : "none", standing],
     ["Elapsed", span(status.elapsed_s), ""]];
   if (runs(it)) cells.push(["Remaining", status.remaining_s === null ? "not known yet" : "about " + span(status.remaining_s), ""]);
   cells.push(["Cost", money(status.cost_usd), it.cost_budget_usd === null ? "" : "of " + money(it.cost_budget_usd)]);
@@ -101,7 +101,7 @@ function lines(trials, word, tell) {
   for (const trial of trials.filter((it) => wordOf(it) === word).reverse()) alike.set(tell(trial), [...(alike.get(tell(trial)) || []), trial.number]);
   const made = [...alike].slice(0, 5).map(([text, [latest, ...others]]) => {
     const it = element("li");
-    it.append(element("b", `#${latest}${others.length ? ` and ${others.length} more` : ""} `), element("span", text));
+    it.append(element("b", `#${latest}${others.length ? ` and ${others.length} more` : ""}: `), element("span", text));
     return it;
   });
   const hidden = [...alike.values()].slice(5).flat().length;

@@ -63,6 +63,7 @@ function show(status) {
   byId("state").style.color = `var(${status.stopping ? "--quiet" : color})`;
   byId("data").textContent = [it.model, it.data].filter(Boolean).join(" · ");
   byId("done").setAttribute("style", `background:var(${color});width:${100 * Math.min(1, status.done / it.n_trials)}%`);
+  byId("progress").hidden = false;
   byId("progress").setAttribute("aria-valuemax", it.n_trials);
   byId("progress").setAttribute("aria-valuenow", Math.min(status.done, it.n_trials));
   byId("counts").textContent = countsInWords(status);
@@ -152,6 +153,8 @@ byId("sure").addEventListener("keydown", (event) => event.key === "Escape" && !s
 
 let size = "", drawnAt = 0;
 const resized = new ResizeObserver(() => {
+  // A hidden frame has no width, and its height means nothing.
+  if (!innerWidth) return;
   const [width, height] = [innerWidth, Math.ceil(document.body.getBoundingClientRect().height)];
   if (drawnAt !== width) {
     drawnAt = width;
