@@ -161,19 +161,21 @@ const SCENARIOS = {
     assert.equal(byName("stop-now").disabled, true);
     await calm();
     assert.equal(asked("stop_automl_study").length, 1);
-    assert.match(byName("said").text, /Stopping: .* 2 of 10 trials are done/);
+    assert.match(byName("answer").text, /Stopping: .* 2 of 10 trials are done/);
     assert.deepEqual([byName("sure").hidden, byName("stop").hidden, byName("state").textContent], [true, true, "■ STOPPING"]);
     host.status = statusOf({ next_look_s: null, done: 3 }, { state: "STOPPED", reason: "stopped by the user" });
     await nextLook();
-    assert.match(byName("said").text, /Stopped\. 3 of 10 trials are done/);
+    assert.match(byName("answer").text, /Stopped\. 3 of 10 trials are done/);
   },
   async "says why it could not stop and lets one try again"() {
     await shows(statusOf());
     byName("stop").heard.click();
+    host["resources/read"] = () => ({ error: { code: -32601, message: "no resources here" } });
     host.stop_automl_study = () => ({ isError: true, content: [{ text: "it is not yours" }] });
     byName("stop-now").heard.click();
     await calm();
-    assert.match(byName("said").text, /could not be stopped: it is not yours/);
+    assert.match(byName("answer").text, /could not be stopped: it is not yours/);
+    assert.match(byName("trouble").text, /trials could not be read: no resources here/);
     assert.deepEqual([byName("sure").hidden, byName("stop").hidden, byName("stop-now").disabled], [true, false, false]);
   },
   async "takes texts as texts"() {
@@ -199,22 +201,22 @@ const SCENARIOS = {
   },
   async "says in words what goes wrong and recovers"() {
     tell({ method: "ui/notifications/tool-result", params: { isError: true, content: [{ text: "there is no such study" }] } });
-    assert.equal(byName("said").text, "there is no such study");
+    assert.equal(byName("trouble").text, "there is no such study");
     await shows(statusOf());
-    assert.equal(byName("said").text, "");
+    assert.equal(byName("trouble").text, "");
     const well = host.get_automl_study_status;
     host.get_automl_study_status = () => ({ error: { message: "connection closed" } });
     await nextLook();
-    assert.match(byName("said").text, /may be old: connection closed/);
+    assert.match(byName("trouble").text, /may be old: connection closed/);
     assert.equal(byName("name").textContent, "s", "what was known stays");
     host.get_automl_study_status = () => "silence";
     await nextLook();
     [...timers.values()].find((it) => it.ms === 60000).work();
     await calm();
-    assert.match(byName("said").text, /has not answered for a minute/);
+    assert.match(byName("trouble").text, /has not answered for a minute/);
     host.get_automl_study_status = well;
     await nextLook();
-    assert.equal(byName("said").text, "");
+    assert.equal(byName("trouble").text, "");
   },
   async "ends with its host"() {
     await shows(statusOf());

@@ -19,7 +19,7 @@ function facts(status) {
   const cells = [["Trials", `${status.done} of ${it.n_trials}`, status.done > it.n_trials ? "" : "done"],
     ["Best " + it.objective, best ? score(best.value) : runs(it) ? "none yet" : "none", standing],
     ["Elapsed", span(status.elapsed_s), ""]];
-  if (runs(it)) cells.push(["Remaining", status.remaining_s === null ? "not known yet" : "about " + span(status.remaining_s), ""]);
+  if (runs(it)) cells.push(["Remaining, about", status.remaining_s === null ? "not known yet" : span(status.remaining_s), ""]);
   cells.push(["Cost", money(status.cost_usd), it.cost_budget_usd === null ? "" : "of " + money(it.cost_budget_usd)]);
   return cells.map(([name, value, more]) => {
     const cell = element("div");

@@ -4,12 +4,13 @@ let study = null, timer = null, turn = 0, seen = null, stopping = false;
 
 const runs = (it) => it.state === "QUEUED" || it.state === "RUNNING";
 const address = () => `automl://studies/${encodeURIComponent(study)}`;
-let told = "";
+const told = new Map();
 // Said again only when it has changed: it may be read aloud.
-function trouble(text, look = "attention") {
-  if (told !== text) byId("said").replaceChildren(...said(text, look));
-  told = text;
+function say(place, text, look) {
+  if (told.get(place) !== text) byId(place).replaceChildren(...said(text, look));
+  told.set(place, text);
 }
+const trouble = (text, look = "attention") => say("trouble", text, look);
 
 function begin(name) {
   study = name || study;
@@ -45,7 +46,7 @@ async function follow(status) {
   try {
     await details(status, stale);
     if (stale()) return;
-    trouble(...answer);
+    trouble("");
   } catch (error) {
     if (stale()) return;
     trouble(`The trials could not be read: ${error.message}. Trying again in 10 s.`);
@@ -88,6 +89,11 @@ async function page(offset) {
 async function details(status, stale) {
   if (age !== status.study.created_at) pages.clear();
   age = status.study.created_at;
+  if (status.best) {
+    const compared = await call("compare_automl_trials", { study_name: study, top_k: 10 });
+    if (stale()) return;
+    leaderboard(compared.trials, status.study.objective);
+  }
   const total = Object.values(status.counts).reduce((sum, n) => sum + n, 0), trials = [];
   for (let offset = PAGE * Math.floor(Math.max(0, total - LATEST) / PAGE); offset < total; offset += PAGE) {
     trials.push(...await page(offset));
@@ -95,11 +101,6 @@ async function details(status, stale) {
   }
   history(trials, status);
   troubled(trials);
-  if (status.best) {
-    const compared = await call("compare_automl_trials", { study_name: study, top_k: 10 });
-    if (stale()) return;
-    leaderboard(compared.trials, status.study.objective);
-  }
   for (const number of [...rows.keys()]) {
     const { measurements } = await read(`${address()}/trials/${number}`);
     if (stale()) return;
@@ -112,6 +113,7 @@ let answer = [""];
 function answered({ study: it, done, stopping: still }) {
   if (it.state === "STOPPED" && answer[0]) answer = [stoppedInWords({ changed: true, stopping: false, done, n_trials: it.n_trials }), ""];
   else if (!runs(it) || !still && answer[1] !== "bad") answer = [""];
+  say("answer", ...answer);
 }
 
 function offer() {
@@ -137,7 +139,7 @@ async function stop() {
     answer = [`It could not be stopped: ${error.message}`, "bad"];
   }
   if (over) return;
-  trouble(...answer);
+  say("answer", ...answer);
   stopping = false;
   for (const it of buttons) it.disabled = false;
   byId("stop-now").textContent = "Stop the study";
