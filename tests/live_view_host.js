@@ -218,7 +218,7 @@ const SCENARIOS = {
     await nextLook();
     assert.equal(byName("trouble").text, "");
   },
-  async "ends with its host"() {
+  async "lets nothing run on once its host is gone"() {
     await shows(statusOf());
     host.get_automl_study_status = () => "silence";
     await nextLook();
@@ -231,6 +231,12 @@ const SCENARIOS = {
     resize();
     assert.deepEqual([timers.size, sent.length], [0, before]);
   },
+  async "does not look again once its host is gone"() {
+    await shows(statusOf());
+    assert.equal(looks().length, 1);
+    tell({ id: "y", method: "ui/resource-teardown" });
+    assert.equal(timers.size, 0);
+  },
   async "says nothing of its size while it is hidden"() {
     innerWidth = 0;
     resize();
@@ -239,6 +245,11 @@ const SCENARIOS = {
     resize();
     resize();
     assert.deepEqual(asked("ui/notifications/size-changed").map((it) => it.params), [{ width: 320, height: 100 }]);
+  },
+  async "asks for the study that its host named, however much of the name is shown"() {
+    tell({ method: "ui/notifications/tool-input", params: { arguments: { study_name: "w".repeat(300) } } });
+    await shows(statusOf({}, { name: "w".repeat(199) + "…" }), [trial(0, 0.5)]);
+    assert.match(pagesRead()[0], /studies\/w{300}\/trials/);
   },
   async "rests once a study has ended"() {
     await shows(statusOf({ next_look_s: null }, { state: "COMPLETE" }));

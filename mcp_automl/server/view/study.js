@@ -57,7 +57,8 @@ async function follow(status) {
 
 function show(status) {
   const it = status.study, [sign, color] = signOf(it.state);
-  study = it.name;
+  // As it was asked for, if that is known: what is shown of a very long name is cut.
+  study = study || it.name;
   seen = status;
   byId("name").textContent = it.name;
   byId("state").textContent = status.stopping ? "■ STOPPING" : `${sign} ${it.state}`;
@@ -86,21 +87,25 @@ async function page(offset) {
   return trials;
 }
 
-async function details(status, stale) {
+async function latest(status, stale) {
   if (age !== status.study.created_at) pages.clear();
   age = status.study.created_at;
-  if (status.best) {
-    const compared = await call("compare_automl_trials", { study_name: study, top_k: 10 });
-    if (stale()) return;
-    leaderboard(compared.trials, status.study.objective);
-  }
   const total = Object.values(status.counts).reduce((sum, n) => sum + n, 0), trials = [];
-  for (let offset = PAGE * Math.floor(Math.max(0, total - LATEST) / PAGE); offset < total; offset += PAGE) {
-    trials.push(...await page(offset));
+  for (let offset = PAGE * Math.floor(Math.max(0, total - LATEST) / PAGE); offset < total && !stale(); offset += PAGE) trials.push(...await page(offset));
+  return trials;
+}
+
+async function details(status, stale) {
+  const compared = status.best ? await call("compare_automl_trials", { study_name: study, top_k: 10 }) : { trials: [] };
+  try {
+    const trials = await latest(status, stale);
     if (stale()) return;
+    history(trials, status);
+    troubled(trials);
+  } finally {
+    // Beneath the history, and so not before it; but also where trials cannot be read.
+    if (!stale()) leaderboard(compared.trials, status.study.objective);
   }
-  history(trials, status);
-  troubled(trials);
   for (const number of [...rows.keys()]) {
     const { measurements } = await read(`${address()}/trials/${number}`);
     if (stale()) return;
