@@ -173,7 +173,7 @@ async def test_a_finished_study_is_told_by_every_reading_tool(
     assert text_of(status).startswith(f"[OK] AutoML Study Complete: {DONE}\n")
     assert structure_of(status)["best"]["params"]["lr"] == 0.001547
     table = await call(client, "compare_automl_trials", study_name=DONE, top_k=1)
-    assert text_of(table).startswith(f"[Info] Best Trial for {DONE}:")
+    assert text_of(table).startswith(f"[Info] Top 1 Trial for {DONE}:")
     best = await call(client, "get_automl_best_params", study_name=DONE)
     assert "trigger_training_job(epochs=4, lr=0.001547, batch_size=128)" in text_of(best)
     assert structure_of(best)["terminal"].endswith("--seed 7")

@@ -338,7 +338,7 @@ def test_one_is_one_and_not_several() -> None:
     assert tables.fitting(rows, "trials")[-1] == "... and 1 more trial"
     assert tables.fitting([*rows, "y"], "trials")[-1] == "... and 2 more trials"
     one = Comparison(study=a_study(), trials=(a_trial(),))
-    assert tables.comparison(one).startswith("[Info] Best Trial for mnist-opt-20260104:\n")
+    assert tables.comparison(one).startswith("[Info] Top 1 Trial for mnist-opt-20260104:\n")
 
 
 def test_texts_stay_short_whatever_a_study_holds() -> None:

@@ -181,6 +181,11 @@ def test_an_offer_of_nothing_is_refused_with_what_is_valid(
         Offer.of(names, read_only=read_only)
 
 
+def test_no_toolsets_at_all_are_refused_too() -> None:
+    with pytest.raises(InvalidRequest, match="name some of studies, deletion"):
+        Offer(toolsets=frozenset())
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -32,8 +32,8 @@ def comparison(answer: Comparison) -> str:
     ]
     widths = [0, 0, *(WIDTHS.get(name, 0) for name in names)]
     header, *rows = aligned(table, widths)
-    top = "Best Trial" if len(answer.trials) == 1 else f"Top {len(answer.trials)} Trials"
-    title = f"[Info] {top} for {plain(config.name)}:"
+    n = len(answer.trials)
+    title = f"[Info] Top {n} {'Trial' if n == 1 else 'Trials'} for {plain(config.name)}:"
     lines = [title, "=" * 80, header, "─" * 64, *fitting(rows, "trials")]
     if any(trial.state is TrialState.PRUNED for trial in answer.trials):
         lines += ["", "* pruned: its value is that of the epoch it was stopped at"]
