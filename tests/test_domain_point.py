@@ -31,6 +31,7 @@ def test_default_is_the_trainers_default() -> None:
         ({}, {"learning_rate": 1e-3}, "params: there is no parameter 'learning_rate'"),
         ({"lr": -1.0}, None, 'Valid is "lr": a number from [^;]*$'),
         ({}, {"optimizer": "what"}, 'Valid is "optimizer": one of [^;]*$'),
+        ({}, {"model": 7}, 'Valid is "model", which only the operator'),
         ({}, {"lrr": 1e-3}, 'the closest there is: "lr": a number from [^;]*. There are'),
         ({}, 5, r'params is a JSON object such as {"lr": [0-9.e-]+}, and not'),
         ({}, "{", r'params is no JSON: .* such as {"lr": [0-9.e-]+}$'),
