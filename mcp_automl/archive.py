@@ -35,6 +35,9 @@ class Archive(Protocol):
     def chosen(self, study: Study, numbers: Sequence[int]) -> Sequence[Trial]:
         """Those of its trials that have these numbers, each complete, in their order."""
 
+    def costs(self, study: Study) -> Mapping[int, float]:
+        """What each of its trials has cost, by number, in dollars; nothing of plain Optuna's."""
+
     def curves(self, study: Study, numbers: Sequence[int]) -> Mapping[int, Mapping[int, float]]:
         """The objective after every epoch, by trial; of plain Optuna's, by their own steps."""
 

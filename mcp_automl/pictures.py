@@ -63,7 +63,7 @@ class Pictures:
 
     def _of_parameters(self, kind: Kind, seen: Finished) -> Picture:
         if kind is Kind.PARETO:
-            return pareto(self._with_costs(seen))
+            return pareto(seen.costing(self.archive.costs(seen.study)))
         some = self._with_parameters(seen)
         found: Insight = insight(some, len(seen.ranked))
         drawn = {
@@ -79,11 +79,6 @@ class Pictures:
         if not seen.ranked:
             raise nothing_to_show(study)
         return seen
-
-    def _with_costs(self, seen: Finished) -> Finished:
-        """All of them: a single one that is not looked at may be better and cheaper."""
-        numbers = [trial.number for trial in seen.ranked]
-        return Finished.of(seen.study, self.archive.chosen(seen.study, numbers))
 
     def _with_parameters(self, seen: Finished) -> Finished:
         numbers = [trial.number for trial in seen.thinned(MOST_TRIALS).ranked]

@@ -202,6 +202,9 @@ class FakeArchive:
         by_number = {trial.number: trial for trial in self.trials(study)}
         return [by_number[number] for number in numbers]
 
+    def costs(self, study: Study) -> Mapping[int, float]:
+        return {trial.number: trial.cost_usd for trial in self.trials(study)}
+
     def curves(self, study: Study, numbers: Sequence[int]) -> Mapping[int, Mapping[int, float]]:
         return {}
 

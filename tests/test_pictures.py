@@ -186,6 +186,27 @@ def test_a_study_of_plain_optuna_is_drawn_with_its_own_steps_and_times(tmp_path:
         assert len(png(picture)) < MOST_BYTES
 
 
+async def test_what_trials_have_cost_is_read_at_once_and_is_what_each_of_them_costs(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "automl_studies.db"
+    pair = real_pair(path)
+    study = await pair.started()
+    await pair.completed(study, 0.8, cost=0.03)
+    await pair.interrupted(study, Outcome.STOPPED, 1)
+    await pair.attempted(study)
+    await pair.attempted(study)
+    pair.pass_time(30)
+
+    def read() -> tuple[dict[int, float], dict[int, float]]:
+        archive, each = SqliteArchive(path), SqliteRegistry(path)
+        found = dict(archive.costs(study))
+        return found, {number: each.trial(study, number).cost_usd for number in found}
+
+    at_once, one_by_one = await anyio.to_thread.run_sync(read)
+    assert at_once == pytest.approx(one_by_one) and at_once[0] == 0.03 and len(at_once) >= 3
+
+
 async def test_an_attempt_that_runs_lasts_until_its_last_sign_of_life(tmp_path: Path) -> None:
     path = tmp_path / "automl_studies.db"
     pair = real_pair(path)

@@ -304,7 +304,7 @@ def test_a_page_is_a_part_of_a_list() -> None:
             Page(**wrong)
 
 
-def test_a_long_curve_keeps_its_ends() -> None:
+def test_what_is_thinned_keeps_its_ends_and_is_thinned_in_one_way_only() -> None:
     assert thinned([1, 2, 3]) == [1, 2, 3]
     many = thinned(range(10_000))
     assert (len(many), many[0], many[-1]) == (MAX_POINTS, 0, 9_999)

@@ -1,14 +1,12 @@
 """A study's finished trials, as pictures and explanations look at them."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from mcp_automl.domain import leaderboard
+from mcp_automl.domain.paging import thinned
 from mcp_automl.domain.study import Objective, Study, Trial, TrialState
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +34,13 @@ class Finished:
         return tuple(sorted(self.ranked, key=lambda trial: trial.number))
 
     def thinned(self, most: int) -> "Finished":
-        """The same with at most so many trials, evenly picked from the best to the worst."""
-        return Finished(self.study, thinned(self.ranked, most))
+        """The same with at most so many trials, evenly picked, the best and the worst among them."""
+        return Finished(self.study, tuple(thinned(self.ranked, most)))
 
-
-def thinned(items: Sequence[T], most: int) -> tuple[T, ...]:
-    """At most so many, evenly picked, the first among them."""
-    if len(items) <= most:
-        return tuple(items)
-    return tuple(items[i * len(items) // most] for i in range(most))
+    def costing(self, costs: Mapping[int, float]) -> "Finished":
+        """The same with what each trial has cost, by its number; the others cost nothing."""
+        priced = (replace(trial, cost_usd=costs.get(trial.number, 0.0)) for trial in self.ranked)
+        return Finished(self.study, tuple(priced))
 
 
 def value_of(trial: Trial) -> float:

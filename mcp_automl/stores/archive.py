@@ -44,8 +44,12 @@ class SqliteArchive:
 
     def chosen(self, study: Study, numbers: Sequence[int]) -> Sequence[Trial]:
         with self._database.read() as connection:
-            found = (trials.numbered(connection, study, number) for number in numbers)
+            found = trials.chosen(connection, study, numbers)
             return [judged(connection, study, trial) for trial in found]
+
+    def costs(self, study: Study) -> Mapping[int, float]:
+        with self._database.read() as connection:
+            return attempts.costs(connection, study.id)
 
     def curves(self, study: Study, numbers: Sequence[int]) -> Mapping[int, Mapping[int, float]]:
         of_trial = trials.reported_values if study.id < 0 else trials.objective_values

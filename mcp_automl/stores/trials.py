@@ -89,8 +89,22 @@ def numbered(connection: sqlite3.Connection, study: Study, number: int) -> Trial
     row = connection.execute(query, (optuna_study, number)).fetchone() if optuna_study else None
     if row is None:
         raise LookupError(f"{study.config.name} has no trial #{number}")
-    params = {**params_of(connection, row["trial_id"]), **study.config.constants}
-    return _trial(connection, study, row, params=params)
+    return _whole(connection, study, row)
+
+
+def chosen(connection: sqlite3.Connection, study: Study, numbers: Sequence[int]) -> list[Trial]:
+    """Those of these numbers, as `numbered` gives one, in their order; the study is read once.
+
+    Raises:
+        LookupError: there is none of some number.
+    """
+    query = f"{_SELECT} WHERE t.study_id = ? AND t.number IN (SELECT value FROM json_each(?))"
+    asked = (optuna_id(connection, study), json.dumps(list(numbers)))
+    rows = {row["number"]: row for row in connection.execute(query, asked)}
+    missing = [number for number in numbers if number not in rows]
+    if missing:
+        raise LookupError(f"{study.config.name} has no trial #{missing[0]}")
+    return [_whole(connection, study, rows[number]) for number in numbers]
 
 
 def each(connection: sqlite3.Connection, study: Study) -> Iterator[Trial]:
@@ -98,8 +112,12 @@ def each(connection: sqlite3.Connection, study: Study) -> Iterator[Trial]:
     optuna_study = optuna_id(connection, study)
     query = f"{_SELECT} WHERE t.study_id = ? ORDER BY t.number"
     for row in connection.execute(query, (optuna_study,)) if optuna_study else ():
-        params = {**params_of(connection, row["trial_id"]), **study.config.constants}
-        yield _trial(connection, study, row, params=params)
+        yield _whole(connection, study, row)
+
+
+def _whole(connection: sqlite3.Connection, study: Study, row: sqlite3.Row) -> Trial:
+    params = {**params_of(connection, row["trial_id"]), **study.config.constants}
+    return _trial(connection, study, row, params=params)
 
 
 def param_names(connection: sqlite3.Connection, optuna_study: int) -> set[str]:

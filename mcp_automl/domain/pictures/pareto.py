@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from mcp_automl.domain.budget import dollars
 from mcp_automl.domain.figures import figure, several
-from mcp_automl.domain.finished import Finished, is_complete, thinned, value_of
+from mcp_automl.domain.finished import Finished, is_complete, value_of
+from mcp_automl.domain.paging import thinned
 from mcp_automl.domain.pictures.canvas import (
     Axis,
     Label,
