@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
-from PIL import Image
+from PIL import Image, ImageColor
 
 from mcp_automl.domain.pictures.canvas import (
     Axis,
@@ -46,6 +46,8 @@ PALETTES = (256, 64, 24)
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#6A6A6A"
 INK, FAINT = "#222222", "#DDDDDD"
+MEANINGS = (RED, BLUE, ORANGE, GREEN, GREY, INK, "#FFFFFF")
+"""Are kept whatever colours have to be made do without."""
 
 # Nobody's matplotlibrc, least of all one that lies in the working folder.
 matplotlib.rcdefaults()
@@ -62,6 +64,8 @@ _letters = get_font(findfont(FontProperties()))
 MARKS: dict[Look, dict[str, Any]] = {
     Look.COMPLETE: {"marker": "o", "c": BLUE, "s": 30, "alpha": 0.8, "linewidths": 0},
     Look.PRUNED: {"marker": "x", "c": GREY, "s": 30, "linewidths": 1.4},
+    Look.BELOW: {"marker": "v", "c": ORANGE, "s": 44, "linewidths": 0},
+    Look.ABOVE: {"marker": "^", "c": ORANGE, "s": 44, "linewidths": 0},
     Look.FRONT: {"marker": "D", "c": GREEN, "s": 42, "edgecolors": "white", "zorder": 4},
     Look.BEST: {"marker": "*", "c": RED, "s": 230, "edgecolors": "white", "zorder": 5},
 }
@@ -99,15 +103,24 @@ def png(picture: Picture) -> bytes:
         canvas.draw()
         size = canvas.get_width_height()
         image = Image.frombuffer("RGBA", size, canvas.buffer_rgba()).convert("RGB")
-    drawn = _encoded(image)
+    drawn = encoded(image)
     for colours in PALETTES:
         if len(drawn) <= MOST_BYTES:
             break
-        drawn = _encoded(image.quantize(colours, dither=Image.Dither.NONE))
+        drawn = encoded(in_few(image, colours))
     return drawn
 
 
-def _encoded(image: Image.Image) -> bytes:
+def in_few(image: Image.Image, colours: int) -> Image.Image:
+    """With so many colours, among them those that mean something: a star is but few pixels."""
+    common = image.quantize(colours - len(MEANINGS)).getpalette() or []
+    meant = [part for name in MEANINGS for part in ImageColor.getrgb(name)]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*meant, *common[: 3 * (colours - len(MEANINGS))]])
+    return image.quantize(palette=palette, dither=Image.Dither.NONE)
+
+
+def encoded(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
     return file.getvalue()

@@ -286,7 +286,7 @@ class Service:
         # Like exports not with the rest: a fresh server's first answer would wait for their code.
         from mcp_automl.pictures import Pictures
 
-        return Pictures(self._registry, self._archive)
+        return Pictures(self._registry, self._archive, self.trainers)
 
     @cached_property
     def _exports(self) -> "Exports":

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mcp_automl.domain.finished import Finished
+from mcp_automl.domain.sample import Sample
 from mcp_automl.domain.space import Categorical, Float, Int, SearchSpace
 from mcp_automl.domain.study import Objective, Study, StudyState, Trial, TrialState
 from tests.fakes_server import a_config, a_study
@@ -55,6 +56,21 @@ def some_trials(n: int, *, effect: float = 0.05, peak: float = -3, seed: int = 1
     return trials
 
 
+def wide_trials(n: int, parameters: int) -> tuple[SearchSpace, list[Trial]]:
+    """As above over so many parameters, long names and forty long choices each; one matters."""
+    rng = random.Random(2)
+    choices = tuple(f"choice-{i:02}-{'c' * 40}" for i in range(40))
+    names = [f"parameter_{i:02}_{'p' * 40}" for i in range(parameters)]
+    space = SearchSpace(dict.fromkeys(names, Categorical(choices=choices)))
+    points = [{name: rng.choice(choices) for name in names} for _ in range(n)]
+    first = names[0]
+    trials = [
+        replace(t, params=point, value=0.9 + 0.05 * (point[first] in choices[:3]) + i / 1e6)
+        for i, (t, point) in enumerate(zip(some_trials(n), points, strict=True))
+    ]
+    return space, trials
+
+
 def the_study(
     space: SearchSpace = SPACE,
     *,
@@ -67,6 +83,10 @@ def the_study(
         objectives=(Objective(name="val_accuracy", maximize=maximize),),
     )
     return a_study(state, config=config, id=id)
+
+
+def sampled(trials: Sequence[Trial], study: Study | None = None) -> Sample:
+    return Sample.of(finished(trials, study), trials)
 
 
 def finished(trials: Sequence[Trial], study: Study | None = None) -> Finished:

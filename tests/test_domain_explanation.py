@@ -1,5 +1,6 @@
 """What is said of a study's parameters, and what is not."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -7,18 +8,20 @@ import pytest
 from mcp_automl.domain.explanation import Explanation, Next, explanation, narrowed
 from mcp_automl.domain.figures import figure, listed, outward, several
 from mcp_automl.domain.insight import Finding, Insight, insight, region, unit
-from mcp_automl.domain.space import Categorical, Float, Int, SearchSpace
+from mcp_automl.domain.sample import Sample, how_many_best
+from mcp_automl.domain.space import Categorical, Float, Int, Parameter, SearchSpace
 from mcp_automl.domain.study import Study, StudyState, Trial
-from tests.pictures_for_tests import SPACE, finished, some_trials, the_study
+from tests.pictures_for_tests import SPACE, finished, sampled, some_trials, the_study
 
 
 def judged(trials: list[Trial], study: Study | None = None) -> Insight:
-    return insight(finished(trials, study))
+    return insight(sampled(trials, study))
 
 
-def explained(trials: list[Trial], study: Study | None = None) -> Explanation:
-    seen = finished(trials, study)
-    return explanation(seen, insight(seen))
+def explained(
+    trials: list[Trial], study: Study | None = None, widest: Mapping[str, Parameter] | None = None
+) -> Explanation:
+    return explanation(finished(trials, study), judged(trials, study), widest or {})
 
 
 def test_what_matters_stands_out_and_what_does_not_may_be_luck() -> None:
@@ -89,6 +92,42 @@ def test_a_good_region_at_a_bound_asks_for_wider_ones() -> None:
     assert "at the upper bound" in said.sentences[1]
     low = explained(some_trials(60, peak=-5, effect=0.1))
     assert "at the lower bound" in low.sentences[1]
+
+
+@pytest.mark.parametrize(
+    ("peak", "end", "widest"),
+    [
+        (-1, "upper bound, which is the highest", Float(low=1e-5, high=0.1, log=True)),
+        (-5, "lower bound, which is the lowest", Float(low=1e-5, high=1.0, log=True)),
+    ],
+)
+def test_at_a_bound_that_the_trainer_ends_at_no_wider_ones_are_asked_for(
+    peak: int, end: str, widest: Float
+) -> None:
+    said = explained(some_trials(60, peak=peak, effect=0.1), widest={"lr": widest})
+    assert said.next is Next.NARROWER
+    assert f"at the {end} that the trainer allows" in said.sentences[1]
+    wider = Float(low=1e-9, high=9.0, log=True)
+    more = explained(some_trials(60, peak=peak, effect=0.1), widest={"lr": wider})
+    assert more.next is Next.WIDER and "allows" not in more.sentences[1]
+
+
+def test_the_best_of_a_large_study_are_its_best_and_not_those_that_were_picked() -> None:
+    trials = some_trials(3_000)
+    sample = sampled(trials)
+    assert len(sample.picked.ranked) == 500 and len(sample.top) == 50
+    assert sample.top == sample.whole.ranked[:50]
+    found = insight(sample)
+    assert (found.finished, found.used, found.best) == (3_000, 500, 50)
+    lr = next(it for it in found.findings if it.name == "lr")
+    assert lr.region == region("lr", SPACE.parameters["lr"], sample.whole.ranked[:50])
+
+
+def test_as_many_are_read_with_parameters_as_are_looked_at() -> None:
+    tied = finished([replace(trial, value=0.5) for trial in some_trials(3_000)])
+    assert len(Sample.numbers(tied)) <= 1_000 and how_many_best(tied) == 500
+    few = finished(some_trials(3))
+    assert sorted(Sample.numbers(few)) == [0, 1, 2] and how_many_best(few) == 3
 
 
 def test_without_insight_more_trials_are_advised() -> None:

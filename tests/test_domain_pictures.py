@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from mcp_automl.catalog import Catalog
 from mcp_automl.domain.errors import InvalidRequest, NothingToShow
 from mcp_automl.domain.figures import cut, figure
 from mcp_automl.domain.finished import Finished, value_of
-from mcp_automl.domain.insight import insight
+from mcp_automl.domain.insight import by_importance, insight
 from mcp_automl.domain.occupation import Occupation
 from mcp_automl.domain.pictures.canvas import Bars, Label, Line, Look, Marks, Picture, Surface
 from mcp_automl.domain.pictures.contour import contour
@@ -26,7 +27,7 @@ from mcp_automl.domain.space import Categorical, Float, Int, SearchSpace
 from mcp_automl.domain.study import Objective, Trial, TrialState
 from mcp_automl.pictures import Pictures
 from tests.fakes_server import FakeArchive, FakeRegistry
-from tests.pictures_for_tests import SPACE, finished, some_trials, the_study
+from tests.pictures_for_tests import SPACE, finished, sampled, some_trials, the_study
 
 ACCURACY = Objective(name="val_accuracy", maximize=True)
 LOSS = Objective(name="val_loss", maximize=False)
@@ -58,7 +59,7 @@ def test_the_history_shows_who_was_best_when() -> None:
     (line,) = layers(picture, Line)
     assert line.points == ((0, 0.5), (2, 0.7), (4, 0.8), (4, 0.8)) and line.stepped
     assert "Best so far: #0 0.5000, #2 0.7000, #4 0.8000" in words(picture)
-    assert "5 complete, 0 pruned; median of the complete 0.7000" in words(picture)
+    assert "Median of the complete: 0.7000" in words(picture)
     (best,) = layers(picture, Marks, Look.BEST)
     assert best.name == "best: #4"
 
@@ -66,39 +67,61 @@ def test_the_history_shows_who_was_best_when() -> None:
 def test_a_study_of_pruned_trials_says_so() -> None:
     picture = history(finished(valued(0.5, 0.6, state=TrialState.PRUNED)))
     assert "#1 with val_accuracy 0.6000 (pruned: no trial was trained to its end)" in words(picture)
-    assert "median of the pruned 0.5000" in words(picture)
+    assert "Median of the pruned: 0.5000" in words(picture)
 
 
 def test_a_large_history_is_thinned_and_says_so() -> None:
     picture = history(finished(valued(*(i / 2_000 for i in range(1, 1_501)))))
     assert picture.shown == 1_000 == sum(len(it.points) for it in layers(picture, Marks)[:2])
-    assert "1,000 points of 1,500 are drawn" in words(picture)
+    assert "Drawn: 1,000 of 1,500 finished trials (1,500 complete, 0 pruned), evenly" in words(
+        picture
+    )
     assert "Best so far: ... #1488" in words(picture)
 
 
 def test_what_is_far_worse_is_drawn_at_the_edge_and_counted() -> None:
     seen = finished(valued(0.9, 0.91, 0.92, 0.93, 0.1))
-    assert "1 value below 0.9000 drawn at the edge" in words(history(seen))
+    assert "Values below 0.9000, 1 in all, are drawn at the edge, as triangles" in words(
+        history(seen)
+    )
     window = Values.of(LOSS, [1.0, 1.1, 1.2, 1.3, 1e9])
     assert (window.low, window.high, window.place(1e9)) == (1.0, 1.3, 1.3)
-    assert window.words == ("1 value above 1.3000 drawn at the edge",)
+    assert window.words("end there") == ("Values above 1.3000, 1 in all, end there",)
+    (triangle,) = layers(history(seen), Marks, Look.BELOW)
+    assert triangle.points == ((4, 0.9),) and triangle.name == "far below"
+    assert window.ends == ("1.0000", "≥ 1.3000") and window.beyond is Look.ABOVE
     axis = window.axis()
     assert axis.low is not None and axis.low < 0.98 and axis.label == "val_loss (lower is better)"
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+def test_values_too_large_for_an_axis_are_said_to_be_and_outliers_are_only_outside(
+    maximize: bool,
+) -> None:
+    sign = 1 if maximize else -1
+    worst = -sign * 1.7e308
+    study = the_study(maximize=maximize)
+    few = sampled(valued(*(sign * v for v in (0.9, 0.91, 0.92, 0.93, 0.94)), worst), study)
+    for picture in (history(few.whole), slices(few), parallel(few), contour(few)):
+        assert any(line.startswith("Values ") and ", 1 in all" in line for line in picture.words)
+    all_large = sampled(valued(1.7e308, -1.7e308, 1.1e308, -1e300), study)
+    for draw in (slices, parallel, contour, lambda sample: history(sample.whole)):
+        with pytest.raises(NothingToShow, match=r"reaches .*e\+30\d, which no axis can show"):
+            draw(all_large)
 
 
 # --- parameters ------------------------------------------------------------------------------
 
 
 def pictured(n: int = 40, space: SearchSpace = SPACE) -> tuple[Finished, dict[str, Picture]]:
-    seen = finished(some_trials(n), the_study(space))
-    found = insight(seen)
+    sample = sampled(some_trials(n), the_study(space))
     makers = {"parallel": parallel, "slice": slices, "contour": contour}
-    return seen, {name: make(seen, found) for name, make in makers.items()}
+    return sample.whole, {name: make(sample) for name, make in makers.items()}
 
 
 def test_importances_are_shown_beside_the_reach_of_luck() -> None:
     seen = finished(some_trials(40))
-    found = insight(seen)
+    found = insight(sampled(some_trials(40)))
     picture = importances(seen, found)
     (clear,), (unclear,) = layers(picture, Bars, Look.CLEAR), layers(picture, Bars, Look.UNCLEAR)
     assert [row for row, _, _ in clear.bars] == [0] and len(unclear.bars) == 4
@@ -117,24 +140,29 @@ def test_importances_of_many_trials_and_parameters_are_cut_and_counted() -> None
         for trial in some_trials(60)
     ]  # fmt: skip
     seen = finished(trials, the_study(SearchSpace({**SPACE.parameters, **many})))
-    found = insight(seen, 600)
+    sample = sampled(trials, seen.study)
+    found = replace(insight(sample), finished=600)
     text = words(importances(seen, found))
-    assert "and 7 less important ones" in text
+    assert text.count("stands out (") + text.count("may be luck (") == 12
+    assert "Not drawn, as less important: " in text
     assert "against all 60 finished trials of 600; one training each" in text
-    few = parallel(seen, found), slices(seen, found)
-    assert ["12 less" in words(few[0]), "13 less" in words(few[1])] == [True, True]
+    order = by_importance(sample)
+    for picture, first in ((parallel(sample), 7), (slices(sample), 6), (contour(sample), 2)):
+        assert f"Not drawn, as less important: {', '.join(order[first:])}" in words(picture)
+    assert order[:3] == [it.name for it in found.findings[:3]]
 
 
 def test_importances_of_few_trials_are_not_drawn() -> None:
-    seen = finished(some_trials(5))
+    sample = sampled(some_trials(5))
     with pytest.raises(NothingToShow, match='takes at least 10; call plot.*kind="history"'):
-        importances(seen, insight(seen))
-    assert "Which region is good cannot be said: 5 finished" in words(slices(seen, insight(seen)))
+        importances(sample.whole, insight(sample))
+    assert "Which region is good cannot be said: 5 finished" in words(slices(sample))
+    assert by_importance(sample) == list(SPACE.parameters)
 
 
 def test_luck_without_bounds_has_no_mark() -> None:
     seen = finished(some_trials(40))
-    found = insight(seen)
+    found = insight(sampled(some_trials(40)))
     endless = replace(found, findings=tuple(replace(f, luck=7.0) for f in found.findings))
     picture = importances(seen, endless)
     assert "luck alone could reach any share" in picture.words[0]
@@ -170,18 +198,17 @@ def test_a_contour_is_white_where_nobody_was() -> None:
     choices = SearchSpace(
         {"optimizer": SPACE.parameters["optimizer"], "epochs": Int(low=1, high=8)}
     )
-    seen = finished(some_trials(8), the_study(choices))
-    assert "optimizer=" in words(contour(seen, insight(seen)))
+    assert "optimizer=" in words(contour(sampled(some_trials(8), the_study(choices))))
 
 
 def test_a_contour_needs_two_parameters_that_exist_together() -> None:
-    one = finished(some_trials(5), the_study(SearchSpace({"lr": SPACE.parameters["lr"]})))
+    one = sampled(some_trials(5), the_study(SearchSpace({"lr": SPACE.parameters["lr"]})))
     with pytest.raises(NothingToShow, match="needs two searched parameters"):
-        contour(one, insight(one))
+        contour(one)
     apart = SearchSpace({"lr": SPACE.parameters["lr"], "other": Float(low=0, high=1)})
-    none = finished(some_trials(5), the_study(apart))
+    none = sampled(some_trials(5), the_study(apart))
     with pytest.raises(NothingToShow, match="no trial has both lr and other"):
-        contour(none, insight(none))
+        contour(none)
 
 
 def test_many_choices_have_some_ticks_and_values_of_other_kinds_no_place() -> None:
@@ -195,7 +222,7 @@ def test_many_choices_have_some_ticks_and_values_of_other_kinds_no_place() -> No
 
 
 def test_a_single_value_and_a_parameter_that_the_best_lack_are_said() -> None:
-    found = insight(finished(some_trials(40)))
+    found = insight(sampled(some_trials(40)))
     where = found.findings[0].region
     lr = SPACE.parameters["lr"]
     assert region_in_words(lr, replace(where, trials=0)) == "none of the best trials has it"
@@ -245,14 +272,16 @@ def test_curves_end_in_a_cross_where_a_trial_was_pruned() -> None:
     (crosses,) = layers(picture, Marks, Look.PRUNED)
     assert crosses.points == ((1.0, 0.4),)
     best = curves[seen.best.number]
-    assert f"12: {figure(best[12])} / " in words(picture), "the last epoch is told"
-    assert "1 pruned, after 1 epochs (median)" in words(picture)
+    assert f"By epoch, #{seen.best.number} beside the median of the drawn" in words(picture)
+    assert f"epoch 12: {figure(best[12])}, median " in words(picture), "the last epoch is told"
+    assert "2 pruned, half of those drawn within 1 epoch" in words(picture)
+    assert "Drawn: 7 of 8 finished trials (6 complete, 2 pruned)" in words(picture)
     with pytest.raises(NothingToShow, match="after an epoch"):
         intermediate(seen, {})
     foreign = finished([seen.best], the_study(id=-1))
-    assert "step: best / median (trials)" in words(
-        intermediate(foreign, {seen.best.number: {0: 1.0}})
-    )
+    alone = words(intermediate(foreign, {seen.best.number: {0: 1.0}}))
+    assert "step 0: 1.0000, median 1.0000 of 1" in alone
+    assert "pruned, half" not in alone
 
 
 def test_the_front_is_what_no_trial_beats_in_both() -> None:
@@ -277,13 +306,13 @@ def test_no_trial_that_is_left_out_of_the_picture_is_better_and_cheaper() -> Non
     # It reads every trial by itself, which would take seconds for all of them.
     archive = FakeArchive(registry)
     archive.chosen = None  # type: ignore[method-assign,assignment]
-    picture = Pictures(registry, archive).picture(the_study(), "pareto")
+    picture = Pictures(registry, archive, Catalog()).picture(the_study(), "pareto")
     best = front(finished(trials))
     (line,) = layers(picture, Line)
     assert len(line.points) == len(best)
     assert all(f"#{trial.number}: " in words(picture) for trial in best[-10:])
     assert picture.shown == MOST_DRAWN + len(best)
-    assert f"{picture.shown} trials of 3,000 are drawn" in words(picture)
+    assert f"Drawn: {picture.shown} of 3,000 finished trials" in words(picture)
 
 
 def test_labels_that_would_overlap_are_left_out() -> None:

@@ -26,10 +26,12 @@ from mcp_automl.pictures import Pictures
 from mcp_automl.stores.archive import SqliteArchive
 from mcp_automl.stores.registry import SqliteRegistry
 from tests.fakes_server import FakeRegistry, a_study, a_trial
-from tests.pictures_for_tests import some_trials, the_study
+from tests.pictures_for_tests import some_trials, the_study, wide_trials
 from tests.stores_for_tests import NOW, real_pair
 
 MOST_BYTES = 100_000
+MOST_CHARACTERS = 6_000
+"""About 1,500 tokens, of text and structure together."""
 
 
 async def call(client: Client, tool: str, **given: Any) -> CallToolResult:
@@ -66,7 +68,7 @@ async def test_every_kind_is_a_small_picture_and_says_its_numbers(tmp_path: Path
     def draw() -> dict[str, tuple[bytes, str]]:
         from mcp_automl.drawing import png
 
-        pictures = Pictures(SqliteRegistry(path), SqliteArchive(path))
+        pictures = Pictures(SqliteRegistry(path), SqliteArchive(path), Catalog())
         study = pictures.registry.find("Digits-1")
         assert study is not None
         kinds = [kind.value for kind in Kind if kind is not Kind.IMPORTANCE]
@@ -82,7 +84,7 @@ async def test_every_kind_is_a_small_picture_and_says_its_numbers(tmp_path: Path
     said = {kind: words for kind, (_, words) in drawn.items()}
     assert "Best so far: #0 0.8000, #1 0.9000" in said["history"]
     assert "#1 0.9000: lr=" in said["parallel"] and "#1 0.9000: lr=" in said["contour"]
-    assert "3: 0.9000 / 0.8500 (2)" in said["intermediate"]
+    assert "epoch 3: 0.9000, median 0.8500 of 2" in said["intermediate"]
     assert (
         "4 attempts" in said["timeline"]
         and "2 complete, 1 failed, 1 interrupted" in (said["timeline"])
@@ -100,7 +102,9 @@ async def test_importance_is_drawn_and_told_by_the_tool(
     assert image.format == "PNG" and image.size == (880, 550)
     assert text.startswith("[Info] Which parameters mattered: digits\nlr: ")
     assert "stands out (luck alone could reach" in text
-    assert result.structured_content == {"kind": "importance", "trials": 40}
+    told = result.structured_content
+    assert told is not None and (told["study"], told["kind"]) == ("digits", "importance")
+    assert told["trials"] == 40 and told["words"] == text.splitlines()[1:]
 
 
 async def test_a_picture_that_cannot_be_drawn_says_which_can(
@@ -131,6 +135,10 @@ async def test_an_explanation_is_two_sentences_numbers_and_the_next_call(
     assert good.endswith("what to try next: a narrower study.")
     structure = result.structured_content
     assert structure is not None and structure["parameters"][0]["name"] == "lr"
+    assert structure["study"] == "digits" and structure["summary"][:2] == [mattered, good]
+    complete = [t for t in some_trials(40) if t.state is TrialState.COMPLETE]
+    best = max(complete, key=lambda trial: trial.value or 0)
+    assert structure["best"] == {"number": best.number, "value": float(f"{best.value:.5g}")}
     (narrow,) = re.findall(r"search_space=(\{.*\})\)$", last)
     assert Catalog().search("mnist", {"lr": json.loads(narrow)["lr"]}, None)
     assert last == f"Next: {structure['next']}" and len(text) < 4_000
@@ -159,6 +167,30 @@ async def test_what_to_try_next_is_a_call(
     assert says in getattr(result.content[0], "text")  # noqa: B009
 
 
+@pytest.mark.parametrize("state", [StudyState.COMPLETE, StudyState.RUNNING])
+async def test_of_any_number_of_wide_parameters_a_reply_is_short_and_says_where_the_rest_is(
+    client: Client, registry: FakeRegistry, state: StudyState
+) -> None:
+    space, trials = wide_trials(200, 60)
+    registry.add(the_study(space, state=state), trials)
+
+    def size(result: CallToolResult) -> int:
+        texts = [it.text for it in result.content if isinstance(it, TextContent)]
+        return len("".join(texts)) + len(json.dumps(result.structured_content))
+
+    explained = await call(client, "explain_automl_study", study_name="digits")
+    assert size(explained) < MOST_CHARACTERS
+    text = getattr(explained.content[0], "text")  # noqa: B009
+    told = re.search(r"(\d+) more parameters: read automl://\S+/importance\?offset=(\d+)", text)
+    assert told and int(told[1]) + int(told[2]) == 60
+    for kind in ("importance", "parallel", "slice", "contour", "history"):
+        result = await call(client, "plot_automl_study", study_name="digits", kind=kind)
+        assert not result.is_error and size(result) < MOST_CHARACTERS, kind
+        assert ("more: automl://studies/digits/importance has all" in shown(result)[1]) is (
+            kind != "history"
+        )
+
+
 def test_a_study_of_plain_optuna_is_drawn_with_its_own_steps_and_times(tmp_path: Path) -> None:
     path = tmp_path / "automl_studies.db"
     real_pair(path)
@@ -178,7 +210,7 @@ def test_a_study_of_plain_optuna_is_drawn_with_its_own_steps_and_times(tmp_path:
     assert [trial.params["x_$"] for trial in archive.chosen(study, [1, 0])] == [
         trial.params["x_$"] for trial in reversed(made.trials)
     ]
-    picture = Pictures(registry, archive).picture(study, "history")
+    picture = Pictures(registry, archive, Catalog()).picture(study, "history")
     from mcp_automl.drawing import png
 
     with warnings.catch_warnings():

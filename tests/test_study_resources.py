@@ -20,7 +20,7 @@ from mcp_automl.server import report
 from mcp_automl.server.app import build
 from mcp_automl.settings import Settings
 from tests.fakes_server import FakeRegistry, a_config, a_service, a_study, a_trial
-from tests.pictures_for_tests import some_trials, the_study
+from tests.pictures_for_tests import some_trials, the_study, wide_trials
 
 pytestmark = pytest.mark.anyio
 NAME = "mnist-opt-20260104"
@@ -130,8 +130,9 @@ async def test_what_mattered_is_what_the_tool_gives_and_says(
         (content,) = (await client.read_resource(uri)).contents
     found = json.loads(str(getattr(content, "text")))  # noqa: B009
     assert content.mime_type == "application/json"
-    assert tool.structured_content.items() <= found.items()
-    assert (found["study"], found["objective"], found["hidden"]) == ("digits", "val_accuracy", 0)
+    same = ("study", "trials", "best", "next", "parameters")
+    assert all(tool.structured_content[key] == found[key] for key in same)
+    assert (found["study"], found["objective"], found["total"]) == ("digits", "val_accuracy", 5)
     first, *others = found["parameters"]
     assert first["name"] == "lr" and first["stands_out"] and first["share"] > first["luck"]
     assert {it["name"] for it in others} == {"batch_size", "epochs", "optimizer", "momentum"}
@@ -139,6 +140,24 @@ async def test_what_mattered_is_what_the_tool_gives_and_says(
     mattered, _, basis = found["summary"]
     assert mattered.startswith("What mattered, more than luck explains: lr (")
     assert basis.startswith("PED-ANOVA: the best 16 against all 40 finished trials;")
+
+
+async def test_what_mattered_of_many_parameters_comes_in_pages_that_together_are_all(
+    client: Client, registry: FakeRegistry
+) -> None:
+    space, trials = wide_trials(200, 40)
+    single = SearchSpace({**space.parameters, "same": Categorical(choices=("x",))})
+    registry.add(the_study(single), [replace(t, params={**t.params, "same": "x"}) for t in trials])
+    names: list[str] = []
+    offset: int | None = 0
+    while offset is not None:
+        uri = f"automl://studies/digits/importance?offset={offset}"
+        text = await text_at(client, uri)
+        assert len(text) < 6_000
+        page = json.loads(text)
+        names += [it["name"] for it in (*page["parameters"], *page["unjudged"])]
+        offset = page["next_offset"]
+    assert len(names) == len(set(names)) == page["total"] == 41 and names[-1] == "same"
 
 
 async def test_where_nothing_can_be_said_of_what_mattered_that_is_said(
@@ -284,7 +303,13 @@ async def test_a_prompt_that_cannot_be_made_is_refused_with_what_would_be_valid(
 
 @pytest.mark.usefixtures("study")
 async def test_names_are_completed(client: Client) -> None:
-    for part in ("", "/trials{?limit,offset,state}", "/best", "/importance", "/report.md"):
+    for part in (
+        "",
+        "/trials{?limit,offset,state}",
+        "/best",
+        "/importance{?limit,offset}",
+        "/report.md",
+    ):
         uri = f"automl://studies/{{name}}{part}"
         template = ResourceTemplateReference(type="ref/resource", uri=uri)
         studies = await client.complete(template, {"name": "name", "value": "MNIST"})

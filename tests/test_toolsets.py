@@ -15,10 +15,12 @@ from mcp.types import TextContent
 
 from mcp_automl.__main__ import asked, main
 from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.study import StudyState
 from mcp_automl.domain.toolsets import Offer, Toolset
 from mcp_automl.server.app import AutomlServer, build
 from mcp_automl.server.instructions import STEPS, instructions
 from tests.fakes_server import FakeRegistry, a_config, a_service, a_study, a_trial
+from tests.pictures_for_tests import some_trials, the_study
 
 Offering = Callable[[Offer], AutomlServer]
 
@@ -31,6 +33,26 @@ def offering(registry: FakeRegistry, server: MCPServer[Any], tmp_path: Path) -> 
 
 async def listed(server: AutomlServer) -> list[str]:
     return [tool.name for tool in await server.list_tools()]
+
+
+@pytest.mark.parametrize("state", [StudyState.COMPLETE, StudyState.RUNNING])
+@pytest.mark.parametrize(
+    "offer", [Offer(read_only=True), Offer(toolsets=frozenset({Toolset.PICTURES}))]
+)
+@pytest.mark.parametrize(("n", "peak", "id"), [(40, -3, 1), (60, -1, 1), (5, -3, 1), (40, -3, -1)])
+async def test_what_to_try_next_names_no_tool_that_is_not_offered(
+    offering: Offering, registry: FakeRegistry, offer: Offer, state: StudyState,
+    n: int, peak: int, id: int,
+) -> None:  # fmt: skip
+    registry.add(the_study(state=state, id=id), some_trials(n, peak=peak, effect=0.1))
+    server = offering(offer)
+    async with Client(server) as client:
+        result = await client.call_tool("explain_automl_study", {"study_name": "digits"})
+        read = await client.read_resource("automl://studies/digits/importance")
+    everything = {tool.name for tool in await offering(Offer()).list_tools()}
+    said = result.model_dump_json() + read.model_dump_json()
+    assert "Next: " in said
+    assert [it for it in everything - set(await listed(server)) if it in said] == []
 
 
 # --- what is offered ---------------------------------------------------------------------------

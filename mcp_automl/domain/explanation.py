@@ -4,8 +4,10 @@ Nothing is said that the trials do not show: what may be luck is called so, and 
 said, that is said.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from types import MappingProxyType
 
 from mcp_automl.domain.bounds import MAX_TRIALS
 from mcp_automl.domain.errors import InvalidRequest
@@ -15,8 +17,11 @@ from mcp_automl.domain.insight import Finding, Insight, Region
 from mcp_automl.domain.pictures.regions import region_in_words
 from mcp_automl.domain.space import Categorical, Float, Int, Parameter, SearchSpace
 
-TOLD = 4
+TOLD = 3
 """Parameters that a sentence names."""
+
+NAME = 24
+"""Characters of each."""
 
 
 class Next(Enum):
@@ -37,37 +42,67 @@ class Explanation:
     insight: Insight
     sentences: tuple[str, str]
     next: Next
+    widest: Mapping[str, Parameter]
+    """All that the trainer allows, where that is known."""
     n_trials: int = 0
     """With MORE_TRIALS: the new total."""
     space: SearchSpace | None = None
     """With NARROWER: what to search."""
 
 
-def explanation(seen: Finished, found: Insight) -> Explanation:
-    """Explains a study."""
+def explanation(
+    seen: Finished, found: Insight, widest: Mapping[str, Parameter] = MappingProxyType({})
+) -> Explanation:
+    """Explains a study.
+
+    Args:
+        widest: all that its trainer allows, by parameter; empty where that is not known.
+    """
     narrower = narrowed(seen.study.config.space, found.clear)
-    chosen = _next(seen, found, narrower)
+    chosen = _next(seen, found, narrower, widest)
     return Explanation(
         seen=seen,
         insight=found,
-        sentences=(_mattered(found), _good(seen, found, chosen)),
+        sentences=(_mattered(found), _good(seen, found, chosen, widest)),
         next=chosen,
+        widest=widest,
         n_trials=_more(seen) if chosen is Next.MORE_TRIALS else 0,
         space=narrower if chosen is Next.NARROWER else None,
     )
 
 
-def _next(seen: Finished, found: Insight, narrower: SearchSpace | None) -> Next:
+def _next(
+    seen: Finished,
+    found: Insight,
+    narrower: SearchSpace | None,
+    widest: Mapping[str, Parameter],
+) -> Next:
     study = seen.study
     if study.id < 0:
         return Next.ELSEWHERE
     if study.state.should_run:
         return Next.WAIT
-    if any(finding.region.edge for finding in found.clear):
+    if widened(found, widest):
         return Next.WIDER
     if narrower is not None:
         return Next.NARROWER
     return Next.MORE_TRIALS
+
+
+def widened(found: Insight, widest: Mapping[str, Parameter]) -> list[Finding]:
+    """What mattered and is best at a bound beyond which the trainer allows more."""
+    at_edge = (finding for finding in found.clear if finding.region.edge)
+    return [finding for finding in at_edge if not _is_end(finding, widest)]
+
+
+def _is_end(finding: Finding, widest: Mapping[str, Parameter]) -> bool:
+    """Whether the trainer allows nothing beyond the bound that the best lie at."""
+    parameter, allowed = finding.parameter, widest.get(finding.name)
+    if not isinstance(parameter, Float | Int) or not isinstance(allowed, Float | Int):
+        return False
+    if finding.region.edge == "lower":
+        return parameter.low <= allowed.low
+    return parameter.high >= allowed.high
 
 
 def _more(seen: Finished) -> int:
@@ -85,30 +120,36 @@ def _mattered(found: Insight) -> str:
             f"No parameter stands out from luck in {several(found.used, 'finished trial')}: "
             f"{names} may or may not matter."
         )
-    shares = [f"{cut(f.name, 40)} ({percent(f.share)} of the importance)" for f in clear[:TOLD]]
+    shares = [f"{cut(f.name, NAME)} ({percent(f.share)} of the importance)" for f in clear[:TOLD]]
     luck = f", while {_names(unclear)} cannot be told from luck" if unclear else ""
     return f"What mattered, more than luck explains: {listed(shares)}{luck}."
 
 
 def _names(findings: tuple[Finding, ...]) -> str:
-    names = [cut(finding.name, 40) for finding in findings[:TOLD]]
+    names = [cut(finding.name, NAME) for finding in findings[:TOLD]]
     more = len(findings) - len(names)
     return listed([*names, f"{more} more"] if more else names)
 
 
-def _good(seen: Finished, found: Insight, chosen: Next) -> str:
+def _good(seen: Finished, found: Insight, chosen: Next, widest: Mapping[str, Parameter]) -> str:
     told = found.clear[:TOLD]
     if found.trouble or not told:
         best = f"#{seen.best.number} ({figure(value_of(seen.best))})"
         return f"The best so far is {best}; what to try next: {chosen.value}."
     where = "; ".join(
-        f"{cut(f.name, 40)} {region_in_words(f.parameter, f.region)}{_edge(f.region)}" for f in told
+        f"{cut(f.name, NAME)} {region_in_words(f.parameter, f.region)}{_edge(f, widest)}"
+        for f in told
     )
     return f"The best {found.best} trials have {where}; what to try next: {chosen.value}."
 
 
-def _edge(where: Region) -> str:
-    return f", at the {where.edge} bound" if where.edge else ""
+def _edge(finding: Finding, widest: Mapping[str, Parameter]) -> str:
+    edge = finding.region.edge
+    if not edge:
+        return ""
+    end = "lowest" if edge == "lower" else "highest"
+    more = f", which is the {end} that the trainer allows" if _is_end(finding, widest) else ""
+    return f", at the {edge} bound{more}"
 
 
 def narrowed(space: SearchSpace, clear: tuple[Finding, ...]) -> SearchSpace | None:

@@ -34,7 +34,7 @@ class Finished:
         return tuple(sorted(self.ranked, key=lambda trial: trial.number))
 
     def thinned(self, most: int) -> "Finished":
-        """The same with at most so many trials, evenly picked, the best and the worst among them."""
+        """The same with at most so many trials, evenly picked, best and worst among them."""
         return Finished(self.study, tuple(thinned(self.ranked, most)))
 
     def costing(self, costs: Mapping[int, float]) -> "Finished":

@@ -15,26 +15,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mcp_automl.domain.figures import several
-from mcp_automl.domain.finished import Finished, is_complete
 from mcp_automl.domain.importance import Column, Judge, grid_size
+from mcp_automl.domain.sample import Sample, how_many
 from mcp_automl.domain.space import Categorical, Float, Int, Parameter, Value, is_number
 from mcp_automl.domain.study import Trial
 
 LEAST_TRIALS = 10
 """Below this nothing is said, of a study or of a parameter that exists in some trials only."""
 
-MOST_TRIALS = 500
-"""More are evenly thinned: nothing would be seen that is not seen in these."""
-
 GOOD_SHARE = 0.4
 """Whose parameters are compared with all. In 40 simulated TPE studies each of 20 and 50 trials, a
 parameter that mattered stood out in 90 % and 100 % at 0.4, in 28 % and 5 % at Optuna's 0.1: TPE
 tries so often what is good that a tenth hardly differs from the rest. At 0.5 luck stood out more
 often."""
-
-LEAST_BEST = 5
-BEST_SHARE = 0.1
-"""The best, whose region is shown, are a tenth, but at least five."""
 
 DEALS = 199
 LUCK = 0.05
@@ -100,21 +93,15 @@ class Insight:
         return tuple(finding for finding in self.findings if not finding.stands_out)
 
 
-def insight(seen: Finished, finished: int | None = None) -> Insight:
-    """Judges the parameters of a study.
-
-    Args:
-        seen: at most `MOST_TRIALS` trials with their parameters.
-        finished: how many there are in all, where these were thinned.
-    """
-    total, used = finished or len(seen.ranked), len(seen.ranked)
-    good = how_many(seen, GOOD_SHARE)
-    best = min(good, how_many(seen, BEST_SHARE))
-    trouble = _trouble(used, good)
-    space = seen.study.config.space.parameters
-    columns = {n: Column.of(n, p, [t.params for t in seen.ranked]) for n, p in space.items()}
+def insight(sample: Sample) -> Insight:
+    """Judges the parameters of a study."""
+    used = len(sample.picked.ranked)
+    good = how_many(sample.picked, GOOD_SHARE)
+    why = trouble(sample)
+    space = sample.study.config.space.parameters
+    columns = _columns(sample)
     unjudged = {n: w for n, p in space.items() if (w := _why_not(p, columns[n], used))}
-    judged = {} if trouble else {n: c for n, c in columns.items() if n not in unjudged}
+    judged = {} if why else {n: c for n, c in columns.items() if n not in unjudged}
     shares = _shares(judged, used, good)
     findings = [
         Finding(
@@ -122,32 +109,39 @@ def insight(seen: Finished, finished: int | None = None) -> Insight:
             parameter=space[name],
             share=shares[name][0],
             luck=shares[name][1],
-            region=region(name, space[name], seen.ranked[:best]),
+            region=region(name, space[name], sample.top),
             existing=columns[name].existing,
         )
         for name in judged
     ]
     return Insight(
-        finished=total,
+        finished=len(sample.whole.ranked),
         used=used,
         good=good,
-        best=best,
+        best=len(sample.top),
         findings=tuple(sorted(findings, key=lambda finding: -finding.share)),
         unjudged=tuple(unjudged.items()),
-        trouble=trouble or ("" if findings else "there is no parameter that can be judged"),
+        trouble=why or ("" if findings else "there is no parameter that can be judged"),
     )
 
 
-def how_many(seen: Finished, share: float) -> int:
-    """So many of the trials, at least five, and all that are as good as the last of these."""
-    ranked = seen.ranked
-    best = min(len(ranked), max(LEAST_BEST, math.ceil(share * len(ranked))))
-    last = ranked[best - 1]
-    as_good = (last.value, is_complete(last))
-    return best + sum((t.value, is_complete(t)) == as_good for t in ranked[best:])
+def by_importance(sample: Sample) -> list[str]:
+    """The parameters' names, those first that matter most; luck is not asked about."""
+    good = how_many(sample.picked, GOOD_SHARE)
+    if trouble(sample):
+        return list(sample.study.config.space.parameters)
+    found = {name: Judge(it).importance(range(good)) for name, it in _columns(sample).items()}
+    return sorted(found, key=lambda name: -found[name])
 
 
-def _trouble(used: int, good: int) -> str:
+def _columns(sample: Sample) -> dict[str, Column]:
+    space, points = sample.study.config.space.parameters, [t.params for t in sample.picked.ranked]
+    return {name: Column.of(name, parameter, points) for name, parameter in space.items()}
+
+
+def trouble(sample: Sample) -> str:
+    """Why nothing can be said of any parameter; empty if something can."""
+    used, good = len(sample.picked.ranked), how_many(sample.picked, GOOD_SHARE)
     if used < LEAST_TRIALS:
         trials = several(used, "finished trial")
         return f"{trials} cannot tell what matters from luck; it takes at least {LEAST_TRIALS}"

@@ -124,7 +124,7 @@ def build(service: "Callable[[], Service]", offer: Offer = EVERYTHING) -> Automl
     add_resources(server, once)
     add_trainer_resources(server, once)
     add_job_resources(server, once)
-    add_study_resources(server, once)
+    add_study_resources(server, once, kept_back)
     add_export_resources(server, once)
     add_prompts(server, once, kept_back)
     return server
@@ -132,15 +132,16 @@ def build(service: "Callable[[], Service]", offer: Offer = EVERYTHING) -> Automl
 
 def _divided(service: "Callable[[], Service]", offer: Offer) -> tuple[list[Tool], dict[str, str]]:
     """The tools that are offered; and the names of those that are not, with the reason."""
+    tools: list[Tool] = []
+    kept_back: dict[str, str] = {}
     rooms = (
         (Toolset.STUDIES, Tools(service)),
         (Toolset.DELETION, DeletionTools(service)),
         (Toolset.JOBS, JobTools(service)),
         (Toolset.COSTS, CostTools(service)),
         (Toolset.EXPORTS, ArchiveTools(service)),
-        (Toolset.PICTURES, PictureTools(service)),
+        (Toolset.PICTURES, PictureTools(service, kept_back)),
     )
-    tools, kept_back = [], {}
     for toolset, room in rooms:
         for tool in room.all():
             why = offer.why_not(toolset, writes=writes(tool))

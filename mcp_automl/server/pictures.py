@@ -4,7 +4,7 @@ What makes them is imported when it is wanted: the answer to `initialize` does n
 """
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, Annotated
 
 from mcp.server.mcpserver.tools import Tool
@@ -18,8 +18,12 @@ from mcp_automl.server.shapes import Model, rounded
 from mcp_automl.server.tables import fitting
 from mcp_automl.server.words import plain
 
+MAX_LINE, MAX_WORDS = 420, 2_600
+"""Characters of a line beneath a picture, and of all."""
+
 if TYPE_CHECKING:
     from mcp_automl.domain.explanation import Explanation
+    from mcp_automl.domain.finished import Finished
     from mcp_automl.domain.insight import Finding
     from mcp_automl.domain.pictures.canvas import Picture
     from mcp_automl.service import Service
@@ -32,13 +36,27 @@ KindName = Annotated[
 ]
 
 
+def best_of(seen: "Finished") -> dict[str, float | None]:
+    """The best trial, with its value."""
+    return {"number": seen.best.number, "value": rounded(seen.best.value)}
+
+
 class PictureModel(Model):
+    study: str
     kind: str
     trials: int
+    words: list[str]
 
     @classmethod
     def of(cls, answer: "Picture") -> "PictureModel":
-        return cls(kind=answer.kind, trials=answer.shown)
+        seen = answer.of
+        assert seen is not None
+        return cls(
+            study=plain(seen.study.config.name),
+            kind=answer.kind,
+            trials=answer.shown,
+            words=lines(answer),
+        )
 
 
 class FindingModel(Model):
@@ -54,35 +72,46 @@ class FindingModel(Model):
 
         return cls(
             name=plain(finding.name, 40),
-            share=rounded(finding.share, 4),
-            luck=rounded(finding.luck, 4),
+            share=rounded(finding.share),
+            luck=rounded(finding.luck),
             stands_out=finding.stands_out,
-            good=plain(good(finding)),
+            good=plain(good(finding), 130),
         )
 
 
 class ExplainedModel(Model):
+    study: str
     trials: int
+    best: dict[str, float | None]
+    summary: list[str]
     parameters: list[FindingModel]
-    next: str = Field(description="What to try")
+    next: str
 
     @classmethod
-    def of(cls, answer: "Explanation") -> "ExplainedModel":
-        from mcp_automl.server.explained import MAX_PARAMETERS, next_call
+    def of(cls, answer: "Explanation", missing: Container[str] = ()) -> "ExplainedModel":
+        from mcp_automl.server.explained import beyond, compared, next_call, sentences, shown
 
         found = answer.insight
         return cls(
+            study=plain(answer.seen.study.config.name),
             trials=found.finished,
-            parameters=[FindingModel.of(it) for it in found.findings[:MAX_PARAMETERS]],
-            next=next_call(answer),
+            best=best_of(answer.seen),
+            summary=[*sentences(answer), *compared(found), *beyond(answer)],
+            parameters=[FindingModel.of(it) for it in shown(found)],
+            next=next_call(answer, missing),
         )
 
 
 class PictureTools:
-    """The tools that show studies of one workspace."""
+    """The tools that show studies of one workspace.
 
-    def __init__(self, service: "Callable[[], Service]") -> None:
+    Args:
+        missing: tools that are not offered beside them; no answer names one.
+    """
+
+    def __init__(self, service: "Callable[[], Service]", missing: Container[str] = ()) -> None:
         self._service = service
+        self._missing = missing
 
     def all(self) -> list[Tool]:
         """The tools in the order in which clients list them."""
@@ -94,7 +123,7 @@ class PictureTools:
     def plot_automl_study(
         self, study_name: Existing, kind: KindName = None
     ) -> Annotated[CallToolResult, PictureModel]:
-        """Draws a study as a PNG and tells the same in words. Default: history."""
+        """Draws a study, and says it in words. Default: history."""
         return reply(
             "plot_automl_study",
             lambda: self._service().picture(study_name, kind),
@@ -106,29 +135,28 @@ class PictureTools:
     def explain_automl_study(
         self, study_name: Existing
     ) -> Annotated[CallToolResult, ExplainedModel]:
-        """Tells which parameters mattered, which region is good and what to try next."""
+        """Tells what mattered, where the best lie, what to try next."""
         return reply(
             "explain_automl_study",
             lambda: self._service().explain(study_name),
-            explained,
-            ExplainedModel.of,
+            self._explained,
+            lambda answer: ExplainedModel.of(answer, self._missing),
         )
 
+    def _explained(self, answer: "Explanation") -> str:
+        from mcp_automl.server.explained import text
 
-def explained(answer: "Explanation") -> str:
-    """What mattered."""
-    from mcp_automl.server.explained import text
-
-    return text(answer)
+        return text(answer, self._missing)
 
 
 def in_words(answer: "Picture") -> str:
     """What the picture says."""
-    return "\n".join([f"[Info] {plain(answer.title)}", *fitting(_lines(answer), "lines")])
+    return "\n".join([f"[Info] {plain(answer.title)}", *lines(answer)])
 
 
-def _lines(answer: "Picture") -> list[str]:
-    return [plain(line, 400) for line in answer.words]
+def lines(answer: "Picture") -> list[str]:
+    """The picture in words, which text and structure have both room for."""
+    return fitting([plain(line, MAX_LINE) for line in answer.words], "lines", MAX_WORDS)
 
 
 def image(answer: "Picture") -> ImageContent:

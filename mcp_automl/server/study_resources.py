@@ -1,6 +1,6 @@
 """One study as resources: its trials in pages, one, the best, what mattered, a report to keep."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import MCPServer
@@ -10,7 +10,7 @@ from mcp_automl.domain.paging import Page, thinned
 from mcp_automl.domain.study import Measurement
 from mcp_automl.server import report
 from mcp_automl.server.models import BestModel, TrialModel
-from mcp_automl.server.pictures import ExplainedModel
+from mcp_automl.server.pictures import FindingModel, best_of
 from mcp_automl.server.resources import JSON, read, whole
 from mcp_automl.server.shapes import Model, fitting, rounded
 from mcp_automl.server.trainers import MARKDOWN
@@ -95,35 +95,60 @@ class UnjudgedModel(Model):
     why: str
 
 
-class ImportanceModel(ExplainedModel):
+class ImportanceModel(Model):
     study: str
     objective: str
-    hidden: int
-    unjudged: list[UnjudgedModel]
+    trials: int
+    best: dict[str, float | None]
     summary: list[str]
+    total: int
+    offset: int
+    next_offset: int | None
+    parameters: list[FindingModel]
+    unjudged: list[UnjudgedModel]
+    next: str
 
     @classmethod
-    def of(cls, answer: "Explanation") -> "ImportanceModel":
-        from mcp_automl.server.explained import MAX_PARAMETERS, compared, sentences
+    def of(
+        cls, answer: "Explanation", page: Page, missing: Container[str] = ()
+    ) -> "ImportanceModel":
+        """A page of the parameters, the judged ones first."""
+        from mcp_automl.server.explained import compared, next_call, sentences
 
         config, found = answer.seen.study.config, answer.insight
+        judged = len(found.findings)
+        total = judged + len(found.unjudged)
+        start = max(0, page.offset - judged)
+        end = max(0, page.offset + page.limit - judged)
         return cls(
             study=plain(config.name),
             objective=plain(config.objective.name),
-            hidden=max(0, len(found.findings) - MAX_PARAMETERS),
-            unjudged=[
-                UnjudgedModel(name=plain(name, 40), why=plain(why))
-                for name, why in found.unjudged[:MAX_PARAMETERS]
-            ],
+            trials=found.finished,
+            best=best_of(answer.seen),
             summary=[*sentences(answer), *compared(found)],
-            **ExplainedModel.of(answer).model_dump(),
+            total=total,
+            offset=page.offset,
+            next_offset=page.after(total),
+            parameters=[FindingModel.of(it) for it in page.of(found.findings)],
+            unjudged=[
+                UnjudgedModel(name=plain(name, 40), why=plain(why, 100))
+                for name, why in found.unjudged[start:end]
+            ],
+            next=next_call(answer, missing),
         )
 
 
-def add_study_resources(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
-    """Gives the server what there is to read of one study."""
+def add_study_resources(
+    server: "MCPServer[object]", service: "Callable[[], Service]", missing: Container[str]
+) -> None:
+    """Gives the server what there is to read of one study.
+
+    Args:
+        missing: tools that are not offered here.
+    """
     _add_trials(server, service)
     _add_results(server, service)
+    _add_importance(server, service, missing)
 
 
 def _add_trials(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
@@ -171,16 +196,6 @@ def _add_results(server: "MCPServer[object]", service: "Callable[[], Service]") 
         return read(lambda: BestModel.of(service().best(name)).model_dump_json())
 
     @server.resource(
-        "automl://studies/{name}/importance",
-        name="importance",
-        title="What mattered in a study",
-        description="Each parameter's share, how far luck alone goes, and where the best lie.",
-        mime_type=JSON,
-    )
-    def importance(name: str) -> str:
-        return read(lambda: ImportanceModel.of(service().explain(name)).model_dump_json())
-
-    @server.resource(
         "automl://studies/{name}/report.md",
         name="report",
         title="A study's report",
@@ -189,6 +204,26 @@ def _add_results(server: "MCPServer[object]", service: "Callable[[], Service]") 
     )
     def report_page(name: str) -> str:
         return read(lambda: _report(service(), name))
+
+
+def _add_importance(
+    server: "MCPServer[object]", service: "Callable[[], Service]", missing: Container[str]
+) -> None:
+    @server.resource(
+        "automl://studies/{name}/importance{?limit,offset}",
+        name="importance",
+        title="What mattered in a study",
+        description="Each parameter's share, how far luck alone goes, and where the best lie.",
+        mime_type=JSON,
+    )
+    def importance(name: str, limit: str = "15", offset: str = "0") -> str:
+        return read(
+            lambda: ImportanceModel.of(
+                service().explain(name),
+                Page(whole("limit", limit), whole("offset", offset)),
+                missing,
+            ).model_dump_json()
+        )
 
 
 def _report(service: "Service", name: str) -> str:

@@ -88,10 +88,10 @@ def _heading(name: str) -> str:
     return HEADINGS.get(name) or plain(name.replace("_", " ").title(), 16)
 
 
-def fitting(rows: Sequence[str], what: str) -> list[str]:
+def fitting(rows: Sequence[str], what: str, room: int = MAX_CHARACTERS) -> list[str]:
     """As many rows as a reply can hold, and a line that counts the others."""
     shown: list[str] = []
-    left = MAX_CHARACTERS
+    left = room
     for row in rows:
         left -= len(row) + 1
         if left < 0 and shown:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from mcp_automl.domain.finished import Finished
+
 Point: TypeAlias = tuple[float, float]
 
 
@@ -18,6 +20,9 @@ class Look(Enum):
     BEST = "best"
     BEST_SO_FAR = "best so far"
     FRONT = "front"
+    BELOW = "far below"
+    ABOVE = "far above"
+    """Drawn at the edge, beyond which they lie."""
     FAIL = "failed"
     INTERRUPTED = "interrupted"
     RUNNING = "running"
@@ -129,3 +134,5 @@ class Picture:
     shown: int
     """How many trials are drawn."""
     key: Key | None = None
+    of: Finished | None = None
+    """The trials that it was made of."""

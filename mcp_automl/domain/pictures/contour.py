@@ -8,11 +8,12 @@ import math
 
 from mcp_automl.domain.figures import figure
 from mcp_automl.domain.finished import Finished, is_complete, value_of
-from mcp_automl.domain.insight import Insight
 from mcp_automl.domain.pictures.canvas import Look, Marks, Panel, Picture, Point, Surface
 from mcp_automl.domain.pictures.kinds import not_drawn
-from mcp_automl.domain.pictures.parallel import assignments, by_importance
-from mcp_automl.domain.pictures.scales import Scale, best_in_words, key, shades, title
+from mcp_automl.domain.pictures.parallel import assignments, scales_by_importance
+from mcp_automl.domain.pictures.points import drawn_in_words, not_drawn_in_words
+from mcp_automl.domain.pictures.scales import Scale, best_in_words, key, shades, title, window_of
+from mcp_automl.domain.sample import Sample
 from mcp_automl.domain.space import Categorical, Float, Int
 from mcp_automl.domain.study import Trial
 
@@ -24,17 +25,21 @@ NEAR = 0.08
 TOLD = 5
 
 
-def contour(seen: Finished, found: Insight) -> Picture:
+def contour(sample: Sample) -> Picture:
     """The two most important parameters.
 
     Raises:
         NothingToShow: the space has one parameter only, or no trial has both.
     """
-    scales = by_importance(seen, found)
+    seen = sample.whole
+    scales, others = scales_by_importance(sample, 2)
     if len(scales) < 2:
         raise not_drawn(seen.study, "a contour needs two searched parameters, and there is one")
-    across, up = scales[:2]
-    having = [t for t in seen.ranked if across.of(t) is not None and up.of(t) is not None]
+    across, up = scales
+    having, top = (
+        [t for t in trials if across.of(t) is not None and up.of(t) is not None]
+        for trials in (sample.picked.ranked, sample.top)
+    )
     if not having:
         raise not_drawn(seen.study, f"no trial has both {across.name} and {up.name}")
     drawn = Finished(seen.study, tuple(having)).thinned(MOST)
@@ -44,8 +49,11 @@ def contour(seen: Finished, found: Insight) -> Picture:
         panels=(_panel(drawn, across, up, shades(seen)),),
         words=(
             best_in_words(seen),
-            *(_told(trial, across, up) for trial in drawn.ranked[:TOLD]),
+            *(_told(trial, across, up) for trial in top[:TOLD]),
             "Ground: nearby trials averaged; white where there are none",
+            drawn_in_words(seen, len(drawn.ranked)),
+            *window_of(seen).words("are shaded like it"),
+            *not_drawn_in_words(others, seen.study.config.name),
         ),
         shown=len(drawn.ranked),
         key=key(seen),

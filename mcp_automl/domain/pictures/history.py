@@ -1,9 +1,20 @@
 """How a study went: every trial's value, and the best so far."""
 
-from mcp_automl.domain.figures import figure, several
+from mcp_automl.domain.figures import figure
 from mcp_automl.domain.finished import Finished, is_complete, value_of
-from mcp_automl.domain.pictures.canvas import Axis, Label, Line, Look, Marks, Panel, Picture, Point
-from mcp_automl.domain.pictures.scales import Values, best_in_words, side, title
+from mcp_automl.domain.pictures.canvas import (
+    Axis,
+    Label,
+    Layer,
+    Line,
+    Look,
+    Marks,
+    Panel,
+    Picture,
+    Point,
+)
+from mcp_automl.domain.pictures.points import drawn_in_words, marks
+from mcp_automl.domain.pictures.scales import best_in_words, side, title, window_of
 from mcp_automl.domain.study import Trial
 
 MOST = 1_000
@@ -13,13 +24,16 @@ MOST_STEPS = 12
 
 def history(seen: Finished) -> Picture:
     drawn = seen.thinned(MOST)
-    window = Values.of(seen.objective, [value_of(trial) for trial in seen.ranked])
+    window = window_of(seen)
+
+    def at(trial: Trial) -> Point:
+        return float(trial.number), window.place(value_of(trial))
+
     steps = improvements(seen)
     last = max(trial.number for trial in seen.ranked)
-    line = [(float(t.number), window.place(value_of(t))) for t in steps]
-    layers = (
-        _marks(drawn, Look.PRUNED, window),
-        _marks(drawn, Look.COMPLETE, window),
+    line = [at(trial) for trial in steps]
+    layers: tuple[Layer, ...] = (
+        *marks(drawn.by_number, at, window),
         Line(
             look=Look.BEST_SO_FAR,
             points=(*line, (float(last), line[-1][1])),
@@ -34,7 +48,13 @@ def history(seen: Finished) -> Picture:
         kind="history",
         title=title(seen, "Optimization history"),
         panels=(Panel(x=x, y=window.axis(), layers=layers),),
-        words=(best_in_words(seen), _steps(steps), *_counts(seen, drawn), *window.words),
+        words=(
+            best_in_words(seen),
+            _steps(steps),
+            _middle(seen),
+            drawn_in_words(seen, len(drawn.ranked)),
+            *window.words(),
+        ),
         shown=len(drawn.ranked),
     )
 
@@ -51,24 +71,14 @@ def improvements(seen: Finished) -> list[Trial]:
     return better
 
 
-def _marks(seen: Finished, look: Look, window: Values) -> Marks:
-    chosen = [t for t in seen.by_number if is_complete(t) is (look is Look.COMPLETE)]
-    points: list[Point] = [(float(t.number), window.place(value_of(t))) for t in chosen]
-    return Marks(look=look, points=tuple(points), name=look.value if points else "")
-
-
 def _steps(steps: list[Trial]) -> str:
     told = [f"#{t.number} {figure(value_of(t))}" for t in steps[-MOST_STEPS:]]
     earlier = "... " if len(steps) > MOST_STEPS else ""
     return f"Best so far: {earlier}{', '.join(told)}"
 
 
-def _counts(seen: Finished, drawn: Finished) -> list[str]:
-    complete = sum(is_complete(trial) for trial in seen.ranked)
-    pruned = len(seen.ranked) - complete
-    middle = seen.ranked[(complete or pruned) // 2]
-    told = f"{complete:,} complete, {pruned:,} pruned; median of the "
-    told += f"{'complete' if complete else 'pruned'} {figure(value_of(middle))}"
-    if len(drawn.ranked) < len(seen.ranked):
-        return [told, f"{several(len(drawn.ranked), 'point')} of {len(seen.ranked):,} are drawn"]
-    return [told]
+def _middle(seen: Finished) -> str:
+    complete = [trial for trial in seen.ranked if is_complete(trial)]
+    alike = complete or seen.ranked
+    middle = figure(value_of(alike[len(alike) // 2]))
+    return f"Median of the {'complete' if complete else 'pruned'}: {middle}"

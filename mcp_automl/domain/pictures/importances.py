@@ -5,9 +5,12 @@ from mcp_automl.domain.finished import Finished
 from mcp_automl.domain.insight import Finding, Insight
 from mcp_automl.domain.pictures.canvas import Axis, Bars, Label, Layer, Look, Panel, Picture, Ticks
 from mcp_automl.domain.pictures.kinds import not_drawn
+from mcp_automl.domain.pictures.points import not_drawn_in_words
 from mcp_automl.domain.pictures.scales import NAME, title
 
 MOST = 12
+TOLD = 4
+"""Parameters of which it is told why nothing can be said of them."""
 
 
 def importances(seen: Finished, found: Insight) -> Picture:
@@ -39,7 +42,7 @@ def importances(seen: Finished, found: Insight) -> Picture:
                 ),
             ),
         ),
-        words=(*map(in_words, shown), *_rest(found), basis(found)),
+        words=(*map(in_words, shown), *_rest(found, seen.study.config.name), basis(found)),
         shown=found.used,
     )
 
@@ -70,15 +73,14 @@ def in_words(finding: Finding) -> str:
     return f"{cut(finding.name, 40)}: {share}, {verdict} (luck alone could reach {reach})"
 
 
-def _rest(found: Insight) -> list[str]:
-    more = len(found.findings) - MOST
-    rest = [f"and {more} less important ones"] if more > 0 else []
-    return [*rest, *unjudged(found)]
-
-
-def unjudged(found: Insight) -> list[str]:
-    """What nothing can be said about, and why."""
-    return [f"{cut(name, 40)}: nothing can be said, {why}" for name, why in found.unjudged[:MOST]]
+def _rest(found: Insight, study: str) -> list[str]:
+    less = [finding.name for finding in found.findings[MOST:]]
+    unjudged = [
+        f"{cut(name, 40)}: nothing can be said, {why}" for name, why in found.unjudged[:TOLD]
+    ]
+    more = len(found.unjudged) - TOLD
+    rest = [f"and of {more} more nothing can be said: automl://studies/{study}/importance"]
+    return [*not_drawn_in_words(less, study), *unjudged, *(rest if more > 0 else [])]
 
 
 def basis(found: Insight) -> str:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from statistics import median
 
-from mcp_automl.domain.figures import figure
+from mcp_automl.domain.figures import figure, several
 from mcp_automl.domain.finished import Finished, is_complete
+from mcp_automl.domain.paging import thinned
 from mcp_automl.domain.pictures.canvas import Axis, Label, Line, Look, Marks, Panel, Picture
 from mcp_automl.domain.pictures.kinds import not_drawn
-from mcp_automl.domain.pictures.scales import Values, best_in_words, side, title
+from mcp_automl.domain.pictures.points import drawn_in_words
+from mcp_automl.domain.pictures.scales import Values, best_in_words, side, title, window_of
 from mcp_automl.domain.study import Trial
 
 MOST = 40
@@ -37,7 +39,7 @@ def intermediate(seen: Finished, curves: Mapping[int, Curve]) -> Picture:
         raise not_drawn(seen.study, "no trial has reported a value after an epoch")
     best, step = drawn[0], step_word(seen)
     values = [value for trial in drawn for value in curves[trial.number].values()]
-    window = Values.of(seen.objective, values)
+    window = window_of(seen, values)
     last = max(max(curves[trial.number]) for trial in drawn)
     first = min(min(curves[trial.number]) for trial in drawn)
     margin = max(0.3, 0.04 * (last - first))
@@ -54,12 +56,19 @@ def intermediate(seen: Finished, curves: Mapping[int, Curve]) -> Picture:
                 layers=(
                     *_named(lines),
                     Marks(look=Look.PRUNED, points=ends),
+                    _beyond(drawn, curves, window),
                     top,
                     Label(at=top.points[-1], text=f"#{best.number}", side=side(seen.objective)),
                 ),
             ),
         ),
-        words=(best_in_words(seen), *_told(step, drawn, curves), *window.words),
+        words=(
+            best_in_words(seen),
+            *_told(step, drawn, curves),
+            *_pruned(step, seen, drawn, curves),
+            drawn_in_words(seen, len(drawn)),
+            *window.words(),
+        ),
         shown=len(drawn),
     )
 
@@ -91,17 +100,35 @@ def _named(lines: list[Line]) -> list[Line]:
     return named
 
 
+def _beyond(drawn: list[Trial], curves: Mapping[int, Curve], window: Values) -> Marks:
+    """Where lines leave the axis."""
+    points = tuple(
+        (float(step), window.place(value))
+        for trial in drawn
+        for step, value in curves[trial.number].items()
+        if window.is_beyond(value)
+    )
+    name = window.beyond.value if points else ""
+    return Marks(look=window.beyond, points=tuple(dict.fromkeys(points)), name=name)
+
+
 def _told(step: str, drawn: list[Trial], curves: Mapping[int, Curve]) -> list[str]:
-    curve = curves[drawn[0].number]
-    epochs = sorted(curve)
-    shown = [epochs[i * len(epochs) // TOLD] for i in range(TOLD)] if len(epochs) > TOLD else epochs
-    if epochs[-1] not in shown:
-        shown = [*shown[:-1], epochs[-1]]
-    rows = [f"{step}: best / median (trials)"]
-    for epoch in shown:
+    best = drawn[0].number
+    rows = [f"By {step}, #{best} beside the median of the drawn trials that got so far:"]
+    for epoch in thinned(sorted(curves[best]), TOLD):
         values = [curves[t.number][epoch] for t in drawn if epoch in curves[t.number]]
-        middle = figure(median(values))
-        rows.append(f"{epoch}: {figure(curve[epoch])} / {middle} ({len(values)})")
-    pruned = [len(curves[t.number]) for t in drawn if _early(t)]
-    ended = f"{len(pruned)} pruned, after {median(pruned):g} {step}s (median)" if pruned else ""
-    return [*rows, *([ended] if ended else [])]
+        middle = f"median {figure(median(values))} of {len(values)}"
+        rows.append(f"{step} {epoch}: {figure(curves[best][epoch])}, {middle}")
+    return rows
+
+
+def _pruned(
+    step: str, seen: Finished, drawn: list[Trial], curves: Mapping[int, Curve]
+) -> list[str]:
+    """How many trials were pruned in all, and when those were whose curves are known."""
+    pruned = sum(map(_early, seen.ranked))
+    lengths = [len(curves[trial.number]) for trial in drawn if _early(trial)]
+    if not lengths:
+        return [f"{pruned:,} pruned"] if pruned else []
+    when = f"half of those drawn within {several(round(median(lengths)), step)}"
+    return [f"{pruned:,} pruned, {when}"]

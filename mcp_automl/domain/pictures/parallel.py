@@ -2,40 +2,51 @@
 
 from mcp_automl.domain.figures import cut, figure, setting
 from mcp_automl.domain.finished import Finished, value_of
-from mcp_automl.domain.insight import Insight, unit
+from mcp_automl.domain.insight import by_importance, unit
 from mcp_automl.domain.pictures.canvas import Axis, Label, Layer, Line, Look, Panel, Picture, Point
-from mcp_automl.domain.pictures.scales import Scale, Values, best_in_words, key, shades, title
+from mcp_automl.domain.pictures.points import drawn_in_words, not_drawn_in_words
+from mcp_automl.domain.pictures.scales import (
+    Scale,
+    Values,
+    best_in_words,
+    key,
+    shades,
+    title,
+    window_of,
+)
+from mcp_automl.domain.sample import Sample
 from mcp_automl.domain.space import Float
 from mcp_automl.domain.study import Trial
 
 MOST_AXES = 7
 MOST_LINES = 80
-TOLD = 5
+TOLD = 4
+NAMED = 24
+"""Characters of a parameter's name among its values."""
 
 
-def by_importance(seen: Finished, found: Insight) -> list[Scale]:
-    """The parameters, those first that matter most."""
-    space = seen.study.config.space.parameters
-    names = dict.fromkeys([*(f.name for f in found.findings), *space])
-    return [Scale(name, space[name]) for name in names]
+def scales_by_importance(sample: Sample, most: int) -> tuple[list[Scale], list[str]]:
+    """Of the parameters so many that matter most, and the names of the others."""
+    space, names = sample.study.config.space.parameters, by_importance(sample)
+    return [Scale(name, space[name]) for name in names[:most]], names[most:]
 
 
-def parallel(seen: Finished, found: Insight) -> Picture:
-    drawn = seen.thinned(MOST_LINES)
-    scales = by_importance(seen, found)[:MOST_AXES]
-    window = Values.of(seen.objective, [value_of(trial) for trial in seen.ranked])
+def parallel(sample: Sample) -> Picture:
+    seen, drawn, best_trial = sample.whole, sample.picked.thinned(MOST_LINES), sample.best
+    scales, others = scales_by_importance(sample, MOST_AXES)
+    window = window_of(seen)
     shade = shades(seen)
     last = len(scales)
     lines: list[Layer] = [
         Line(look=Look.COMPLETE, points=_path(trial, scales, window), shade=shade[trial.number])
         for trial in reversed(drawn.ranked[1:])
     ]
-    best = Line(look=Look.BEST, points=_path(seen.best, scales, window), name=_best(seen))
+    best = Line(look=Look.BEST, points=_path(best_trial, scales, window), name=_best(seen))
     names = [*(cut(scale.name, 14) for scale in scales), cut(seen.objective.name, 14)]
     x = Axis(label="", ticks=tuple((float(i), n) for i, n in enumerate(names)), low=-0.3,
              high=last + 0.3)  # fmt: skip
     labels = [label for i, scale in enumerate(scales) for label in _labels(i, scale)]
-    ends = _ends(float(last), figure(window.low), figure(window.high))
+    ends = _ends(float(last), *window.ends)
     return Picture(
         kind="parallel",
         title=title(seen, "Parameters and value of each trial"),
@@ -46,7 +57,13 @@ def parallel(seen: Finished, found: Insight) -> Picture:
                 layers=(*lines, best, *labels, *ends),
             ),
         ),
-        words=(best_in_words(seen), *_told(seen, scales), *window.words, *_hidden(seen, scales)),
+        words=(
+            best_in_words(seen),
+            *_told(sample, scales),
+            drawn_in_words(seen, len(drawn.ranked)),
+            *window.words("end at the edge"),
+            *not_drawn_in_words(others, seen.study.config.name),
+        ),
         shown=len(drawn.ranked),
         key=key(seen),
     )
@@ -77,19 +94,14 @@ def _ends(at: float, low: str, high: str) -> list[Label]:
     ]
 
 
-def _told(seen: Finished, scales: list[Scale]) -> list[str]:
+def _told(sample: Sample, scales: list[Scale]) -> list[str]:
     return [
         f"#{trial.number} {figure(value_of(trial))}: {assignments(trial, scales)}"
-        for trial in seen.ranked[:TOLD]
+        for trial in sample.top[:TOLD]
     ]
 
 
 def assignments(trial: Trial, scales: list[Scale]) -> str:
     """Such as `lr=0.001547, batch_size=128`, of the parameters that it has."""
     having = [scale.name for scale in scales if scale.name in trial.params]
-    return ", ".join(f"{cut(name, 40)}={setting(trial.params[name])}" for name in having)
-
-
-def _hidden(seen: Finished, scales: list[Scale]) -> list[str]:
-    more = len(seen.study.config.space.parameters) - len(scales)
-    return [f"{more} less important parameters are not drawn"] if more > 0 else []
+    return ", ".join(f"{cut(name, NAMED)}={setting(trial.params[name])}" for name in having)

@@ -18,7 +18,8 @@ from mcp_automl.domain.pictures.canvas import (
     Point,
 )
 from mcp_automl.domain.pictures.kinds import not_drawn
-from mcp_automl.domain.pictures.scales import Values, best_in_words, side, title
+from mcp_automl.domain.pictures.points import EVENLY, drawn_in_words, marks
+from mcp_automl.domain.pictures.scales import Values, best_in_words, side, title, window_of
 from mcp_automl.domain.study import Trial
 
 MOST_DRAWN = 500
@@ -55,7 +56,7 @@ def pareto(seen: Finished) -> Picture:
     costs = [trial.cost_usd for trial in seen.ranked]
     if max(costs) <= 0:
         raise not_drawn(seen.study, "what its trials have cost is not known, or was nothing")
-    window = Values.of(seen.objective, [value_of(trial) for trial in seen.ranked])
+    window = window_of(seen)
     unit, scale = _unit(max(costs))
     log = min(costs) > 0 and max(costs) > WIDE * min(costs)
 
@@ -70,7 +71,12 @@ def pareto(seen: Finished) -> Picture:
         kind="pareto",
         title=title(seen, "Value against cost"),
         panels=(Panel(x=x, y=window.axis(), layers=_layers(seen, best, others, at, window)),),
-        words=(best_in_words(seen), *told, *_left_out(seen, drawn), *window.words),
+        words=(
+            best_in_words(seen),
+            *told,
+            drawn_in_words(seen, drawn, f"the front and others {EVENLY}"),
+            *window.words(),
+        ),
         shown=drawn,
     )
 
@@ -86,7 +92,7 @@ def _layers(
     same = dearest.number == seen.best.number
     name = f"{'best' if same else 'as good as the best, cheaper'}: #{dearest.number}"
     return (
-        *_marks(others, at),
+        *marks(others, at, window),
         Line(look=Look.FRONT, points=tuple(map(at, best)), stepped=True),
         Marks(look=Look.FRONT, points=tuple(map(at, best[:-1])), name=_front(best)),
         Marks(look=Look.BEST, points=(at(dearest),), name=name),
@@ -108,20 +114,6 @@ def _others(seen: Finished, best: list[Trial]) -> Sequence[Trial]:
     return thinned([trial for trial in seen.ranked if trial.number not in numbers], MOST_DRAWN)
 
 
-def _left_out(seen: Finished, drawn: int) -> list[str]:
-    if drawn == len(seen.ranked):
-        return []
-    return [f"{several(drawn, 'trial')} of {len(seen.ranked):,} are drawn"]
-
-
-def _marks(others: Sequence[Trial], at: Callable[[Trial], Point]) -> list[Marks]:
-    marks = []
-    for look in (Look.PRUNED, Look.COMPLETE):
-        chosen = [at(t) for t in others if is_complete(t) is (look is Look.COMPLETE)]
-        marks.append(Marks(look=look, points=tuple(chosen), name=look.value if chosen else ""))
-    return marks
-
-
 def _labels(best: list[Trial], at: Callable[[Trial], Point], window: Values) -> list[Label]:
     """The dearest, which is the best, and those that lie clear of what is labelled already."""
     width = max(x for x, _ in map(at, best)) or 1.0
@@ -137,5 +129,8 @@ def _labels(best: list[Trial], at: Callable[[Trial], Point], window: Values) -> 
 
 
 def _told(best: list[Trial]) -> list[str]:
+    cheaper = len(best) - MOST_TOLD
+    more = [f"... {several(cheaper, 'cheaper and worse one')}"] if cheaper > 0 else []
     shown = best[-MOST_TOLD:]
-    return [f"#{t.number}: {figure(value_of(t))} for {dollars(t.cost_usd)}" for t in shown]
+    told = [f"#{t.number}: {figure(value_of(t))} for {dollars(t.cost_usd)}" for t in shown]
+    return [*more, *told]

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mcp_automl.domain.figures import cut, figure, setting, several
+from mcp_automl.domain.errors import NothingToShow
+from mcp_automl.domain.figures import cut, figure, setting
 from mcp_automl.domain.finished import Finished, is_complete, value_of
 from mcp_automl.domain.insight import unit
-from mcp_automl.domain.pictures.canvas import Axis, Key
+from mcp_automl.domain.pictures.canvas import Axis, Key, Look
 from mcp_automl.domain.space import Categorical, Float, Parameter, Value, is_number
 from mcp_automl.domain.study import Objective, Trial
 
@@ -14,6 +15,9 @@ NAME = 18
 """Characters that an axis shows of a name."""
 
 MOST_TICKS = 8
+
+LARGEST = 1e100
+"""Of a value on an axis: who draws squares and subtracts what it is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,23 @@ class Values:
     def place(self, value: float) -> float:
         return min(max(value, self.low), self.high)
 
+    def is_beyond(self, value: float) -> bool:
+        """Whether it is worse than the axis shows."""
+        return value != self.place(value)
+
+    @property
+    def beyond(self) -> Look:
+        """How what is worse than the axis shows is marked."""
+        return Look.BELOW if self.objective.maximize else Look.ABOVE
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """What stands at the lower and at the upper end."""
+        low, high = figure(self.low), figure(self.high)
+        if not self.outside:
+            return low, high
+        return (f"≤ {low}", high) if self.objective.maximize else (low, f"≥ {high}")
+
     def axis(self) -> Axis:
         low, high = _room(self.low, self.high, log=False)
         # The best value's label needs more.
@@ -111,32 +132,45 @@ class Values:
         name = cut(self.objective.name, NAME + 6)
         return f"{name} ({'higher' if self.objective.maximize else 'lower'} is better)"
 
-    @property
-    def words(self) -> tuple[str, ...]:
-        """What the axis leaves out."""
+    def words(self, how: str = "are drawn at the edge, as triangles") -> tuple[str, ...]:
+        """What the axis leaves out, and how that is drawn instead."""
         if not self.outside:
             return ()
         edge, side = (self.low, "below") if self.objective.maximize else (self.high, "above")
-        trials = several(self.outside, "value")
-        return (f"{trials} {side} {figure(edge)} drawn at the edge",)
+        return (f"Values {side} {figure(edge)}, {self.outside:,} in all, {how}",)
+
+
+def window_of(seen: Finished, values: Sequence[float] | None = None) -> Values:
+    """The values' axis: those given, or each trial's.
+
+    Raises:
+        NothingToShow: they are larger than any axis can show.
+    """
+    told = [value_of(trial) for trial in seen.ranked] if values is None else values
+    window = Values.of(seen.objective, told)
+    farthest = max(window.low, window.high, key=abs)
+    if abs(farthest) > LARGEST:
+        raise NothingToShow(
+            f"{cut(seen.objective.name, 40)} reaches {figure(farthest)}, which no axis can show; "
+            f"read automl://studies/{seen.study.config.name}/trials for the numbers instead"
+        )
+    return window
 
 
 def shades(seen: Finished) -> dict[int, float]:
     """Every trial's shade by its number, from 0 (worst) to 1 (best), by the values' window."""
-    values = [value_of(trial) for trial in seen.ranked]
-    window = Values.of(seen.objective, values)
+    window = window_of(seen)
     whole = Float(low=window.low, high=window.high)
 
     def shade(value: float) -> float:
         up = unit(whole, value)
         return up if seen.objective.maximize else 1 - up
 
-    return {t.number: shade(v) for t, v in zip(seen.ranked, values, strict=True)}
+    return {trial.number: shade(value_of(trial)) for trial in seen.ranked}
 
 
 def key(seen: Finished) -> Key:
-    window = Values.of(seen.objective, [value_of(trial) for trial in seen.ranked])
-    ends = figure(window.low), figure(window.high)
+    ends = window_of(seen).ends
     worst, best = ends if seen.objective.maximize else ends[::-1]
     return Key(label=cut(seen.objective.name, NAME + 6), worst=worst, best=best)
 
