@@ -1,13 +1,14 @@
 """What is drawn of a study, and that the words say it."""
 
 import random
+import re
 from dataclasses import replace
 
 import pytest
 
 from mcp_automl.catalog import Catalog
 from mcp_automl.domain.errors import InvalidRequest, NothingToShow
-from mcp_automl.domain.figures import cut, figure
+from mcp_automl.domain.figures import cut, cut_within, figure
 from mcp_automl.domain.finished import Finished, value_of
 from mcp_automl.domain.insight import by_importance, insight
 from mcp_automl.domain.occupation import Occupation
@@ -20,7 +21,7 @@ from mcp_automl.domain.pictures.kinds import Kind
 from mcp_automl.domain.pictures.parallel import parallel
 from mcp_automl.domain.pictures.pareto import MOST_DRAWN, front, pareto
 from mcp_automl.domain.pictures.regions import region_in_words
-from mcp_automl.domain.pictures.scales import Scale, Values
+from mcp_automl.domain.pictures.scales import Scale, Values, in_width
 from mcp_automl.domain.pictures.slices import slices
 from mcp_automl.domain.pictures.timeline import in_lanes, timeline
 from mcp_automl.domain.space import Categorical, Float, Int, SearchSpace
@@ -81,12 +82,10 @@ def test_a_large_history_is_thinned_and_says_so() -> None:
 
 def test_what_is_far_worse_is_drawn_at_the_edge_and_counted() -> None:
     seen = finished(valued(0.9, 0.91, 0.92, 0.93, 0.1))
-    assert "Values below 0.9000, 1 in all, are drawn at the edge, as triangles" in words(
-        history(seen)
-    )
+    assert "1 value below 0.9000; those drawn are at the edge, as triangles" in words(history(seen))
     window = Values.of(LOSS, [1.0, 1.1, 1.2, 1.3, 1e9])
     assert (window.low, window.high, window.place(1e9)) == (1.0, 1.3, 1.3)
-    assert window.words("end there") == ("Values above 1.3000, 1 in all, end there",)
+    assert window.words("end there") == ("1 value above 1.3000; those drawn end there",)
     (triangle,) = layers(history(seen), Marks, Look.BELOW)
     assert triangle.points == ((4, 0.9),) and triangle.name == "far below"
     assert window.ends == ("1.0000", "≥ 1.3000") and window.beyond is Look.ABOVE
@@ -103,7 +102,9 @@ def test_values_too_large_for_an_axis_are_said_to_be_and_outliers_are_only_outsi
     study = the_study(maximize=maximize)
     few = sampled(valued(*(sign * v for v in (0.9, 0.91, 0.92, 0.93, 0.94)), worst), study)
     for picture in (history(few.whole), slices(few), parallel(few), contour(few)):
-        assert any(line.startswith("Values ") and ", 1 in all" in line for line in picture.words)
+        assert any(
+            line.startswith("1 value ") and "; those drawn " in line for line in picture.words
+        )
     all_large = sampled(valued(1.7e308, -1.7e308, 1.1e308, -1e300), study)
     for draw in (slices, parallel, contour, lambda sample: history(sample.whole)):
         with pytest.raises(NothingToShow, match=r"reaches .*e\+30\d, which no axis can show"):
@@ -145,7 +146,7 @@ def test_importances_of_many_trials_and_parameters_are_cut_and_counted() -> None
     text = words(importances(seen, found))
     assert text.count("stands out (") + text.count("may be luck (") == 12
     assert "Not drawn, as less important: " in text
-    assert "against all 60 finished trials of 600; one training each" in text
+    assert "against all 60 picked evenly from 600 finished trials; one training each" in text
     order = by_importance(sample)
     for picture, first in ((parallel(sample), 7), (slices(sample), 6), (contour(sample), 2)):
         assert f"Not drawn, as less important: {', '.join(order[first:])}" in words(picture)
@@ -215,6 +216,7 @@ def test_many_choices_have_some_ticks_and_values_of_other_kinds_no_place() -> No
     many = Scale("c", Categorical(choices=tuple(range(20))))
     assert [text for _, text in many.choices] == ["0", "3", "6", "9", "12", "15", "18"]
     assert many.ends == ("", "") and many.place("x") is None
+    assert [text for _, text in in_width(many.axis(), 12).ticks] == ["0", "9", "18"]
     lr = Scale("lr", SPACE.parameters["lr"])
     assert [lr.place(value) for value in ("x", 0.0, True, 0.5)] == [None, None, None, 0.5]
     same = Scale("x", Float(low=1, high=1, log=True)).axis()
@@ -228,6 +230,7 @@ def test_a_single_value_and_a_parameter_that_the_best_lack_are_said() -> None:
     assert region_in_words(lr, replace(where, trials=0)) == "none of the best trials has it"
     assert region_in_words(lr, replace(where, low=0.1, high=0.1)).startswith("0.1 (searched")
     assert cut("a_very_long_name", 8) == "a_very_…"
+    assert cut_within("a_very_long_name_7", 8) == "a_v…me_7" and cut_within("lr", 8) == "lr"
 
 
 # --- time, epochs and money ------------------------------------------------------------------
@@ -258,6 +261,7 @@ def test_a_timeline_has_a_row_for_each_slot() -> None:
 def test_what_overlaps_without_slots_gets_rows_of_its_own() -> None:
     spans = [held(0, "", 0, 2), held(1, "", 1, 3), held(2, "", 2, 4)]
     assert [[it.trial for it in lane.held] for lane in in_lanes(spans)] == [[0, 2], [1]]
+    assert "The best: #9, not among these" in timeline(the_study(), spans, 3, best=9).words
     assert "in 4 seconds" in timeline(the_study(), spans, 3, best=9).words[0]
     with pytest.raises(NothingToShow, match="not known"):
         timeline(the_study(), [], 0, best=0)

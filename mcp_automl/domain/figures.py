@@ -23,6 +23,14 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def cut_within(text: str, limit: int) -> str:
+    """The text with its end, which tells names in a row apart."""
+    if len(text) <= limit:
+        return text
+    end = limit // 2
+    return f"{text[: limit - 1 - end]}…{text[-end:]}"
+
+
 def several(n: int, noun: str) -> str:
     """Such as `1 trial` or `1,000 trials`."""
     return f"1 {noun}" if n == 1 else f"{n:,} {noun}s"

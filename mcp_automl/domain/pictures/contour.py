@@ -12,13 +12,23 @@ from mcp_automl.domain.pictures.canvas import Look, Marks, Panel, Picture, Point
 from mcp_automl.domain.pictures.kinds import not_drawn
 from mcp_automl.domain.pictures.parallel import assignments, scales_by_importance
 from mcp_automl.domain.pictures.points import drawn_in_words, not_drawn_in_words
-from mcp_automl.domain.pictures.scales import Scale, best_in_words, key, shades, title, window_of
+from mcp_automl.domain.pictures.scales import (
+    Scale,
+    best_in_words,
+    in_width,
+    key,
+    shades,
+    title,
+    window_of,
+)
 from mcp_automl.domain.sample import Sample
 from mcp_automl.domain.space import Categorical, Float, Int
 from mcp_automl.domain.study import Trial
 
 MOST = 300
 CELLS = 32
+WIDTH = 90
+"""Characters that fit beside each other beneath the picture."""
 NEAR = 0.08
 """A trial's reach, as a part of the axis."""
 
@@ -63,7 +73,7 @@ def contour(sample: Sample) -> Picture:
 def _panel(drawn: Finished, across: Scale, up: Scale, shade: dict[int, float]) -> Panel:
     best = drawn.best
     return Panel(
-        x=across.axis(),
+        x=in_width(across.axis(), WIDTH),
         y=up.axis(),
         layers=(
             Surface(cells=_ground(drawn, across, up, shade)),

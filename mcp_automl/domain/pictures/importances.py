@@ -9,6 +9,9 @@ from mcp_automl.domain.pictures.points import not_drawn_in_words
 from mcp_automl.domain.pictures.scales import NAME, title
 
 MOST = 12
+LABEL = 0.08
+"""What a label takes of the axis."""
+
 TOLD = 4
 """Parameters of which it is told why nothing can be said of them."""
 
@@ -38,7 +41,7 @@ def importances(seen: Finished, found: Insight) -> Picture:
                     _bars(shown, Look.CLEAR),
                     _bars(shown, Look.UNCLEAR),
                     _luck(shown),
-                    *_labels(shown),
+                    *_labels(shown, end),
                 ),
             ),
         ),
@@ -59,9 +62,14 @@ def _luck(shown: tuple[Finding, ...]) -> Ticks:
     return Ticks(look=Look.LUCK, points=reach, name=Look.LUCK.value if reach else "")
 
 
-def _labels(shown: tuple[Finding, ...]) -> tuple[Layer, ...]:
+def _labels(shown: tuple[Finding, ...], end: float) -> tuple[Layer, ...]:
+    def at(finding: Finding) -> float:
+        """Beside the bar, or beside the stroke where that is in the way."""
+        share, luck = 100 * finding.share, 100 * finding.luck
+        return luck if share <= luck < share + LABEL * end else share
+
     return tuple(
-        Label(at=(100 * f.share, float(row)), text=percent(f.share)) for row, f in enumerate(shown)
+        Label(at=(at(f), float(row)), text=percent(f.share)) for row, f in enumerate(shown)
     )
 
 
@@ -85,11 +93,10 @@ def _rest(found: Insight, study: str) -> list[str]:
 
 def basis(found: Insight) -> str:
     """What was compared with what."""
-    of_all = f" of {found.finished:,}" if found.used < found.finished else ""
-    return (
-        f"PED-ANOVA: the best {found.good:,} against all {found.used:,} finished trials{of_all}; "
-        f"{'; '.join(_caveats(found))}"
-    )
+    of_all = f"{found.used:,} finished trials"
+    if found.used < found.finished:
+        of_all = f"{found.used:,} picked evenly from {found.finished:,} finished trials"
+    return f"PED-ANOVA: the best {found.good:,} against all {of_all}; {'; '.join(_caveats(found))}"
 
 
 def _caveats(found: Insight) -> list[str]:

@@ -1,6 +1,6 @@
 """Every trial as a line through all its parameters to its value."""
 
-from mcp_automl.domain.figures import cut, figure, setting
+from mcp_automl.domain.figures import cut, cut_within, figure, setting
 from mcp_automl.domain.finished import Finished, value_of
 from mcp_automl.domain.insight import by_importance, unit
 from mcp_automl.domain.pictures.canvas import Axis, Label, Layer, Line, Look, Panel, Picture, Point
@@ -20,6 +20,8 @@ from mcp_automl.domain.study import Trial
 
 MOST_AXES = 7
 MOST_LINES = 80
+WIDTH = 76
+"""Characters that fit beside each other beneath the axes."""
 TOLD = 4
 NAMED = 24
 """Characters of a parameter's name among its values."""
@@ -42,7 +44,8 @@ def parallel(sample: Sample) -> Picture:
         for trial in reversed(drawn.ranked[1:])
     ]
     best = Line(look=Look.BEST, points=_path(best_trial, scales, window), name=_best(seen))
-    names = [*(cut(scale.name, 14) for scale in scales), cut(seen.objective.name, 14)]
+    room = WIDTH // (last + 1)
+    names = [cut_within(name, room) for name in [*(s.name for s in scales), seen.objective.name]]
     x = Axis(label="", ticks=tuple((float(i), n) for i, n in enumerate(names)), low=-0.3,
              high=last + 0.3)  # fmt: skip
     labels = [label for i, scale in enumerate(scales) for label in _labels(i, scale)]

@@ -96,7 +96,7 @@ def _layers(
         Line(look=Look.FRONT, points=tuple(map(at, best)), stepped=True),
         Marks(look=Look.FRONT, points=tuple(map(at, best[:-1])), name=_front(best)),
         Marks(look=Look.BEST, points=(at(dearest),), name=name),
-        *_labels(best, at, window),
+        *_labels(seen, best, at, window),
     )
 
 
@@ -114,9 +114,11 @@ def _others(seen: Finished, best: list[Trial]) -> Sequence[Trial]:
     return thinned([trial for trial in seen.ranked if trial.number not in numbers], MOST_DRAWN)
 
 
-def _labels(best: list[Trial], at: Callable[[Trial], Point], window: Values) -> list[Label]:
+def _labels(
+    seen: Finished, best: list[Trial], at: Callable[[Trial], Point], window: Values
+) -> list[Label]:
     """The dearest, which is the best, and those that lie clear of what is labelled already."""
-    width = max(x for x, _ in map(at, best)) or 1.0
+    width = max(x for x, _ in map(at, seen.ranked)) or 1.0
     height = (window.high - window.low) or 1.0
     labelled: list[Label] = []
     for trial in reversed(best):

@@ -1,12 +1,13 @@
 """Where values lie on axes: parameters by their own scale, objectives without their outliers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mcp_automl.domain.errors import NothingToShow
-from mcp_automl.domain.figures import cut, figure, setting
+from mcp_automl.domain.figures import cut, figure, setting, several
 from mcp_automl.domain.finished import Finished, is_complete, value_of
 from mcp_automl.domain.insight import unit
+from mcp_automl.domain.paging import thinned
 from mcp_automl.domain.pictures.canvas import Axis, Key, Look
 from mcp_automl.domain.space import Categorical, Float, Parameter, Value, is_number
 from mcp_automl.domain.study import Objective, Trial
@@ -73,6 +74,12 @@ class Scale:
         return Axis(label=scale, log=self.parameter.log, low=low, high=high, whole=whole)
 
 
+def in_width(axis: Axis, characters: int) -> Axis:
+    """The axis with as many of its named ticks as fit beside each other."""
+    longest = max((len(text) for _, text in axis.ticks), default=0)
+    return replace(axis, ticks=tuple(thinned(axis.ticks, max(2, characters // (longest + 2)))))
+
+
 def _room(low: float, high: float, *, log: bool) -> tuple[float, float]:
     """A little more, so that nothing is drawn on the frame."""
     if log:
@@ -132,12 +139,13 @@ class Values:
         name = cut(self.objective.name, NAME + 6)
         return f"{name} ({'higher' if self.objective.maximize else 'lower'} is better)"
 
-    def words(self, how: str = "are drawn at the edge, as triangles") -> tuple[str, ...]:
+    def words(self, how: str = "are at the edge, as triangles") -> tuple[str, ...]:
         """What the axis leaves out, and how that is drawn instead."""
         if not self.outside:
             return ()
         edge, side = (self.low, "below") if self.objective.maximize else (self.high, "above")
-        return (f"Values {side} {figure(edge)}, {self.outside:,} in all, {how}",)
+        values = several(self.outside, "value")
+        return (f"{values} {side} {figure(edge)}; those drawn {how}",)
 
 
 def window_of(seen: Finished, values: Sequence[float] | None = None) -> Values:

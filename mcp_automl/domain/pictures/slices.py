@@ -14,6 +14,7 @@ from mcp_automl.domain.pictures.scales import (
     Scale,
     Values,
     best_in_words,
+    in_width,
     title,
     window_of,
 )
@@ -22,6 +23,8 @@ from mcp_automl.domain.study import Trial
 
 MOST_PANELS = 6
 MOST = 400
+WIDTH = 28
+"""Characters that fit beside each other beneath a panel."""
 
 
 def slices(sample: Sample) -> Picture:
@@ -61,7 +64,7 @@ def _panel(seen: Finished, scale: Scale, window: Values, *, first: bool) -> Pane
     # Beside half a picture's height there is no room for more than the name.
     y = replace(window.axis(), label=cut(seen.objective.name, NAME) if first else "")
     return Panel(
-        x=scale.axis(),
+        x=in_width(scale.axis(), WIDTH),
         y=y,
         layers=(
             *marks(seen.ranked[1:], at, window, named=first),

@@ -129,12 +129,12 @@ def _words(
     longest = max(held, key=lambda it: it.ended_at - it.started_at)
     took = (longest.ended_at - longest.started_at) / seconds
     where = ", ".join(sorted({lane.name for lane in lanes for it in lane.held if it.trial == best}))
-    star = [f"The best: #{best}, in {cut(where, 20)} (★)"] if where else []
+    star = f"in {cut(where, 20)} (★)" if where else "not among these"
     rest = [f"The latest {len(held):,} of {total:,} attempts"] if len(held) < total else []
     return (
         f"{several(len(held), 'attempt')} in {(end - begin) / seconds:.3g} {unit}: {how}",
         *each,
         f"The longest: #{longest.trial}, {took:.3g} {unit}",
-        *star,
+        f"The best: #{best}, {star}",
         *rest,
     )
