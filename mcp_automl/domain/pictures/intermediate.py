@@ -62,14 +62,18 @@ def intermediate(seen: Finished, curves: Mapping[int, Curve]) -> Picture:
                 ),
             ),
         ),
-        words=(
-            best_in_words(seen),
-            *_told(step, drawn, curves),
-            *_pruned(step, seen, drawn, curves),
-            drawn_in_words(seen, len(drawn)),
-            *window.words(),
-        ),
+        words=(*_words(seen, drawn, curves), *window.words()),
         shown=len(drawn),
+    )
+
+
+def _words(seen: Finished, drawn: list[Trial], curves: Mapping[int, Curve]) -> tuple[str, ...]:
+    step = step_word(seen)
+    return (
+        best_in_words(seen),
+        *_told(step, drawn, curves),
+        *_pruned(step, seen, drawn, curves),
+        drawn_in_words(seen, len(drawn)),
     )
 
 
