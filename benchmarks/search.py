@@ -19,7 +19,7 @@ from benchmarks.search_results import (
     paired,
 )
 from benchmarks.search_studies import plans, run_all
-from benchmarks.search_table import FAMILIES, contestants, longest, results
+from benchmarks.search_table import FAMILIES, contestants, usual, results
 from benchmarks.table import Goal, Row
 
 SEEDS, TRIALS = 5, 20
@@ -88,7 +88,7 @@ def auto_row(known: Sequence[Result], now: Sequence[Result]) -> Row:
 
 def family_rows(known: Sequence[Result]) -> list[Row]:
     """Whether `auto` is best for the money, or within noise of it: a row per family."""
-    trials = longest(known, AUTO)
+    trials = usual(known, AUTO)
     return [dollars(known, family, label, trials) for family, label in FAMILIES.items()]
 
 

@@ -11,6 +11,7 @@ to `docs/search-quality.md`. With `--table` it is made of what the file holds.
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import mode
 
 from benchmarks.machine import ROOT
 from benchmarks.search_contestants import AUTO, CONTESTANTS, OPTUNA
@@ -62,7 +63,7 @@ def quality(known: Sequence[Result]) -> Iterator[str]:
 
 
 def _quality(known: Sequence[Result], name: str) -> Iterator[str]:
-    mine = [each for each in known if each.contestant == name]
+    mine = {each.key: each for each in known if each.contestant == name}.values()
     for trials in TRIALS:
         yield _estimated(by_trials(known, name, trials))
     for trials in (20, 50):
@@ -73,14 +74,14 @@ def _quality(known: Sequence[Result], name: str) -> Iterator[str]:
     yield f"{estimate(each.ask_ms for each in mine).mean:.0f}"
 
 
-def longest(known: Sequence[Result], name: str) -> int:
-    """Trials of a contestant's longest studies; 0 where it has none."""
-    return max((each.trials for each in known if each.contestant == name), default=0)
+def usual(known: Sequence[Result], name: str) -> int:
+    """Trials of most of a contestant's studies; 0 where it has none."""
+    return mode(each.trials for each in known if each.contestant == name) if known else 0
 
 
 def per_dollar(known: Sequence[Result]) -> Iterator[str]:
     """Regret when so much was spent, by family, a row per contestant."""
-    trials = longest(known, AUTO)
+    trials = usual(known, AUTO)
     heads = [f"{label} {b}" for label in FAMILIES.values() for b in BUDGETS]
     yield "| sampler | " + " | ".join(heads) + " |"
     yield "|---|" + "---|" * len(heads)

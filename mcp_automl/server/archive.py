@@ -71,8 +71,8 @@ class ArchiveTools:
     ) -> Annotated[CallToolResult, ExportedModel]:
         """Writes a study to a file in the workspace: a training script, or a table of all trials.
 
-        Use it when the user wants to train outside, or to analyse trials. It works while the study
-        runs, and replaces an earlier export.
+        Use it when the user wants to train outside, or to analyse trials. It replaces an earlier
+        export.
         """
         return reply(
             "export_automl_study",

@@ -91,8 +91,8 @@ class CostTools:
     ) -> Annotated[CallToolResult, CostsModel]:
         """Tells what was spent over all studies: by study, model, day or owner, with the total.
 
-        Use it when the user asks what tuning has cost, or on what. Failed trainings count, too, and
-        what still runs with its cost so far.
+        Use it when the user asks what tuning has cost, or on what. Trainings that failed or still
+        run count, too.
         """
         return reply(
             "get_cost_report",

@@ -123,7 +123,7 @@ class PictureTools:
     def plot_automl_study(
         self, study_name: Existing, kind: KindName = None
     ) -> Annotated[CallToolResult, PictureModel]:
-        """Draws a study, and says it in words. Default: history."""
+        """Draws a study for the user to see, and says it in words. Default: history."""
         return reply(
             "plot_automl_study",
             lambda: self._service().picture(study_name, kind),
