@@ -19,7 +19,7 @@ from benchmarks.search_results import (
     paired,
 )
 from benchmarks.search_studies import plans, run_all
-from benchmarks.search_table import FAMILIES, contestants, usual, results
+from benchmarks.search_table import FAMILIES, contestants, results, usual
 from benchmarks.table import Goal, Row
 
 SEEDS, TRIALS = 5, 20
