@@ -65,7 +65,7 @@ def wide_trials(n: int, parameters: int) -> tuple[SearchSpace, list[Trial]]:
     points = [{name: rng.choice(choices) for name in names} for _ in range(n)]
     first = names[0]
     trials = [
-        replace(t, params=point, value=0.9 + 0.05 * (point[first] in choices[:3]) + i / 1e6)
+        replace(t, params=point, value=0.9 + 0.05 * (point[first] in choices[:16]) + i / 1e6)
         for i, (t, point) in enumerate(zip(some_trials(n), points, strict=True))
     ]
     return space, trials

@@ -183,6 +183,8 @@ async def test_of_any_number_of_wide_parameters_a_reply_is_short_and_says_where_
     text = getattr(explained.content[0], "text")  # noqa: B009
     told = re.search(r"(\d+) more parameters: read automl://\S+/importance\?offset=(\d+)", text)
     assert told and int(told[1]) + int(told[2]) == 60
+    if state is StudyState.COMPLETE:
+        assert "narrowed to where the best lie; the rest of search_space as automl://" in text
     for kind in ("importance", "parallel", "slice", "contour", "history"):
         result = await call(client, "plot_automl_study", study_name="digits", kind=kind)
         assert not result.is_error and size(result) < MOST_CHARACTERS, kind

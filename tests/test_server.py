@@ -328,7 +328,7 @@ async def test_studies_can_be_read_as_resources(client: Client, registry: FakeRe
         "automl://studies/{name}/trials{?limit,offset,state}",
         "automl://studies/{name}/trials/{number}",
         "automl://studies/{name}/best",
-        "automl://studies/{name}/importance",
+        "automl://studies/{name}/importance{?limit,offset}",
         "automl://studies/{name}/report.md",
         "automl://exports/{name}.py",
         "automl://exports/{name}.csv{?limit,offset}",

@@ -12,7 +12,6 @@ from mcp.types import CallToolResult, ImageContent
 from pydantic import Field
 
 from mcp_automl.domain.pictures.kinds import Kind
-from mcp_automl.server.parameters import Existing
 from mcp_automl.server.replies import reply, tool
 from mcp_automl.server.shapes import Model, rounded
 from mcp_automl.server.tables import fitting
@@ -121,7 +120,7 @@ class PictureTools:
         ]
 
     def plot_automl_study(
-        self, study_name: Existing, kind: KindName = None
+        self, study_name: str, kind: KindName = None
     ) -> Annotated[CallToolResult, PictureModel]:
         """Draws a study for the user to see, and says it in words. Default: history."""
         return reply(
@@ -132,9 +131,7 @@ class PictureTools:
             before=image,
         )
 
-    def explain_automl_study(
-        self, study_name: Existing
-    ) -> Annotated[CallToolResult, ExplainedModel]:
+    def explain_automl_study(self, study_name: str) -> Annotated[CallToolResult, ExplainedModel]:
         """Tells what mattered, where the best lie, what to try next."""
         return reply(
             "explain_automl_study",

@@ -147,8 +147,9 @@ def add_study_resources(
         missing: tools that are not offered here.
     """
     _add_trials(server, service)
-    _add_results(server, service)
+    _add_best(server, service)
     _add_importance(server, service, missing)
+    _add_report(server, service)
 
 
 def _add_trials(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
@@ -184,7 +185,7 @@ def _add_trials(server: "MCPServer[object]", service: "Callable[[], Service]") -
         )
 
 
-def _add_results(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
+def _add_best(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
     @server.resource(
         "automl://studies/{name}/best",
         name="best",
@@ -194,16 +195,6 @@ def _add_results(server: "MCPServer[object]", service: "Callable[[], Service]") 
     )
     def best(name: str) -> str:
         return read(lambda: BestModel.of(service().best(name)).model_dump_json())
-
-    @server.resource(
-        "automl://studies/{name}/report.md",
-        name="report",
-        title="A study's report",
-        description="A page to keep: what was searched, what came of it, and what it cost.",
-        mime_type=MARKDOWN,
-    )
-    def report_page(name: str) -> str:
-        return read(lambda: _report(service(), name))
 
 
 def _add_importance(
@@ -224,6 +215,18 @@ def _add_importance(
                 missing,
             ).model_dump_json()
         )
+
+
+def _add_report(server: "MCPServer[object]", service: "Callable[[], Service]") -> None:
+    @server.resource(
+        "automl://studies/{name}/report.md",
+        name="report",
+        title="A study's report",
+        description="A page to keep: what was searched, what came of it, and what it cost.",
+        mime_type=MARKDOWN,
+    )
+    def report_page(name: str) -> str:
+        return read(lambda: _report(service(), name))
 
 
 def _report(service: "Service", name: str) -> str:
