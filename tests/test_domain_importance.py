@@ -9,6 +9,7 @@ import pytest
 from optuna.importance import PedAnovaImportanceEvaluator
 
 from mcp_automl.domain.importance import Column, Judge, grid_size
+from mcp_automl.domain.insight import how_often
 from mcp_automl.domain.space import Categorical, Float, Int, Parameter, Params
 
 SPACE: dict[str, Parameter] = {
@@ -86,3 +87,13 @@ def test_values_from_other_bounds_are_counted_at_the_edge_or_not_at_all() -> Non
 )
 def test_values_are_counted_in_as_many_cells_as_there_are(parameter: Parameter, size: int) -> None:
     assert grid_size(parameter) == size
+
+
+@pytest.mark.parametrize(
+    ("parameters", "deals"),
+    [(1, 199), (12, 199), (13, 99), (60, 39), (61, 39), (62, 19), (500, 19)],
+)
+def test_the_more_parameters_are_judged_the_fewer_deals_are_made(
+    parameters: int, deals: int
+) -> None:
+    assert how_often(parameters) == deals

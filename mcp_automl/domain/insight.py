@@ -1,11 +1,12 @@
 """What a study's trials say about its parameters, and what of it may as well be luck.
 
 How far luck alone would go is found by dealing the places among the good to other trials at random,
-199 times: a parameter stands out if its importance is above all that such deals gave it, or all but
-the few that keep the chance that *any* parameter seems to matter in a study in which none does at
-one in twenty (Westfall and Young's step of the smallest p-value). What a search has found good it
-tries more often, so trials are not quite independent, and in simulated TPE studies it was one in
-ten: that it is a hint and no proof is told with the result.
+up to 199 times. Each deal gives every parameter an importance, told in deviations from what all
+deals give that parameter, and the most that any parameter got is the deal's luck. A parameter
+stands out if it is above the luck of all deals but one in twenty, so that this is also the chance
+that *any* seems to matter in a study in which none does (Westfall and Young's largest statistic).
+What a search has found good it tries more often, so trials are not quite independent, and in
+simulated TPE studies it was one in ten: that it is a hint and no proof is told with the result.
 """
 
 import math
@@ -13,6 +14,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean, pstdev
 
 from mcp_automl.domain.figures import several
 from mcp_automl.domain.importance import Column, Judge, grid_size
@@ -29,7 +31,12 @@ parameter that mattered stood out in 90 % and 100 % at 0.4, in 28 % and 5 % at O
 tries so often what is good that a tenth hardly differs from the rest. At 0.5 luck stood out more
 often."""
 
-DEALS = 199
+DEALS = (199, 99, 59, 39, 19)
+"""The numbers of deals of which one in twenty is a whole number, counting the study itself."""
+
+MOST_JUDGED = 2_400
+"""Deals times parameters: so many take one or two seconds at 500 trials."""
+
 LUCK = 0.05
 
 
@@ -167,25 +174,41 @@ def _shares(columns: dict[str, Column], used: int, good: int) -> dict[str, tuple
     found = {name: judge.importance(range(good)) for name, judge in judges.items()}
     # Always the same deals: the same study is told the same twice.
     random_order = random.Random(0)
-    deals = [random_order.sample(range(used), good) for _ in range(DEALS)]
+    deals = [random_order.sample(range(used), good) for _ in range(how_often(len(columns)))]
     dealt = {name: [judge.importance(deal) for deal in deals] for name, judge in judges.items()}
-    luck = {name: sorted(values, reverse=True) for name, values in dealt.items()}
-    beyond = _allowed(dealt, luck)
     total = sum(found.values()) or 1.0
-    return {name: (found[name] / total, luck[name][beyond] / total) for name in found}
+    limits = _limits(found, dealt)
+    return {name: (found[name] / total, limits[name] / total) for name in found}
 
 
-def _allowed(dealt: dict[str, list[float]], luck: dict[str, list[float]]) -> int:
-    """How many deals may be above each parameter's limit: fewer the more parameters there are."""
-    most = int(LUCK * DEALS)
+def how_often(parameters: int) -> int:
+    """How many deals there is time for; the least that can tell one in twenty is always dealt."""
+    return next((n for n in DEALS if n * parameters <= MOST_JUDGED), DEALS[-1])
 
-    def above_any(limit: int) -> int:
-        return sum(
-            any(values[deal] > luck[name][limit] for name, values in dealt.items())
-            for deal in range(DEALS)
-        )
 
-    return next((n for n in range(most, 0, -1) if above_any(n) <= most), 0)
+def _limits(found: dict[str, float], dealt: dict[str, list[float]]) -> dict[str, float]:
+    """The importance up to which each parameter's may be luck."""
+    if not dealt:
+        return {}
+    apart = [_apart([*values, found[name]])[:-1] for name, values in dealt.items()]
+    most = sorted((max(deal) for deal in zip(*apart, strict=True)), reverse=True)
+    far = most[round(LUCK * (len(most) + 1)) - 1]
+    return {name: fmean(values) + far * pstdev(values) for name, values in dealt.items()}
+
+
+def _apart(values: Sequence[float]) -> list[float]:
+    """Each one's distance from the mean of the others, in their deviations.
+
+    Of the others, because among few a value moves the deviation that it is told in.
+    """
+    count, total, squares = len(values) - 1, sum(values), sum(it * it for it in values)
+    means = [(total - it) / count for it in values]
+    spreads = [
+        math.sqrt(max(0.0, (squares - it * it) / count - mean * mean))
+        for it, mean in zip(values, means, strict=True)
+    ]
+    together = zip(values, means, spreads, strict=True)
+    return [(it - mean) / (spread or 1.0) for it, mean, spread in together]
 
 
 def region(name: str, parameter: Parameter, best: Sequence[Trial]) -> Region:
