@@ -8,7 +8,7 @@ calls change nothing.
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mcp_automl.accounts import Accounts
@@ -32,14 +32,9 @@ from mcp_automl.domain.errors import NameTaken
 from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.paging import FIRST_PAGE, Page
 from mcp_automl.domain.request import StudyRequest
-from mcp_automl.domain.study import (
-    Study,
-    StudyConfig,
-    StudyState,
-    Target,
-    counted,
-)
+from mcp_automl.domain.study import Study, StudyConfig, StudyState, Target, counted
 from mcp_automl.export_pages import FIRST_PIECE, Piece
+from mcp_automl.exports import Exports
 from mcp_automl.folders import Folders
 from mcp_automl.forecasts import Forecasts
 from mcp_automl.jobdesk import JobDesk
@@ -60,7 +55,6 @@ from mcp_automl.trial_pages import TrialPages
 if TYPE_CHECKING:
     from mcp_automl.domain.explanation import Explanation
     from mcp_automl.domain.pictures.canvas import Picture
-    from mcp_automl.exports import Exports
     from mcp_automl.pictures import Pictures
 
 
@@ -92,7 +86,10 @@ class Service:
     ) -> None:
         self._registry, self.trainers = registry, trainers
         self._liveness = Liveness(registry, launcher, settings, now)
-        machine = partial(_machine, gpus, cores)
+
+        def machine() -> Machine:
+            return Machine(gpus=len(gpus()), cores=cores())
+
         self._requests = Requests(
             registry, trainers, machine, prices=self._liveness.prices, gpus=gpus, owner=owner
         )
@@ -100,6 +97,7 @@ class Service:
         self._logs = JobLogs(registry, jobs, folders)
         self._results = Results(registry, folders, settings.tracking_origin)
         self._archive, self._costs = archive, Costs(accounts, now)
+        self._exports = Exports(archive, self._results, trainers, settings.exports_dir, now)
         self._deletions = Deletions(archive=archive, folders=folders)
         self.pages = TrialPages(registry, archive, self._logs, self._results, self._seen)
         forecasts = Forecasts(registry, accounts, settings.max_parallel_trials, now)
@@ -283,17 +281,10 @@ class Service:
 
     @cached_property
     def _pictures(self) -> "Pictures":
-        # Like exports not with the rest: a fresh server's first answer would wait for their code.
+        # Not with the rest: a fresh server's first answer would wait.
         from mcp_automl.pictures import Pictures
 
         return Pictures(self._registry, self._archive, self.trainers)
-
-    @cached_property
-    def _exports(self) -> "Exports":
-        from mcp_automl.exports import Exports
-
-        folder = self._settings.exports_dir
-        return Exports(self._archive, self._results, self.trainers, folder, self._now)
 
     def _seen(self, name: str) -> Study:
         """The study of that name, for one who only reads; whatever should run is seen to."""
@@ -307,7 +298,3 @@ class Service:
             self._liveness.rouse()
             raise no_such_study(name, [s.config.name for s in self._registry.studies()])
         return study
-
-
-def _machine(gpus: Callable[[], Collection[str]], cores: Callable[[], int]) -> Machine:
-    return Machine(gpus=len(gpus()), cores=cores())

@@ -132,8 +132,7 @@ class FakeRegistry:
         return nullcontext()
 
     def leading(self, study: Study, most: int) -> Sequence[Trial]:
-        by_state = (self.trials(study, (state,)) for state in COUNTED)
-        return [t for trials in by_state for t in top(trials, study.config.objective, most)]
+        return top(self.trials(study, COUNTED), study.config.objective, most)
 
     def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:
         found = [t for t in self.database.of(study) if t.trial.state in states]

@@ -256,7 +256,9 @@ async def test_trials_are_listed_by_number_without_their_parameters(pair: Pair) 
     assert pair.registry.trials(study, [TrialState.RUNNING]) == []
 
 
-async def test_those_that_may_be_best_lead_their_own_state(pair: Pair) -> None:
+async def test_complete_trials_lead_and_pruned_ones_follow_where_they_are_too_few(
+    pair: Pair,
+) -> None:
     study = await pair.started()
     assert pair.registry.leading(study, 2) == []
     for value in (0.5, 0.7, 0.6, 0.7):
@@ -266,9 +268,9 @@ async def test_those_that_may_be_best_lead_their_own_state(pair: Pair) -> None:
     record = Record(pruned, TrialState.PRUNED, 0.9, 0.01, "worse than the others")
     await pair.store.record(study, record, Outcome.STOPPED)
 
-    leading = pair.registry.leading(study, 2)
+    leading = [pair.registry.leading(study, most) for most in (2, 5)]
 
-    assert [(t.number, t.value) for t in leading] == [(1, 0.7), (3, 0.7), (pruned, 0.9)]
+    assert [{t.number for t in trials} for trials in leading] == [{1, 3}, {0, 1, 2, 3, pruned}]
 
 
 async def test_a_running_trial_is_listed_with_its_last_epoch(pair: Pair) -> None:
