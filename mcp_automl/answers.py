@@ -50,6 +50,8 @@ class Quoted:
     quote: Quote
     max_parallel: int
     devices: str
+    search: str
+    """Which sampler would work and why, and the pruner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,9 @@ from mcp_automl.accounts import Accounts
 from mcp_automl.answers import Quoted
 from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.quote import Quote, quote
+from mcp_automl.domain.sampling import choose, in_words
 from mcp_automl.domain.study import Study, StudyConfig, counted
+from mcp_automl.packages import has_torch
 from mcp_automl.ports import StudyRegistry
 from mcp_automl.repertoire import Trainers
 from mcp_automl.settings import Settings
@@ -62,6 +64,7 @@ class Quotes:
             ),
             max_parallel=parallel,
             devices=self._devices(),
+            search=in_words(choose(config.sampler, config.space, done, has_torch), config.pruner),
         )
 
     def parallel(self, model: str) -> int:

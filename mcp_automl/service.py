@@ -8,7 +8,7 @@ calls change nothing.
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from mcp_automl.accounts import Accounts
@@ -86,10 +86,7 @@ class Service:
     ) -> None:
         self._registry, self.trainers = registry, trainers
         self._liveness = Liveness(registry, launcher, settings, now)
-
-        def machine() -> Machine:
-            return Machine(gpus=len(gpus()), cores=cores())
-
+        machine = partial(Machine.seen, gpus, cores)
         self._requests = Requests(
             registry, trainers, machine, prices=self._liveness.prices, gpus=gpus, owner=owner
         )
@@ -145,8 +142,9 @@ class Service:
 
     def _go_on(self, study: Study, wanted: StudyConfig, target: Target) -> Started:
         done = counted(self._registry.progress(study).counts)
-        same_ceilings = replace(wanted, n_trials=study.config.n_trials) == study.config
-        if study.state is StudyState.COMPLETE and done >= wanted.n_trials and same_ceilings:
+        # How it is searched is of no account where nothing is left to search.
+        finished = study.state is StudyState.COMPLETE and done >= wanted.n_trials
+        if finished and wanted.ceilings == study.config.ceilings:
             return self._started(study, nothing_to_run=True)
         if study.state.should_run and wanted == study.config and not study.stop_requested:
             return self._started(study)

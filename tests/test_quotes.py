@@ -55,6 +55,7 @@ async def test_a_first_study_says_that_nothing_is_known_yet(asked: Asked) -> Non
         "  lr: 1e-05 to 0.01, log scale",
         "  batch_size: 32, 64, 128 or 256",
         "  epochs: 1 to 5",
+        "Search: TPE, median pruner",
         "Estimate: no measurement yet: the first trial will tell",
         "Budget: $0.50 holds, whatever the trials cost: what would cross it is stopped",
         "Next: the same call without dry_run starts it",
@@ -65,7 +66,7 @@ async def test_earlier_trials_tell_what_a_study_will_cost_and_take(asked: Asked)
     asked.know(0.1, 0.1, 0.1, 0.1)
     told = await asked.says(n_trials=12, cost_budget_usd=2, max_cost_per_trial_usd=0.2)
 
-    assert told[7:] == [
+    assert told[8:] == [
         "Expected cost: $1.20 ($1.20 to $1.20)",
         "Expected time: 4 min 0 s (4 min 0 s to 4 min 0 s)",
         (

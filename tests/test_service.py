@@ -92,6 +92,15 @@ def test_a_larger_total_continues_a_complete_study(office: Office) -> None:
     assert answer.done == 2
 
 
+def test_another_search_of_a_study_that_is_done_runs_nothing_and_changes_nothing(
+    office: Office,
+) -> None:
+    office.registry.add(a_study(config=a_config("s", n_trials=2)), done(0.5, 0.6))
+    answer = start(office.service, "s", sampler="random", pruner="none")
+    assert answer.nothing_to_run and answer.study.config.sampler is Sampler.TPE
+    assert office.registry.writes == 0
+
+
 @pytest.mark.parametrize("n_trials", [None, 1, 2])
 def test_a_total_that_is_done_runs_nothing_and_changes_nothing(
     office: Office, n_trials: int | None

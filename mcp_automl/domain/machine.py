@@ -3,6 +3,7 @@
 A job of which nothing is declared takes whatever a slot has; it fits everywhere.
 """
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 WHERE = "where the trainer is declared, in mcp_automl.toml or its SPEC"
@@ -14,6 +15,11 @@ class Machine:
 
     gpus: int
     cores: int
+
+    @classmethod
+    def seen(cls, gpus: Callable[[], Collection[str]], cores: Callable[[], int]) -> "Machine":
+        """As these say now, which name its GPUs and count its cores."""
+        return cls(gpus=len(gpus()), cores=cores())
 
     def misfit(self, trainer: str, gpus: float | None, cpu_cores: int | None) -> str:
         """Why no job of the trainer could ever start here, and what to change; empty if one can.

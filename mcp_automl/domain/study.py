@@ -154,6 +154,11 @@ class StudyConfig:
         return Priority.NORMAL if self.job is None else self.job.priority
 
     @property
+    def ceilings(self) -> tuple[float | None, float | None]:
+        """What the study, and each of its trials, may cost in US dollars."""
+        return self.cost_budget_usd, self.max_cost_per_trial_usd
+
+    @property
     def is_final(self) -> bool:
         """Whether training and validation data are trained on together."""
         return self.job is not None and self.job.final
@@ -210,8 +215,7 @@ class Study:
     data: str
     """The data set its trials train on, in words; empty until that is known."""
     arguments: Params
-    """What every trial gets beside its parameters, such as the data set's name; found when its
-    data was prepared, and stronger than a constant that only said `auto`."""
+    """What every trial gets beside its parameters, found with its data; stronger than `auto`."""
     created_at: float
     """Seconds since the epoch, like every `_at` here."""
     started_at: float | None

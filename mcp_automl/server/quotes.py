@@ -60,6 +60,7 @@ def dry_run(answer: Quoted) -> str:
             f"Model: {plain(config.model)}{_epochs(config)}",
             f"Trials to run: {answer.quote.trials}, {where}",
             *spaces.lines(config),
+            f"Search: {plain(answer.search, 300)}",
             *_expected(answer.quote),
             f"Estimate: {_basis(answer)}",
             f"Budget: {_budget(answer)}",
