@@ -281,7 +281,10 @@ def test_curves_end_in_a_cross_where_a_trial_was_pruned() -> None:
     with pytest.raises(NothingToShow, match="after an epoch"):
         intermediate(seen, {})
     foreign = finished([seen.best], the_study(id=-1))
-    alone = words(intermediate(foreign, {seen.best.number: {0: 1.0}}))
+    single = intermediate(foreign, {seen.best.number: {0: 1.0}})
+    marked = [it for it in single.panels[0].layers if isinstance(it, Marks) and it.points]
+    assert [it.points for it in marked] == [((0.0, 1.0),)], "one step makes no line"
+    alone = words(single)
     assert "step 0: 1.0000, median 1.0000 of 1" in alone
     assert "pruned, half" not in alone
 

@@ -56,6 +56,7 @@ def intermediate(seen: Finished, curves: Mapping[int, Curve]) -> Picture:
                 layers=(
                     *_named(lines),
                     Marks(look=Look.PRUNED, points=ends),
+                    *_single([*lines, top]),
                     _beyond(drawn, curves, window),
                     top,
                     Label(at=top.points[-1], text=f"#{best.number}", side=side(seen.objective)),
@@ -92,6 +93,12 @@ def _line(
     own = Look.COMPLETE if is_complete(trial) else Look.PRUNED
     points = tuple((float(epoch), window.place(curve[epoch])) for epoch in sorted(curve))
     return Line(look=look or own, points=points, name=name)
+
+
+def _single(lines: list[Line]) -> list[Marks]:
+    """Trials of one step, of which no line can be drawn; PRUNED ones have their cross."""
+    short = [it for it in lines if len(it.points) == 1 and it.look is not Look.PRUNED]
+    return [Marks(look=it.look, points=it.points) for it in short]
 
 
 def _named(lines: list[Line]) -> list[Line]:
