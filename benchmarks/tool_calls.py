@@ -50,11 +50,16 @@ def workspace(home: Path) -> list[str]:
         The names of the studies of `SIZES` trials.
     """
     from benchmarks.filled import fill
+    from benchmarks.waiting_study import orchestrate
     from mcp_automl.settings import Settings
 
     # One more is what the others are copied from.
     small = [SMALL] * (STUDIES - len(SIZES) - 1)
-    return fill(Settings(home=home).database, [*SIZES, *small])[: len(SIZES)]
+    settings = Settings(home=home, idle_seconds=0.0)
+    names = fill(settings.database, [*SIZES, *small])[: len(SIZES)]
+    # What waits for MLflow would wake an orchestrator, which loads torch beside the first calls.
+    orchestrate(settings)
+    return names
 
 
 def study_row(server: Server, tool: str, names: Sequence[str]) -> Row:
