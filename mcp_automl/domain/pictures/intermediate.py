@@ -38,10 +38,9 @@ def intermediate(seen: Finished, curves: Mapping[int, Curve]) -> Picture:
     if not drawn:
         raise not_drawn(seen.study, "no trial has reported a value after an epoch")
     best, step = drawn[0], step_word(seen)
-    values = [value for trial in drawn for value in curves[trial.number].values()]
-    window = window_of(seen, values)
-    last = max(max(curves[trial.number]) for trial in drawn)
-    first = min(min(curves[trial.number]) for trial in drawn)
+    window = window_of(seen, [value for it in drawn for value in curves[it.number].values()])
+    steps = [step for trial in drawn for step in curves[trial.number]]
+    first, last = min(steps), max(steps)
     margin = max(0.3, 0.04 * (last - first))
     lines = [_line(trial, curves[trial.number], window) for trial in reversed(drawn[1:])]
     top = _line(best, curves[best.number], window, look=Look.BEST, name=f"best: #{best.number}")
