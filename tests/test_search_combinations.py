@@ -13,7 +13,7 @@ from anyio import to_thread
 from mcp_automl.domain.sampling import DEFAULT_SETTINGS, Pruner, Sampler, SearchSettings
 from mcp_automl.domain.space import Categorical, Float, Int, Params, SearchSpace, Value
 from mcp_automl.domain.study import Objective, StudyConfig, TrialState
-from mcp_automl.stores.shadow import PastTrial, ShadowStudy
+from mcp_automl.stores.shadow import PastTrial, Proposal, ShadowStudy
 from tests.stores_for_tests import CONFIG, real_pair
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -55,7 +55,7 @@ def searched(config: StudyConfig, course: Course, settings: SearchSettings) -> I
     shadow, past, running = ShadowStudy(config, settings), dict[int, PastTrial](), list[int]()
     for number in range(TRIALS + IN_FLIGHT):
         if number < TRIALS:
-            params = shadow.suggest(number)
+            params = shadow.suggest(number).point
             past[number] = PastTrial(number=number, state=TrialState.RUNNING, params=params)
             running.append(number)
             yield params
@@ -68,7 +68,7 @@ def searched(config: StudyConfig, course: Course, settings: SearchSettings) -> I
             shadow = ShadowStudy(config, settings)
             shadow.restore(list(past.values()))
             for other in running:
-                assert shadow.suggest(other, fixed=past[other].params) == past[other].params
+                assert shadow.suggest(other, fixed=past[other].params).point == past[other].params
 
 
 def trained(shadow: ShadowStudy, past: PastTrial, course: Course) -> PastTrial:
@@ -138,7 +138,7 @@ async def test_epochs_are_stored_while_a_gaussian_process_thinks_in_a_thread_of_
     thinks, go_on, threads = threading.Event(), threading.Event(), list[int]()
     suggest = ShadowStudy.suggest
 
-    def slow(shadow: ShadowStudy, number: int, *, fixed: Params | None = None) -> dict[str, Value]:
+    def slow(shadow: ShadowStudy, number: int, *, fixed: Params | None = None) -> Proposal:
         threads.append(threading.get_ident())
         thinks.set()
         assert go_on.wait(30)
