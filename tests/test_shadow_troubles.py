@@ -192,7 +192,7 @@ async def test_a_study_says_which_trials_another_sampler_has_suggested(
 
     told = pair.registry.progress(study).stood_in
     assert told == StoodIn(trials=2, last=6, why=f"{AS_GP} (LinAlgError)")
-    assert in_words(Choice(sampler=Sampler.GP), Pruner.ASHA, told) == (
+    assert in_words(Choice(sampler=Sampler.GP), Pruner.ASHA, told, finished=7) == (
         f"Gaussian process, ASHA; a stand-in suggested 2 trials, last #6: {AS_GP} (LinAlgError)"
     )
 
