@@ -243,9 +243,11 @@ async def test_cancelling_everything_around_the_executor_leaves_no_process(
             async with executor, going(executor, job) as (_, words, first):
                 scope.cancel()
                 await anext(words)
+        # The forkserver, whose child it was, may still have to hear of it.
+        alive = await survivors(pids_in(first))
 
     assert scope.cancelled_caught
-    assert not psutil.pid_exists(*pids_in(first))
+    assert alive == []
 
 
 async def test_twenty_launches_leave_no_descriptor_and_no_process(
