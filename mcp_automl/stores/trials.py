@@ -254,11 +254,9 @@ def _last_reported(connection: sqlite3.Connection, study: Study, number: int) ->
     return Measurement(epoch=row["n"], metrics={objective.name: value}, seconds=0.0)
 
 
-def stood_in(
-    connection: sqlite3.Connection, study: Study, optuna_study: int | None
-) -> StoodIn | None:
-    """What another sampler has suggested than the one that works."""
-    # Whoever uses plain Optuna may call an attribute as we do.
+def stood_in(connection: sqlite3.Connection, study: Study) -> StoodIn | None:
+    """What another sampler has suggested than the one that works; only we take that down."""
+    optuna_study = optuna_id(connection, study)
     return _noted(connection, optuna_study) if optuna_study and study.id > 0 else None
 
 
