@@ -80,3 +80,15 @@ def test_what_others_like_it_took_is_expected_of_a_first_trial_and_nothing_of_ot
     assert house.left() == (None, [None], [])
     house.accounts.trials = [TrialCost(usd=0.01, seconds=6.0, epochs_max=5, own=False)]
     assert house.left() == (2.0, [2.0], [])
+
+
+def test_each_study_is_asked_once_how_long_its_trials_take_however_many_slots_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path, monkeypatch, n_trials=9)
+    other = a_study(StudyState.RUNNING, config=a_config("other"), id=2)
+    house.registry.add(house.study)
+    house.registry.add(other)
+    house.holdings = [holding(it, begun_s=1.0) for it in (house.study, house.study, other, other)]
+    house.service.status(NAME)
+    assert sorted(house.accounts.looked_up) == ["other", NAME]

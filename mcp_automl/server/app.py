@@ -65,7 +65,8 @@ class AutomlServer(MCPServer[Any]):
             version=__version__,
             instructions=instructions,
             tools=list(tools),
-            subscriptions=cues,
+            # The SDK's own handler would compare addresses letter by letter: see `Cues.attach`.
+            subscriptions=False,
             lifespan=cues.lifespan,
             extensions=[live_view()],
             cache_hints=LISTS,
