@@ -27,18 +27,31 @@ class Forecasts:
     now: Callable[[], float]
 
     def trials_s(
-        self, studies: Iterable[Study], known: Mapping[int, Progress]
+        self,
+        studies: Iterable[Study],
+        known: Mapping[int, Progress],
+        holdings: Sequence[Holding],
     ) -> dict[int, float | None]:
         """How long the next training of each study will take, by its id; each is asked about once.
 
-        As its latest did, or as others like it. None where nothing tells: what other search spaces
-        take may be many times more, or less.
+        As its latest did and as those which run will at their pace, because the first to end are
+        the short ones; or as those of other studies like it. None where nothing tells: what other
+        search spaces take may be many times more, or less.
 
         Args:
             known: progress that was read already, by the study's id.
+            holdings: whoever holds a slot, of whatever study.
         """
+        now = self.now()
+        totals: dict[int, list[float]] = {}
+        for it in holdings:
+            if (total := it.total_s(now)) is not None:
+                totals.setdefault(it.study.id, []).append(total)
         each = {study.id: study for study in studies}
-        return {id: self._trial_s(study, known.get(id)) for id, study in each.items()}
+        return {
+            id: self._trial_s(study, known.get(id), totals.get(id, ()))
+            for id, study in each.items()
+        }
 
     def study_s(
         self, study: Study, progress: Progress, holdings: Sequence[Holding]
@@ -49,7 +62,8 @@ class Forecasts:
             holdings: whoever holds a slot, of whatever study.
         """
         now = self.now()
-        trials_s = self.trials_s([study, *(it.study for it in holdings)], {study.id: progress})
+        studies = [study, *(it.study for it in holdings)]
+        trials_s = self.trials_s(studies, {study.id: progress}, holdings)
         ends = [(it.study.id, it.remaining_s(now, trials_s[it.study.id])) for it in holdings]
         return remaining_seconds(
             missing=missing(study, progress, holdings),
@@ -59,8 +73,11 @@ class Forecasts:
             parallel=self.parallel,
         )
 
-    def _trial_s(self, study: Study, progress: Progress | None) -> float | None:
-        own = mean_seconds((progress or self.registry.progress(study)).finished_seconds)
+    def _trial_s(
+        self, study: Study, progress: Progress | None, running: Sequence[float]
+    ) -> float | None:
+        finished = (progress or self.registry.progress(study)).finished_seconds
+        own = mean_seconds((*finished, *running))
         if own is not None:
             return own
         quote = estimate(self.accounts, study.config, trials=1, parallel=1)

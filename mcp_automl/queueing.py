@@ -68,7 +68,7 @@ class Queueing:
         claims = [it for it in waiting if it.missing and it.claim.held < self._parallel]
         first = {claim.id for claim in in_turn([it.claim for it in claims], now)[:QUOTED]}
         asked = [*(it.study for it in holdings), *(it for it in unfinished if it.id in first)]
-        trials_s = self._forecasts.trials_s(asked, known)
+        trials_s = self._forecasts.trials_s(asked, known, holdings)
         held = tuple(_held(it, now, trials_s[it.study.id]) for it in holdings)
         quoted = [
             self._quoted(it, trials_s[it.claim.id], known[it.claim.id].cost_usd)
