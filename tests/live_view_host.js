@@ -33,7 +33,16 @@ globalThis.setTimeout = (work, ms) => timers.set(++clock, { work, ms }) && clock
 globalThis.clearTimeout = (id) => timers.delete(id);
 
 const tell = (data, source = parent) => listeners.forEach((it) => it({ source, data: { jsonrpc: "2.0", ...data } }));
-const PAGE_OF = /trials\?limit=(\d+)&offset=(\d+)/;
+const PAGE_OF = /trials\?limit=(\d+)&offset=(\d+)/, ROWS_CHARACTERS = 5400, MOST_ROWS = 25;
+// A page ends as the server's does: where the trials asked for end, or its characters.
+function pageOf(trials, limit, offset) {
+  assert.ok(limit >= 1 && limit <= MOST_ROWS && offset >= 0, `no such page: ${limit} from ${offset}`);
+  const lengths = trials.slice(offset, offset + limit).map((it) => JSON.stringify(it).length + 1);
+  let room = ROWS_CHARACTERS, end = offset;
+  for (const length of lengths) if ((room -= length) >= 0 || end === offset) end += 1; else break;
+  const more = end > offset && end < trials.length;
+  return { trials: trials.slice(offset, end), next_offset: more ? end : null };
+}
 const host = {
   status: null, trials: [], compared: [], context: {},
   "ui/initialize": () => ({ hostContext: host.context }),
@@ -44,7 +53,7 @@ const host = {
   "resources/read": ({ uri }) => {
     const [, limit, offset] = uri.match(PAGE_OF) || [];
     const measurements = [0.1, 0.2].map((acc, n) => ({ epoch: n + 1, metrics: { acc } }));
-    return { contents: [{ text: JSON.stringify(limit ? { trials: host.trials.slice(+offset, +offset + +limit) } : { measurements }) }] };
+    return { contents: [{ text: JSON.stringify(limit ? pageOf(host.trials, +limit, +offset) : { measurements }) }] };
   },
 };
 function reply({ id, method, params }) {
@@ -64,6 +73,7 @@ const asked = (name) => sent.filter((it) => it.method === name || (it.params && 
 const pagesRead = () => asked("resources/read").map((it) => it.params.uri).filter((uri) => PAGE_OF.test(uri));
 
 const trial = (number, value, more = {}) => ({ number, value, state: "COMPLETE", params: {}, cost_usd: 0, epoch: 1, reason: "", ...more });
+const paramsOf = (many) => Object.fromEntries(Array.from({ length: many }, (_, n) => [`parameter_number_${n}`, 0.12345678901234]));
 function statusOf(more = {}, study = {}) {
   return { study: { name: "s", state: "RUNNING", model: "m", data: "", n_trials: 10, objective: "acc", direction: "maximize",
     cost_budget_usd: null, reason: "", created_at: "2026-01-04T00:00:00Z", ...study },
@@ -104,6 +114,33 @@ const SCENARIOS = {
     await nextLook();
     assert.equal(pagesRead().length, 12, "what has ended is read once");
   },
+  async "reads on where the server cuts a page, and what has ended once"() {
+    const trials = Array.from({ length: 60 }, (_, n) => trial(n, n / 100, { params: paramsOf(7) }));
+    const status = statusOf({ counts: { COMPLETE: 59, RUNNING: 1 }, done: 59 }, { n_trials: 60 });
+    Object.assign(trials[59], { state: "RUNNING" });
+    await shows(status, trials);
+    assert.deepEqual(marks().map((it) => parseInt(it.slice(1))), trials.map((it) => it.number));
+    assert.ok(pageOf(trials, 25, 0).trials.length < 25, "the server cuts its pages");
+    const first = pagesRead().length;
+    assert.ok(first <= 5, `${first} pages were read`);
+    await nextLook();
+    assert.deepEqual(pagesRead().slice(first).map((uri) => uri.match(PAGE_OF)[2]), ["59"], "only what still runs");
+    assert.equal(marks().length, 60);
+  },
+  async "spreads many short pages over a few looks, also once nothing will change"() {
+    const trials = Array.from({ length: 350 }, (_, n) => trial(n, n / 1000, { params: paramsOf(60) }));
+    await shows(statusOf({ counts: { COMPLETE: 350 }, done: 350, next_look_s: null }, { state: "COMPLETE", n_trials: 350 }), trials);
+    assert.equal(pagesRead().length, 24);
+    assert.match(byName("caption").textContent, /; \d+ of 350 trials, the others are being read/);
+    for (let most = 10; looks().length && most; most--) {
+      const before = pagesRead().length;
+      await nextLook();
+      assert.ok(pagesRead().length - before <= 24);
+    }
+    assert.deepEqual(marks().map((it) => parseInt(it.slice(1))), trials.slice(50).map((it) => it.number));
+    assert.match(byName("caption").textContent, /the latest 300 of 350 trials/);
+    assert.equal(looks().length, 0, "it rests");
+  },
   async "says each state by its own word"() {
     const trials = [trial(0, 0.5), trial(1, 0.6), trial(2, 0.4, { state: "PRUNED", reason: "hopeless" }), trial(3, 0.3, { state: "RUNNING" }),
       trial(4, null, { state: "FAIL", reason: "ValueError: no" }), trial(5, 0.45, { state: "WAITING", reason: "stopped by the user" }),
@@ -121,7 +158,7 @@ const SCENARIOS = {
   async "draws far outliers at the edge"() {
     for (const [direction, sign, side] of [["maximize", -1, "below 0.5000"], ["minimize", 1, "above 0.7000"]]) {
       const values = [0.5, 0.6, 0.7, 0.65, sign * 1e6], trials = values.map((value, n) => trial(n, value));
-      await shows(statusOf({ counts: { COMPLETE: 5 } }, { direction }), trials);
+      await shows(statusOf({ counts: { COMPLETE: 5 } }, { direction, created_at: direction }), trials);
       const heights = byName("history").all("circle").map((it) => +it.attributes.cy);
       assert.ok(Math.abs(heights[0] - heights[2]) > 100, "the others have the room: " + heights);
       assert.equal(byName("outside").textContent, `1 value ${side}, drawn at the edge`);

@@ -115,14 +115,17 @@ function troubled(trials) {
 }
 
 let shown = null;
+const totalOf = ({ counts }) => Object.values(counts).reduce((sum, n) => sum + n, 0);
+// How many trials ought to be drawn that have not been read yet.
+const lacking = () => Math.min(totalOf(shown.status), LATEST) - shown.trials.length;
 function history(trials, status) {
   shown = { trials, status };
-  const { study: it, counts, best } = status, place = byId("history");
+  const { study: it, best } = status, place = byId("history");
   byId("history-part").hidden = !trials.some(hasPlace) && !runs(it);
-  const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
+  const total = totalOf(status), how = lacking() ? "" : "the latest ", others = lacking() ? ", the others are being read" : "";
   const made = chart(trials, it, best, Math.max(240, place.clientWidth || 640));
   byId("caption").textContent = `${it.objective}, ${it.direction === "maximize" ? "higher" : "lower"} is better`
-    + (total > trials.length ? `; the latest ${trials.length} of ${total.toLocaleString("en")} trials` : "");
+    + (total > trials.length ? `; ${how}${trials.length} of ${total.toLocaleString("en")} trials${others}` : "");
   place.replaceChildren(made ? made.svg : element("div", "No trial has finished an epoch yet.", { class: "quiet", style: "height:200px" }));
   byId("legend").replaceChildren(...(made ? legend(made.words, made.line) : []));
   byId("outside").textContent = made ? made.hidden : "";

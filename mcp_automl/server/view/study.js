@@ -1,5 +1,5 @@
 // One look after the other: status, then trials, then curves, then a rest.
-const LATEST = 300, PAGE = 25;
+const LATEST = 300, PAGE = 25, PAGES = 24;
 let study = null, timer = null, turn = 0, seen = null, stopping = false;
 
 const runs = (it) => it.state === "QUEUED" || it.state === "RUNNING";
@@ -52,7 +52,8 @@ async function follow(status) {
     trouble(`The trials could not be read: ${error.message}. Trying again in 10 s.`);
     return rest(10);
   }
-  if (status.next_look_s !== null) rest(Math.min(10, Math.max(2, status.next_look_s)));
+  if (cut !== null && lacking()) rest(2);
+  else if (status.next_look_s !== null) rest(Math.min(10, Math.max(2, status.next_look_s)));
 }
 
 function show(status) {
@@ -76,23 +77,37 @@ function show(status) {
   offer();
 }
 
-const pages = new Map();
-let age = null;
-// A full page of finished trials is never read twice.
-async function page(offset) {
-  const kept = pages.get(offset);
-  if (kept) return kept;
-  const { trials } = await read(`${address()}/trials?limit=${PAGE}&offset=${offset}`);
-  if (trials.length === PAGE && trials.every((it) => ["COMPLETE", "PRUNED", "FAIL"].includes(it.state))) pages.set(offset, trials);
-  return trials;
-}
+// What is known of each trial by its place among all, and where the last look had read enough.
+const known = new Map();
+let age = null, cut = null;
+const ended = (trial) => Boolean(trial) && ["COMPLETE", "PRUNED", "FAIL"].includes(trial.state);
 
+// What has ended is read once. A page may end before its limit, where its characters do: what it lacks is asked for
+// next. Where many parameters make pages short, the next look goes on where this one has read enough.
 async function latest(status, stale) {
-  if (age !== status.study.created_at) pages.clear();
+  if (age !== status.study.created_at) known.clear();
   age = status.study.created_at;
-  const total = Object.values(status.counts).reduce((sum, n) => sum + n, 0), trials = [];
-  for (let offset = PAGE * Math.floor(Math.max(0, total - LATEST) / PAGE); offset < total && !stale(); offset += PAGE) trials.push(...await page(offset));
-  return trials;
+  const total = totalOf(status), fresh = new Set();
+  const drawn = Array.from({ length: Math.min(total, LATEST) }, (_, n) => Math.max(0, total - LATEST) + n);
+  const wanted = drawn.filter((place) => !ended(known.get(place)));
+  const turned = [...wanted.filter((place) => place >= cut), ...wanted.filter((place) => place < cut)];
+  let left = PAGES;
+  cut = null;
+  for (const place of turned) {
+    if (fresh.has(place)) continue;
+    if (left-- === 0) {
+      cut = place;
+      break;
+    }
+    const { trials } = await read(`${address()}/trials?limit=${PAGE}&offset=${place}`);
+    // Of another study by now: it was read too late, or is fewer than were counted.
+    if (stale() || !trials.length) break;
+    for (const [n, trial] of trials.entries()) {
+      fresh.add(place + n);
+      known.set(place + n, trial);
+    }
+  }
+  return drawn.filter((place) => known.has(place)).map((place) => known.get(place));
 }
 
 async function details(status, stale) {
