@@ -111,7 +111,8 @@ async function latest(status, stale) {
 }
 
 async function details(status, stale) {
-  const compared = status.best ? await call("compare_automl_trials", { study_name: study, top_k: 10 }) : { trials: [] };
+  const top = { study_name: study, top_k: 10 };
+  const compared = status.best ? await call("compare_automl_trials", top) : { trials: [] };
   try {
     const trials = await latest(status, stale);
     if (stale()) return;
@@ -124,14 +125,16 @@ async function details(status, stale) {
   for (const number of [...rows.keys()]) {
     const { measurements } = await read(`${address()}/trials/${number}`);
     if (stale()) return;
-    curve(number, measurements.map((it) => it.metrics[status.study.objective]).filter((value) => typeof value === "number"));
+    const values = measurements.map((it) => it.metrics[status.study.objective]);
+    curve(number, values.filter((value) => typeof value === "number"));
   }
 }
 
 // --- stopping: asked once more, and answered in words ---
 let answer = [""];
 function answered({ study: it, done, stopping: still }) {
-  if (it.state === "STOPPED" && answer[0]) answer = [stoppedInWords({ changed: true, stopping: false, done, n_trials: it.n_trials }), ""];
+  const stopped = { changed: true, stopping: false, done, n_trials: it.n_trials };
+  if (it.state === "STOPPED" && answer[0]) answer = [stoppedInWords(stopped), ""];
   else if (!runs(it) || !still && answer[1] !== "bad") answer = [""];
   say("answer", ...answer);
 }
@@ -187,7 +190,8 @@ const resized = new ResizeObserver(() => {
 });
 resized.observe(document.body);
 trouble("Waiting for the study's status…", "quiet");
-request("ui/initialize", { protocolVersion: "2026-01-26", appInfo: { name: "mcp-automl", version: "1" }, appCapabilities: { availableDisplayModes: ["inline", "fullscreen"] } })
+request("ui/initialize", { protocolVersion: "2026-01-26", appInfo: { name: "mcp-automl", version: "1" },
+  appCapabilities: { availableDisplayModes: ["inline", "fullscreen"] } })
   .then(({ hostContext }) => {
     dress(hostContext);
     send({ method: "ui/notifications/initialized" });
