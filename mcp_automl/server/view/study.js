@@ -90,7 +90,7 @@ async function latest(status, stale) {
   const total = totalOf(status), fresh = new Set();
   const drawn = Array.from({ length: Math.min(total, LATEST) }, (_, n) => Math.max(0, total - LATEST) + n);
   const wanted = drawn.filter((place) => !ended(known.get(place)));
-  const turned = [...wanted.filter((place) => place >= cut), ...wanted.filter((place) => place < cut)];
+  const turned = [...wanted.filter((place) => place >= (cut ?? 0)), ...wanted];
   let left = PAGES;
   cut = null;
   for (const place of turned) {
