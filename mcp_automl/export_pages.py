@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.paging import check_page, how_many_fit
 
 MAX_LIMIT = 1_000
 USUAL_LIMIT = 100
@@ -33,20 +33,14 @@ class Piece:
     offset: int = 0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.limit <= MAX_LIMIT:
-            raise InvalidRequest(f"limit must be from 1 to {MAX_LIMIT}, not {self.limit}")
-        if self.offset < 0:
-            raise InvalidRequest(f"offset must be 0 or more, not {self.offset}")
+        check_page(self.limit, self.offset, MAX_LIMIT)
 
     def of(self, rows: Sequence[str]) -> tuple[Sequence[str], int | None]:
         """The rows that fit, one at least, and where the next piece begins, if any does."""
-        end, left = self.offset, MAX_CHARACTERS
-        for row in rows[self.offset : self.offset + self.limit]:
-            left -= len(row)
-            if left < 0 and end > self.offset:
-                break
-            end += 1
-        return rows[self.offset : end], end if end < len(rows) else None
+        asked = rows[self.offset : self.offset + self.limit]
+        shown = asked[: how_many_fit(map(len, asked), MAX_CHARACTERS)]
+        end = self.offset + len(shown)
+        return shown, end if end < len(rows) else None
 
 
 FIRST_PIECE = Piece()
@@ -70,11 +64,8 @@ def json_piece(path: Path, piece: Piece) -> str:
     tail = ""
     if following is not None:
         tail = f',\n"rest": {json.dumps(_rest(path, following, len(rows)), ensure_ascii=False)}'
-    return f'{{"study": {head},\n"trials": [\n{_lines(shown)}\n]{tail}}}\n'
-
-
-def _lines(rows: Sequence[str]) -> str:
-    return ",\n".join(rows)
+    trials = ",\n".join(shown)
+    return f'{{"study": {head},\n"trials": [\n{trials}\n]{tail}}}\n'
 
 
 def _csv_line(cells: Sequence[str]) -> str:

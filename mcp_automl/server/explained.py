@@ -6,6 +6,7 @@ from collections.abc import Container, Sequence
 from mcp_automl.domain.explanation import Explanation, Next, widened
 from mcp_automl.domain.figures import listed, several
 from mcp_automl.domain.insight import Finding, Insight
+from mcp_automl.domain.paging import how_many_fit
 from mcp_automl.domain.pictures.importances import basis, in_words
 from mcp_automl.domain.pictures.regions import region_in_words
 from mcp_automl.server.shapes import scalars
@@ -52,14 +53,8 @@ def told(finding: Finding) -> str:
 
 def shown(found: Insight) -> Sequence[Finding]:
     """The most important parameters, as many as there is room for."""
-    chosen: list[Finding] = []
-    left = ROOM
-    for finding in found.findings:
-        left -= len(told(finding))
-        if left < 0 and chosen:
-            break
-        chosen.append(finding)
-    return chosen
+    lengths = (len(told(finding)) for finding in found.findings)
+    return found.findings[: how_many_fit(lengths, ROOM)]
 
 
 def beyond(answer: Explanation) -> list[str]:

@@ -22,7 +22,7 @@ from mcp.types import (
 )
 from pydantic import ValidationError
 
-from mcp_automl.domain.bounds import MAX_TRIALS
+from mcp_automl.domain.bounds import MAX_TRIALS, NAME_IN_WORDS, VALID_NAME
 from mcp_automl.domain.errors import AutomlError
 from mcp_automl.server.words import plain, quoted
 
@@ -110,9 +110,9 @@ def _invalid(message: str) -> MCPError:
 
 
 def _name(argument: str, text: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", text.strip()) is None:
-        valid = "1 to 64 letters, digits, dots, dashes or underscores"
-        raise _invalid(f"{argument} must be a name of {valid}, not {plain(repr(text), 80)}")
+    if VALID_NAME.fullmatch(text.strip()) is None:
+        wrong = plain(repr(text), 80)
+        raise _invalid(f"{argument} must be a name of {NAME_IN_WORDS}, not {wrong}")
     return text.strip()
 
 
