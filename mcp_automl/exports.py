@@ -81,20 +81,21 @@ class Exports:
         """An exported file's content, a script whole and a table as far as was asked for.
 
         Raises:
-            ExportNotFound: there is none of that name.
+            ExportNotFound: there is none of that name, or somebody has damaged it.
         """
         path = self._folder / file
         if not FILE.fullmatch(file) or not path.is_file() or path.is_symlink():
             raise ExportNotFound(
                 f"there is no export {file[:80]!r}; call export_automl_study to write one"
             )
-        match path.suffix:
-            case ".csv":
-                return csv_piece(path, piece)
-            case ".json":
-                return json_piece(path, piece)
-            case _:
-                return path.read_text(encoding="utf-8")
+        try:
+            return _content(path, piece)
+        except (OSError, ValueError, csv.Error, RecursionError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise ExportNotFound(
+                f"{path} is no export any more ({why}); call export_automl_study again to write "
+                "it anew"
+            ) from error
 
     def _write(self, path: Path, write: Callable[[IO[str]], int]) -> int:
         try:
@@ -169,6 +170,16 @@ class Exports:
             "arguments": dict(study.arguments),
             "exported_at": _moment(self._now()),
         }
+
+
+def _content(path: Path, piece: Piece) -> str:
+    match path.suffix:
+        case ".csv":
+            return csv_piece(path, piece)
+        case ".json":
+            return json_piece(path, piece)
+        case _:
+            return path.read_text(encoding="utf-8")
 
 
 @contextmanager
