@@ -37,7 +37,7 @@ from mcp_automl.server.instructions import instructions
 from mcp_automl.server.jobs import JobTools, add_job_resources
 from mcp_automl.server.live import live_view
 from mcp_automl.server.pictures import PictureTools
-from mcp_automl.server.prompts import add_prompts, refuse_unusable
+from mcp_automl.server.prompts import add_prompts, filled_in, known_by_name, refuse_unusable
 from mcp_automl.server.provider import Once
 from mcp_automl.server.replies import writes
 from mcp_automl.server.resources import add_resources
@@ -57,7 +57,12 @@ class AutomlServer(MCPServer[Any]):
     """An MCP server whose tools are called only with arguments they can use."""
 
     def __init__(
-        self, tools: Sequence[Tool], kept_back: Mapping[str, str], instructions: str, cues: Cues
+        self,
+        service: "Callable[[], Service]",
+        tools: Sequence[Tool],
+        kept_back: Mapping[str, str],
+        instructions: str,
+        cues: Cues,
     ) -> None:
         super().__init__(
             "mcp-automl",
@@ -72,6 +77,7 @@ class AutomlServer(MCPServer[Any]):
             middleware=[hint_reads],
         )
         cues.attach(self)
+        self._service = service
         self._known = {tool.name: tool for tool in tools}
         self._kept_back = kept_back
         self.listed = anyio.Event()
@@ -98,8 +104,10 @@ class AutomlServer(MCPServer[Any]):
         context: Context[Any, Any] | None = None,
     ) -> GetPromptResult | InputRequiredResult:
         """The prompt; what cannot be one is the caller's error, and told as such."""
-        refuse_unusable(await self.list_prompts(), name, arguments)
-        return await super().get_prompt(name, arguments, context)
+        said = filled_in(arguments)
+        refuse_unusable(await self.list_prompts(), name, said)
+        said = await to_thread.run_sync(known_by_name, self._service, said)
+        return await super().get_prompt(name, said, context)
 
     def _marked(self, result: CallToolResult) -> CallToolResult:
         """The same, with a word on what its text advises and cannot be done here."""
@@ -120,7 +128,7 @@ def build(service: "Callable[[], Service]", offer: Offer = EVERYTHING) -> Automl
     once = Once(service)
     tools, kept_back = _divided(once, offer)
     told = instructions([tool.name for tool in tools], read_only=offer.read_only)
-    server = AutomlServer(tools, kept_back, told, Cues(once))
+    server = AutomlServer(once, tools, kept_back, told, Cues(once))
     add_resources(server, once)
     add_trainer_resources(server, once)
     add_job_resources(server, once)
