@@ -9,6 +9,8 @@ from mcp_automl.domain.insight import Finding, Insight
 from mcp_automl.domain.paging import how_many_fit
 from mcp_automl.domain.pictures.importances import basis, in_words
 from mcp_automl.domain.pictures.regions import region_in_words
+from mcp_automl.domain.sampling import Sampler
+from mcp_automl.domain.study import StudyConfig
 from mcp_automl.server.shapes import scalars
 from mcp_automl.server.spaces import as_structure
 from mcp_automl.server.spaces import in_words as bounds
@@ -125,6 +127,16 @@ def _wider(answer: Explanation) -> str:
     return f"start_automl_study with another name and wider bounds{of}"
 
 
+def _way(config: StudyConfig) -> str:
+    """How it was searched, where that is not how a new study would be."""
+    sampler, pruner = config.sampler, config.pruner
+    ways = {
+        "sampler": "" if sampler is Sampler.TPE else sampler.value,
+        "pruner": "" if pruner is sampler.usual_pruner else pruner.value,
+    }
+    return "".join(f", {argument}={quoted(way)}" for argument, way in ways.items() if way)
+
+
 def _another(answer: Explanation) -> str:
     """The narrower study as a call; of a large space what is to be changed alone."""
     config, space = answer.seen.study.config, answer.space
@@ -137,7 +149,8 @@ def _another(answer: Explanation) -> str:
     }
     call = (
         f"start_automl_study(study_name={quoted(plain(config.name, MAX_NAME) + '-narrow')}, "
-        f"model_type={quoted(config.model)}, epochs_max={config.epochs_max}, search_space="
+        f"model_type={quoted(config.model)}, epochs_max={config.epochs_max}{_way(config)}, "
+        "search_space="
     )
     written = f"{call}{json.dumps(whole, default=dict)})"
     if len(written) <= MAX_CALL:
