@@ -86,6 +86,20 @@ async def test_a_number_that_is_none_is_refused_with_what_one_is(
     assert refused.value.error.code == INVALID_PARAMS
 
 
+@pytest.mark.parametrize(
+    "uri", ["automl://nope", f"automl://studies/{NAME}/nope", f"automl://{'x' * 9000}"]
+)
+async def test_an_address_of_no_kind_is_refused_with_those_there_are(
+    client: Client, uri: str
+) -> None:
+    with pytest.raises(MCPError, match=f"^there is nothing at {uri[:60]}") as refused:
+        await client.read_resource(uri)
+    said = refused.value.error.message
+    assert "; there are automl://studies, automl://costs" in said and len(said) < 1_000
+    assert ", automl://studies/{name}/trials{?limit,offset,state}, " in said
+    assert "ui://" not in said and refused.value.error.code == INVALID_PARAMS
+
+
 async def test_settings_that_are_wrong_are_said_to_who_reads_and_complete_nothing(
     server: MCPServer[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,15 +14,18 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio import to_thread
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, GetPromptResult, InputRequiredResult, TextContent
 from mcp.types import Tool as ListedTool
+from pydantic import AnyUrl
 
 from mcp_automl import __version__
 from mcp_automl.domain.toolsets import Offer, Toolset
@@ -40,7 +43,7 @@ from mcp_automl.server.pictures import PictureTools
 from mcp_automl.server.prompts import add_prompts, filled_in, known_by_name, refuse_unusable
 from mcp_automl.server.provider import Once
 from mcp_automl.server.replies import writes
-from mcp_automl.server.resources import add_resources
+from mcp_automl.server.resources import add_resources, nothing_at
 from mcp_automl.server.study_resources import add_study_resources
 from mcp_automl.server.tools import Tools
 from mcp_automl.server.trainers import add_trainer_resources
@@ -108,6 +111,20 @@ class AutomlServer(MCPServer[Any]):
         refuse_unusable(await self.list_prompts(), name, said)
         said = await to_thread.run_sync(known_by_name, self._service, said)
         return await super().get_prompt(name, said, context)
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Any, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """What is there; an address of no kind is refused with those there are."""
+        try:
+            return await super().read_resource(uri, context)
+        except ResourceNotFoundError as error:
+            # The SDK's words for such an address; where only the name is wrong, we say so.
+            if str(error) != f"Unknown resource: {uri}":
+                raise
+            concrete = [str(it.uri) for it in await self.list_resources()]
+            templates = [it.uri_template for it in await self.list_resource_templates()]
+            raise ResourceNotFoundError(nothing_at(str(uri), concrete + templates)) from error
 
     def _marked(self, result: CallToolResult) -> CallToolResult:
         """The same, with a word on what its text advises and cannot be done here."""
