@@ -216,6 +216,36 @@ async def test_a_report_is_a_page_of_its_own(client: Client) -> None:
     assert "\n    python -m trainers.mnist --epochs 4 " in page
 
 
+async def test_a_report_says_what_mattered_and_where_the_best_lie(
+    client: Client, registry: FakeRegistry
+) -> None:
+    registry.add(the_study(), some_trials(40))
+    page = await text_at(client, "automl://studies/digits/report.md")
+    _, mattered = page.split("## What mattered\n\n- What mattered, more than luck explains: lr (")
+    assert mattered.split("\n## ")[0].count("\n- ") == 7, "sentences, five parameters, the basis"
+    assert "\n- lr: " in mattered and " stands out (luck alone could reach " in mattered
+    assert "\n- PED-ANOVA: the best 16 against all 40 finished trials" in mattered
+
+
+@pytest.mark.parametrize(
+    ("costs", "has_column", "says"),
+    [
+        ([0.00006, 0.00007], False, "Each of these cost under $0.0001; the study, $0.0001 in all."),
+        ([0.0, 0.0], False, ""),
+        ([0.00001, 0.0001], True, ""),
+    ],
+)
+async def test_costs_stand_in_a_report_where_they_can_be_told_apart(
+    client: Client, registry: FakeRegistry, costs: list[float], has_column: bool, says: str
+) -> None:
+    trials = [replace(a_trial(n), cost_usd=cost) for n, cost in enumerate(costs)]
+    registry.add(a_study(config=a_config(NAME)), trials)
+    page = await text_at(client, f"automl://studies/{NAME}/report.md")
+    assert (" | epochs trained | cost |\n" in page) is has_column
+    assert (" | epochs trained |\n" in page) is not has_column
+    assert says in page and ("Each of these cost" in page) is bool(says)
+
+
 HOSTILE = "<img src=x>![p](http://evil/p) a\\|b `c` **d** _e_ &lt;"
 
 
