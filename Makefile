@@ -38,8 +38,9 @@ demo: $(DEMO)
 test: $(TEST) check
 	@# Where bytecode is not written (PYTHONDONTWRITEBYTECODE), each process that a test starts would compile it all.
 	@$(BIN)/python -m compileall -q mcp_automl trainers
-	@# Three at a time also on two cores: the slow ones wait for processes. A file's tests share what is set up.
-	$(BIN)/python -m pytest -q -n $(SIDE_BY_SIDE) --dist loadfile --cov --cov-report=term:skip-covered
+	@# Three at a time also on two cores: the slow ones wait for processes. A file's tests share what is set up,
+	@# and tests/conftest.py says which files come first.
+	$(BIN)/python -m pytest -q -n $(SIDE_BY_SIDE) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 check: $(TEST)
 	$(BIN)/ruff check -q $(SOURCES)

@@ -19,16 +19,17 @@ from typing import IO
 
 from mcp_automl.answers import SUFFIXES, Exported, ExportFormat
 from mcp_automl.archive import Archive
+from mcp_automl.domain.bounds import NAME, VALID_NAME
 from mcp_automl.domain.errors import ExportNotFound, WorkspaceUnusable
 from mcp_automl.domain.script import script
 from mcp_automl.domain.space import Value
 from mcp_automl.domain.study import Study, Trial
 from mcp_automl.export_pages import Piece, csv_piece, json_piece
-from mcp_automl.refusals import NAME, refuse_foreign_script
+from mcp_automl.refusals import refuse_foreign_script
 from mcp_automl.repertoire import Trainers
 from mcp_automl.results import Results
 
-FILE = re.compile(r"[A-Za-z0-9._-]{1,80}\.(?:py|csv|json)", re.ASCII)
+FILE = re.compile(rf"{NAME}\.(?:{'|'.join(SUFFIXES.values())})")
 
 COLUMNS = ("number", "state", "value", "epochs", "cost_usd", "started_at", "ended_at", "reason")
 """Of a table, before the parameters' columns, which begin with `params_` as Optuna's own do."""
@@ -80,20 +81,21 @@ class Exports:
         """An exported file's content, a script whole and a table as far as was asked for.
 
         Raises:
-            ExportNotFound: there is none of that name.
+            ExportNotFound: there is none of that name, or somebody has damaged it.
         """
         path = self._folder / file
         if not FILE.fullmatch(file) or not path.is_file() or path.is_symlink():
             raise ExportNotFound(
                 f"there is no export {file[:80]!r}; call export_automl_study to write one"
             )
-        match path.suffix:
-            case ".csv":
-                return csv_piece(path, piece)
-            case ".json":
-                return json_piece(path, piece)
-            case _:
-                return path.read_text(encoding="utf-8")
+        try:
+            return _content(path, piece)
+        except (OSError, ValueError, csv.Error, RecursionError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise ExportNotFound(
+                f"{path} is no export any more ({why}); call export_automl_study again to write "
+                "it anew"
+            ) from error
 
     def _write(self, path: Path, write: Callable[[IO[str]], int]) -> int:
         try:
@@ -170,6 +172,16 @@ class Exports:
         }
 
 
+def _content(path: Path, piece: Piece) -> str:
+    match path.suffix:
+        case ".csv":
+            return csv_piece(path, piece)
+        case ".json":
+            return json_piece(path, piece)
+        case _:
+            return path.read_text(encoding="utf-8")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[str]]:
     """A new file that takes the place of `path` at the end, or vanishes if anything is raised."""
@@ -185,7 +197,7 @@ def replacing(path: Path) -> Iterator[IO[str]]:
 def _stem(study: Study) -> str:
     """A file's name: plain Optuna's studies may be called anything."""
     name = study.config.name
-    return name if study.id > 0 and NAME.fullmatch(name) else f"optuna-study-{-study.id}"
+    return name if study.id > 0 and VALID_NAME.fullmatch(name) else f"optuna-study-{-study.id}"
 
 
 def _row(trial: Trial) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """How long trainings will take, for all who tell: a study's status and the queue say the same."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mcp_automl.accounts import Accounts
@@ -26,22 +26,32 @@ class Forecasts:
     parallel: int
     now: Callable[[], float]
 
-    def trial_s(self, study: Study, progress: Progress | None = None) -> float | None:
-        """How long the study's next training will take: as its latest did, or as others like it.
+    def trials_s(
+        self,
+        studies: Iterable[Study],
+        known: Mapping[int, Progress],
+        holdings: Sequence[Holding],
+    ) -> dict[int, float | None]:
+        """How long the next training of each study will take, by its id; each is asked about once.
 
-        None where nothing tells: what other search spaces take may be many times more, or less.
+        As its latest did and as those which run will at their pace, because the first to end are
+        the short ones; or as those of other studies like it. None where nothing tells: what other
+        search spaces take may be many times more, or less.
+
+        Args:
+            known: progress that was read already, by the study's id.
+            holdings: whoever holds a slot, of whatever study.
         """
-        own = mean_seconds((progress or self.registry.progress(study)).finished_seconds)
-        if own is not None:
-            return own
-        quote = estimate(self.accounts, study.config, trials=1, parallel=1)
-        if quote.seconds is None or quote.basis is Basis.OTHER:
-            return None
-        return quote.seconds.expected
-
-    def held_s(self, holding: Holding, progress: Progress | None = None) -> float | None:
-        """How long one that holds a slot will still hold it; None where nothing tells."""
-        return holding.remaining_s(self.now(), self.trial_s(holding.study, progress))
+        now = self.now()
+        totals: dict[int, list[float]] = {}
+        for it in holdings:
+            if (total := it.total_s(now)) is not None:
+                totals.setdefault(it.study.id, []).append(total)
+        each = {study.id: study for study in studies}
+        return {
+            id: self._trial_s(study, known.get(id), totals.get(id, ()))
+            for id, study in each.items()
+        }
 
     def study_s(
         self, study: Study, progress: Progress, holdings: Sequence[Holding]
@@ -51,17 +61,29 @@ class Forecasts:
         Args:
             holdings: whoever holds a slot, of whatever study.
         """
-        ends = [
-            (it.study.id, self.held_s(it, progress if it.study.id == study.id else None))
-            for it in holdings
-        ]
+        now = self.now()
+        studies = [study, *(it.study for it in holdings)]
+        trials_s = self.trials_s(studies, {study.id: progress}, holdings)
+        ends = [(it.study.id, it.remaining_s(now, trials_s[it.study.id])) for it in holdings]
         return remaining_seconds(
             missing=missing(study, progress, holdings),
-            trial_s=self.trial_s(study, progress),
+            trial_s=trials_s[study.id],
             own_ends=[end for id, end in ends if id == study.id],
             other_ends=[end for id, end in ends if id != study.id],
             parallel=self.parallel,
         )
+
+    def _trial_s(
+        self, study: Study, progress: Progress | None, running: Sequence[float]
+    ) -> float | None:
+        finished = (progress or self.registry.progress(study)).finished_seconds
+        own = mean_seconds((*finished, *running))
+        if own is not None:
+            return own
+        quote = estimate(self.accounts, study.config, trials=1, parallel=1)
+        if quote.seconds is None or quote.basis is Basis.OTHER:
+            return None
+        return quote.seconds.expected
 
 
 def missing(study: Study, progress: Progress, holdings: Sequence[Holding]) -> int:

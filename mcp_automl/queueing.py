@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mcp_automl.accounts import Accounts
+from mcp_automl.domain.outlook import Progress
 from mcp_automl.domain.queue import Holding, Waiting, turns
 from mcp_automl.domain.study import Study
 from mcp_automl.domain.turns import Claim, in_turn
@@ -62,22 +63,25 @@ class Queueing:
         notes = self._liveness.ensure(unfinished[0]) if unfinished else ()
         now = self._now()
         holdings = self._store.holdings()
-        held = tuple(self._held(it, now) for it in holdings)
-        waiting = [self._waiting(it, holdings) for it in unfinished]
+        known = {it.id: self._registry.progress(it) for it in unfinished}
+        waiting = [self._waiting(it, known[it.id], holdings) for it in unfinished]
         claims = [it for it in waiting if it.missing and it.claim.held < self._parallel]
         first = {claim.id for claim in in_turn([it.claim for it in claims], now)[:QUOTED]}
+        asked = [*(it.study for it in holdings), *(it for it in unfinished if it.id in first)]
+        trials_s = self._forecasts.trials_s(asked, known, holdings)
+        held = tuple(_held(it, now, trials_s[it.study.id]) for it in holdings)
+        quoted = [
+            self._quoted(it, trials_s[it.claim.id], known[it.claim.id].cost_usd)
+            if it.claim.id in first
+            else it
+            for it in claims
+        ]
+        ends_in_s = [it.remaining_s for it in held]
         return Queue(
             slots=self._parallel,
             devices=self._devices(),
             held=held,
-            turns=tuple(
-                turns(
-                    [self._quoted(it) if it.claim.id in first else it for it in claims],
-                    ends_in_s=[it.remaining_s for it in held],
-                    slots=self._parallel,
-                    now=now,
-                )
-            ),
+            turns=tuple(turns(quoted, ends_in_s=ends_in_s, slots=self._parallel, now=now)),
             ended=tuple(self._jobs.shown(it) for it in self._ended()),
             notes=notes,
         )
@@ -86,15 +90,8 @@ class Queueing:
         """The latest jobs that have."""
         return [it for it in self._jobs.latest() if not it.state.should_run][:ENDED]
 
-    def _held(self, holding: Holding, now: float) -> Held:
-        return Held(
-            holding=holding,
-            elapsed_s=max(0.0, now - holding.started_at),
-            remaining_s=self._forecasts.held_s(holding),
-        )
-
-    def _waiting(self, study: Study, holdings: Sequence[Holding]) -> Waiting:
-        not_begun = missing(study, self._registry.progress(study), holdings)
+    def _waiting(self, study: Study, progress: Progress, holdings: Sequence[Holding]) -> Waiting:
+        not_begun = missing(study, progress, holdings)
         return Waiting(
             study=study,
             claim=Claim(
@@ -106,13 +103,19 @@ class Queueing:
             missing=0 if study.stop_requested else not_begun,
         )
 
-    def _quoted(self, waiting: Waiting) -> Waiting:
+    def _quoted(self, waiting: Waiting, trial_s: float | None, spent_usd: float) -> Waiting:
         """The same with what it will take and cost: that is worth looking up for those in front."""
-        study, progress = waiting.study, self._registry.progress(waiting.study)
-        quoted = estimate(self._accounts, study.config, trials=waiting.missing, parallel=1)
-        budget = study.config.cost_budget_usd
+        config = waiting.study.config
+        quoted = estimate(self._accounts, config, trials=waiting.missing, parallel=1)
         usd = None if quoted.usd is None else quoted.usd.expected
-        if usd is not None and budget is not None:
-            usd = min(usd, max(0.0, budget - progress.cost_usd))
-        seconds = self._forecasts.trial_s(study, progress)
-        return replace(waiting, trial_s=seconds, pending_usd=usd)
+        if usd is not None and config.cost_budget_usd is not None:
+            usd = min(usd, max(0.0, config.cost_budget_usd - spent_usd))
+        return replace(waiting, trial_s=trial_s, pending_usd=usd)
+
+
+def _held(holding: Holding, now: float, trial_s: float | None) -> Held:
+    return Held(
+        holding=holding,
+        elapsed_s=max(0.0, now - holding.started_at),
+        remaining_s=holding.remaining_s(now, trial_s),
+    )

@@ -1,8 +1,8 @@
 """What the use cases refuse, and in which words: what is wrong, what is valid, what to call."""
 
-import re
 from collections.abc import Callable, Collection
 
+from mcp_automl.domain.bounds import NAME_IN_WORDS, VALID_NAME
 from mcp_automl.domain.budget import COST_BUDGET, dollars
 from mcp_automl.domain.declared import DeclaredTrainer
 from mcp_automl.domain.errors import (
@@ -20,8 +20,6 @@ from mcp_automl.domain.study import Study
 from mcp_automl.domain.training_job import is_job_name
 from mcp_automl.repertoire import Trainers
 
-NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
 
 def checked_name(name: str) -> str:
     if name in {".", ".."}:
@@ -29,10 +27,9 @@ def checked_name(name: str) -> str:
             f"{name!r} is no name for a study, because it means a folder; use a name that is more "
             "than dots, such as mnist-opt-1"
         )
-    if not NAME.fullmatch(name):
+    if not VALID_NAME.fullmatch(name):
         raise InvalidRequest(
-            f"{name[:80]!r} is no name for a study; use 1 to 64 letters, digits, dots, dashes or "
-            "underscores, such as mnist-opt-1"
+            f"{name[:80]!r} is no name for a study; use {NAME_IN_WORDS}, such as mnist-opt-1"
         )
     if is_job_name(name):
         raise InvalidRequest(

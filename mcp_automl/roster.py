@@ -21,8 +21,8 @@ from pydantic import ValidationError
 
 from mcp_automl.catalog import Catalog, Own
 from mcp_automl.declarations import Declarations
+from mcp_automl.domain.bounds import NAME_IN_WORDS, VALID_NAME
 from mcp_automl.domain.errors import InvalidSettings, TrainerUnavailable
-from mcp_automl.refusals import NAME
 from mcp_automl.settings import config_file
 from mcp_automl.trainer_tables import CommandTable, FileTable, Limited
 from trainers import contract
@@ -91,8 +91,8 @@ def _own(name: str, table: object, file: Path, declarations: Declarations) -> Ow
 
 
 def _check_name(name: str) -> None:
-    if NAME.fullmatch(name) is None:
-        raise ValueError("its name may have letters, digits, '.', '_' and '-', up to 64 of them")
+    if VALID_NAME.fullmatch(name) is None:
+        raise ValueError(f"its name must be {NAME_IN_WORDS}")
     if name.lower() in BUILT_IN_NAMES:
         raise ValueError("a built-in trainer has that name; choose another one")
 

@@ -207,8 +207,9 @@ class Service:
         with self._registry.view():
             return self._results.listed(page)
 
-    def names(self) -> list[str]:
-        return [study.config.name for study in self._registry.studies()]
+    def names(self, *, read_only: bool = True) -> list[str]:
+        """Studies' names, newest first; with or without those that can only be read."""
+        return [s.config.name for s in self._registry.studies() if read_only or s.id > 0]
 
     def compare(self, name: str, top_k: int = 5) -> Comparison:
         """The study's `top_k` best trials.

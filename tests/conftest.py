@@ -20,6 +20,20 @@ from tests.fakes_server import FakeRegistry, a_service
 if TYPE_CHECKING:
     from tests.stores_for_tests import Pair
 
+LONGEST = (
+    "test_survival",
+    "test_jobs_end_to_end",
+    "test_end_to_end",
+    "test_storm",
+    "test_budget_end_to_end",
+)
+"""Files that take a minute or more, by real processes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever takes longest begins first: at the end, all others would wait for them alone."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:

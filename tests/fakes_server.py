@@ -167,12 +167,15 @@ class FakeAccounts:
         self.asked: list[tuple[GroupBy, float | None]] = []
         self.put: list[PrunedTrial] = []
         self.trials: list[TrialCost] = []
+        self.looked_up: list[str] = []
+        """The studies for which finished trials were looked up."""
 
     def spent(self, group_by: GroupBy, since: float | None) -> Sequence[Spent]:
         self.asked.append((group_by, since))
         return self.parts
 
     def finished(self, config: StudyConfig) -> Sequence[TrialCost]:
+        self.looked_up.append(config.name)
         return self.trials
 
     def pruned(self, study: Study) -> Sequence[PrunedTrial]:

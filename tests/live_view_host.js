@@ -3,7 +3,9 @@
 const assert = require("node:assert");
 
 class Node {
-  constructor(tag) { Object.assign(this, { tag, style: {}, children: [], attributes: {}, hidden: false, heard: {}, clientWidth: 600 }); }
+  constructor(tag) {
+    Object.assign(this, { tag, style: {}, children: [], attributes: {}, hidden: false, heard: {}, clientWidth: 600 });
+  }
   setAttribute(key, value) { this.attributes[key] = String(value); }
   append(...more) { this.children.push(...more); }
   replaceChildren(...more) { this.children = more; this.textContent = undefined; }
@@ -33,18 +35,28 @@ globalThis.setTimeout = (work, ms) => timers.set(++clock, { work, ms }) && clock
 globalThis.clearTimeout = (id) => timers.delete(id);
 
 const tell = (data, source = parent) => listeners.forEach((it) => it({ source, data: { jsonrpc: "2.0", ...data } }));
-const PAGE_OF = /trials\?limit=(\d+)&offset=(\d+)/;
+const PAGE_OF = /trials\?limit=(\d+)&offset=(\d+)/, ROWS_CHARACTERS = 5400, MOST_ROWS = 25;
+// A page ends as the server's does: where the trials asked for end, or its characters.
+function pageOf(trials, limit, offset) {
+  assert.ok(limit >= 1 && limit <= MOST_ROWS && offset >= 0, `no such page: ${limit} from ${offset}`);
+  const lengths = trials.slice(offset, offset + limit).map((it) => JSON.stringify(it).length + 1);
+  let room = ROWS_CHARACTERS, end = offset;
+  for (const length of lengths) if ((room -= length) >= 0 || end === offset) end += 1; else break;
+  const more = end > offset && end < trials.length;
+  return { trials: trials.slice(offset, end), next_offset: more ? end : null };
+}
 const host = {
   status: null, trials: [], compared: [], context: {},
   "ui/initialize": () => ({ hostContext: host.context }),
   "tools/call": ({ name }) => host[name](),
   get_automl_study_status: () => ({ structuredContent: host.status }),
   compare_automl_trials: () => ({ structuredContent: { trials: host.compared } }),
-  stop_automl_study: () => ({ structuredContent: { name: "s", state: "RUNNING", stopping: true, changed: true, done: 2, n_trials: 10 } }),
+  stop_automl_study: () => ({ structuredContent: {
+    name: "s", state: "RUNNING", stopping: true, changed: true, done: 2, n_trials: 10 } }),
   "resources/read": ({ uri }) => {
     const [, limit, offset] = uri.match(PAGE_OF) || [];
     const measurements = [0.1, 0.2].map((acc, n) => ({ epoch: n + 1, metrics: { acc } }));
-    return { contents: [{ text: JSON.stringify(limit ? { trials: host.trials.slice(+offset, +offset + +limit) } : { measurements }) }] };
+    return { contents: [{ text: JSON.stringify(limit ? pageOf(host.trials, +limit, +offset) : { measurements }) }] };
   },
 };
 function reply({ id, method, params }) {
@@ -63,12 +75,18 @@ async function nextLook() {
 const asked = (name) => sent.filter((it) => it.method === name || (it.params && it.params.name === name));
 const pagesRead = () => asked("resources/read").map((it) => it.params.uri).filter((uri) => PAGE_OF.test(uri));
 
-const trial = (number, value, more = {}) => ({ number, value, state: "COMPLETE", params: {}, cost_usd: 0, epoch: 1, reason: "", ...more });
+const trial = (number, value, more = {}) => (
+  { number, value, state: "COMPLETE", params: {}, cost_usd: 0, epoch: 1, reason: "", ...more });
+const trialsOf = (many, value, parameters = 0) => {
+  const params = Object.fromEntries(Array.from({ length: parameters }, (_, n) => [`parameter_number_${n}`, n / 7]));
+  return Array.from({ length: many }, (_, n) => trial(n, value(n), { params }));
+};
 function statusOf(more = {}, study = {}) {
-  return { study: { name: "s", state: "RUNNING", model: "m", data: "", n_trials: 10, objective: "acc", direction: "maximize",
-    cost_budget_usd: null, reason: "", created_at: "2026-01-04T00:00:00Z", ...study },
-  done: 2, stopping: false, never_started: 0, best: null, elapsed_s: 119.7, remaining_s: null, cost_usd: 0, budget_share: null,
-  budget_trials: null, notes: [], running: [], counts: { COMPLETE: 2 }, next_look_s: 5, ...more };
+  return { study: { name: "s", state: "RUNNING", model: "m", data: "", n_trials: 10,
+    objective: "acc", direction: "maximize", cost_budget_usd: null, reason: "", created_at: "2026-01-04T00:00:00Z",
+    ...study },
+  done: 2, stopping: false, never_started: 0, best: null, elapsed_s: 119.7, remaining_s: null, cost_usd: 0,
+  budget_share: null, budget_trials: null, notes: [], running: [], counts: { COMPLETE: 2 }, next_look_s: 5, ...more };
 }
 const byName = document.getElementById;
 byName("sure").hidden = true;
@@ -78,6 +96,8 @@ async function shows(status, trials = []) {
   await calm();
 }
 const marks = () => byName("history").all("g").map((it) => it.children[0].textContent);
+const drawnNumbers = () => marks().map((it) => parseInt(it.slice(1)));
+const hiddenNow = () => [byName("sure").hidden, byName("stop").hidden];
 
 // THE SCRIPT
 
@@ -95,7 +115,7 @@ const SCENARIOS = {
     assert.equal(sent.at(-1).error.code, -32601);
   },
   async "knows a best trial older than what it draws"() {
-    const trials = Array.from({ length: 400 }, (_, n) => trial(n, n === 3 ? 0.9 : 0.5 + n / 10000));
+    const trials = trialsOf(400, (n) => n === 3 ? 0.9 : 0.5 + n / 10000);
     await shows(statusOf({ counts: { COMPLETE: 400 }, done: 400, best: trials[3] }, { n_trials: 500 }), trials);
     const line = byName("history").all("path").map((it) => it.attributes.d).find((d) => d.includes("H"));
     assert.equal(new Set([...line.matchAll(/[V ]([0-9.]+)/g)].map((it) => it[1])).size, 1, line);
@@ -104,16 +124,49 @@ const SCENARIOS = {
     await nextLook();
     assert.equal(pagesRead().length, 12, "what has ended is read once");
   },
+  async "reads on where the server cuts a page, and what has ended once"() {
+    const trials = trialsOf(60, (n) => n / 100, 7);
+    const status = statusOf({ counts: { COMPLETE: 59, RUNNING: 1 }, done: 59 }, { n_trials: 60 });
+    Object.assign(trials[59], { state: "RUNNING" });
+    await shows(status, trials);
+    assert.deepEqual(drawnNumbers(), trials.map((it) => it.number));
+    assert.ok(pageOf(trials, 25, 0).trials.length < 25, "the server cuts its pages");
+    const first = pagesRead().length;
+    assert.ok(first <= 5, `${first} pages were read`);
+    await nextLook();
+    assert.deepEqual(pagesRead().slice(first).map((uri) => uri.match(PAGE_OF)[2]), ["59"], "only what still runs");
+    assert.equal(marks().length, 60);
+  },
+  async "spreads many short pages over a few looks, also once nothing will change"() {
+    const trials = trialsOf(350, (n) => n / 1000, 60), counts = { COMPLETE: 250, WAITING: 100 };
+    // What may change is read at each look, and must not keep it from what was never read.
+    for (const it of trials.slice(50, 150)) it.state = "WAITING";
+    await shows(statusOf({ counts, done: 250, next_look_s: null }, { state: "STOPPED", n_trials: 350 }), trials);
+    assert.equal(pagesRead().length, 24);
+    assert.match(byName("caption").textContent, /; \d+ of 350 trials, the others are being read/);
+    for (let most = 15; looks().length && most; most--) {
+      const before = pagesRead().length;
+      await nextLook();
+      assert.ok(pagesRead().length - before <= 24);
+    }
+    assert.deepEqual(drawnNumbers(), trials.slice(50).map((it) => it.number));
+    assert.match(byName("caption").textContent, /the latest 300 of 350 trials/);
+    assert.equal(looks().length, 0, "it rests");
+  },
   async "says each state by its own word"() {
-    const trials = [trial(0, 0.5), trial(1, 0.6), trial(2, 0.4, { state: "PRUNED", reason: "hopeless" }), trial(3, 0.3, { state: "RUNNING" }),
-      trial(4, null, { state: "FAIL", reason: "ValueError: no" }), trial(5, 0.45, { state: "WAITING", reason: "stopped by the user" }),
+    const trials = [trial(0, 0.5), trial(1, 0.6), trial(2, 0.4, { state: "PRUNED", reason: "hopeless" }),
+      trial(3, 0.3, { state: "RUNNING" }), trial(4, null, { state: "FAIL", reason: "ValueError: no" }),
+      trial(5, 0.45, { state: "WAITING", reason: "stopped by the user" }),
       trial(6, null, { state: "WAITING", epoch: 0 })];
-    await shows(statusOf({ counts: { COMPLETE: 2, PRUNED: 1, RUNNING: 1, FAIL: 1, WAITING: 2 }, done: 3, never_started: 6 }), trials);
+    const counts = { COMPLETE: 2, PRUNED: 1, RUNNING: 1, FAIL: 1, WAITING: 2 };
+    await shows(statusOf({ counts, done: 3, never_started: 6 }), trials);
     assert.equal(byName("counts").textContent, "2 complete, 1 pruned, 1 running, 1 failed, 1 interrupted, 1 waiting");
-    assert.deepEqual(byName("legend").children.map((it) => it.text.trim()), ["complete", "pruned", "running", "interrupted", "failed", "best so far"]);
-    assert.deepEqual(marks(), ["#0 complete: 0.5000", "#1 complete: 0.6000", "#2 pruned: 0.4000; hopeless", "#3 running: 0.3000",
-      "#5 interrupted: 0.4500; stopped by the user", "#4 failed: ValueError: no"]);
-    const shapes = byName("history").all("g").map((it) => JSON.stringify([it.children[1].tag, it.children[1].attributes.fill, (it.children[1].attributes.d || "").replace(/[-0-9. ]/g, "")]));
+    assert.deepEqual(byName("legend").children.map((it) => it.text.trim()),
+      ["complete", "pruned", "running", "interrupted", "failed", "best so far"]);
+    assert.deepEqual(marks(), ["#0 complete: 0.5000", "#1 complete: 0.6000", "#2 pruned: 0.4000; hopeless",
+      "#3 running: 0.3000", "#5 interrupted: 0.4500; stopped by the user", "#4 failed: ValueError: no"]);
+    const shapes = byName("history").all("g").map(({ children: [, { tag, attributes: { fill, d = "" } }] }) =>
+      JSON.stringify([tag, fill, d.replace(/[-0-9. ]/g, "")]));
     assert.equal(new Set(shapes).size, 5, "no two states look alike: " + shapes);
     assert.match(byName("failed").text, /#4: +ValueError: no/);
     assert.match(byName("interrupted").text, /#5: +after 1 epoch; stopped by the user/);
@@ -121,17 +174,19 @@ const SCENARIOS = {
   async "draws far outliers at the edge"() {
     for (const [direction, sign, side] of [["maximize", -1, "below 0.5000"], ["minimize", 1, "above 0.7000"]]) {
       const values = [0.5, 0.6, 0.7, 0.65, sign * 1e6], trials = values.map((value, n) => trial(n, value));
-      await shows(statusOf({ counts: { COMPLETE: 5 } }, { direction }), trials);
+      await shows(statusOf({ counts: { COMPLETE: 5 } }, { direction, created_at: direction }), trials);
       const heights = byName("history").all("circle").map((it) => +it.attributes.cy);
       assert.ok(Math.abs(heights[0] - heights[2]) > 100, "the others have the room: " + heights);
       assert.equal(byName("outside").textContent, `1 value ${side}, drawn at the edge`);
-      assert.equal(byName("history").all("g").filter((it) => it.children.length === 3).length, 1, "an arrow points out");
+      const arrows = byName("history").all("g").filter((it) => it.children.length === 3);
+      assert.equal(arrows.length, 1, "an arrow points out");
     }
     assert.deepEqual(edges([0.9, 0.9, 0.9, 0.9, 0.1], true), { low: 0.1, high: 0.9, outside: 0 });
     assert.deepEqual(edges([1], false), { low: 1, high: 1, outside: 0 });
   },
   async "labels its axis with round numbers that differ"() {
-    for (const [low, high] of [[0, 1], [0.98470, 0.98472], [-252, 0.9], [1e-9, 3e-9], [1e7, 3e7], [0.13, 0.99], [5, 5]]) {
+    const ranges = [[0, 1], [0.98470, 0.98472], [-252, 0.9], [1e-9, 3e-9], [1e7, 3e7], [0.13, 0.99], [5, 5]];
+    for (const [low, high] of ranges) {
       const labels = ticks(low, high).map(([, label]) => label);
       assert.equal(new Set(labels).size, labels.length, labels.join());
       assert.ok(labels.length >= (high > low ? 3 : 1) && labels.length <= 8, labels.join());
@@ -139,7 +194,8 @@ const SCENARIOS = {
     assert.deepEqual(ticks(0.81, 0.99).map(([, label]) => label), ["0.85", "0.90", "0.95"]);
   },
   async "alarms about what needs attention only"() {
-    await shows(statusOf({ next_look_s: null, notes: ["MLflow is down"] }, { state: "COMPLETE", reason: "all 10 trials are done" }));
+    const complete = { state: "COMPLETE", reason: "all 10 trials are done" };
+    await shows(statusOf({ next_look_s: null, notes: ["MLflow is down"] }, complete));
     assert.deepEqual(byName("notes").children.map((it) => [it.text, it.attributes.class]),
       [["all 10 trials are done", "note quiet"], ["! MLflow is down", "note attention"]]);
     assert.deepEqual([byName("state").textContent, byName("state").style.color], ["✓ COMPLETE", "var(--good)"]);
@@ -151,9 +207,9 @@ const SCENARIOS = {
   async "asks before it stops and says what has happened"() {
     await shows(statusOf());
     byName("stop").heard.click();
-    assert.deepEqual([byName("sure").hidden, byName("stop").hidden, document.activeElement.tag], [false, true, "go-on"]);
+    assert.deepEqual([...hiddenNow(), document.activeElement.tag], [false, true, "go-on"]);
     byName("sure").heard.keydown({ key: "Escape" });
-    assert.deepEqual([byName("sure").hidden, byName("stop").hidden, document.activeElement.tag], [true, false, "stop"]);
+    assert.deepEqual([...hiddenNow(), document.activeElement.tag], [true, false, "stop"]);
     assert.equal(asked("stop_automl_study").length, 0);
     byName("stop").heard.click();
     host.status = statusOf({ stopping: true });
@@ -162,7 +218,7 @@ const SCENARIOS = {
     await calm();
     assert.equal(asked("stop_automl_study").length, 1);
     assert.match(byName("answer").text, /Stopping: .* 2 of 10 trials are done/);
-    assert.deepEqual([byName("sure").hidden, byName("stop").hidden, byName("state").textContent], [true, true, "■ STOPPING"]);
+    assert.deepEqual([...hiddenNow(), byName("state").textContent], [true, true, "■ STOPPING"]);
     host.status = statusOf({ next_look_s: null, done: 3 }, { state: "STOPPED", reason: "stopped by the user" });
     await nextLook();
     assert.match(byName("answer").text, /Stopped\. 3 of 10 trials are done/);
@@ -176,19 +232,22 @@ const SCENARIOS = {
     await calm();
     assert.match(byName("answer").text, /could not be stopped: it is not yours/);
     assert.match(byName("trouble").text, /trials could not be read: no resources here/);
-    assert.deepEqual([byName("sure").hidden, byName("stop").hidden, byName("stop-now").disabled], [true, false, false]);
+    assert.deepEqual([...hiddenNow(), byName("stop-now").disabled], [true, false, false]);
   },
   async "takes texts as texts"() {
-    const img = "<img src=x onerror=alert(1)>", params = { [img]: img }, trials = [trial(0, 0.5, { params }), trial(1, null, { state: "FAIL", reason: img })];
+    const img = "<img src=x onerror=alert(1)>", params = { [img]: img };
+    const trials = [trial(0, 0.5, { params }), trial(1, null, { state: "FAIL", reason: img })];
     host.compared = [trials[0]];
     await shows(statusOf({ best: trials[0], running: [trial(2, 0.1, { state: "RUNNING", params })], notes: [img] },
       { name: img, model: img, data: img, objective: img, reason: img }), trials);
-    for (const part of ["name", "data", "facts", "notes", "running", "failed", "best"]) assert.ok(byName(part).text.includes(img), part);
+    const parts = ["name", "data", "facts", "notes", "running", "failed", "best"];
+    assert.deepEqual(parts.filter((part) => !byName(part).text.includes(img)), []);
     assert.ok(!tags.has("img"));
     assert.ok(pagesRead()[0].startsWith("automl://studies/%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E/trials?"));
   },
   async "keeps running rows and their curves where they are"() {
-    const at = (epoch) => statusOf({ running: [trial(3, 0.1 * epoch, { state: "RUNNING", epoch, params: { epochs: 4 } })] });
+    const params = { epochs: 4 };
+    const at = (epoch) => statusOf({ running: [trial(3, 0.1 * epoch, { state: "RUNNING", epoch, params })] });
     await shows(at(1));
     const [row] = byName("running").children, [svg] = row.all("svg");
     assert.ok(svg, "its curve is drawn");
@@ -200,7 +259,8 @@ const SCENARIOS = {
     assert.match(byName("running").text, /None right now/);
   },
   async "says in words what goes wrong and recovers"() {
-    tell({ method: "ui/notifications/tool-result", params: { isError: true, content: [{ text: "there is no such study" }] } });
+    const refused = { isError: true, content: [{ text: "there is no such study" }] };
+    tell({ method: "ui/notifications/tool-result", params: refused });
     assert.equal(byName("trouble").text, "there is no such study");
     await shows(statusOf());
     assert.equal(byName("trouble").text, "");
@@ -263,11 +323,17 @@ const SCENARIOS = {
   },
   async "writes numbers as its server does"() {
     const numbers = [0.98470001, 1, 12.3456789, 0.0123456, 0, 123456.7, 0.00001234, -251.98765, NaN];
-    assert.deepEqual(numbers.map(score), ["0.9847", "1.0000", "12.346", "0.012346", "0", "1.2346e5", "1.234e-5", "-251.99", "–"]);
-    assert.deepEqual([1.547e-3, 128, 4.1749e-5, 0.1, true, "adam", null, 1e-5].map(setting), ["0.001547", "128", "4.175e-5", "0.1", "true", "adam", "–", "1e-5"]);
-    assert.deepEqual([0, 0.00001, 0.0022, 0.5, 12, null].map(money), ["$0.00", "under $0.0001", "$0.0022", "$0.50", "$12.00", "–"]);
+    assert.deepEqual(numbers.map(score),
+      ["0.9847", "1.0000", "12.346", "0.012346", "0", "1.2346e5", "1.234e-5", "-251.99", "–"]);
+    assert.deepEqual([1.547e-3, 128, 4.1749e-5, 0.1, true, "adam", null, 1e-5].map(setting),
+      ["0.001547", "128", "4.175e-5", "0.1", "true", "adam", "–", "1e-5"]);
+    assert.deepEqual([0, 0.00001, 0.0022, 0.5, 12, null].map(money),
+      ["$0.00", "under $0.0001", "$0.0022", "$0.50", "$12.00", "–"]);
     assert.deepEqual([5, 119.7, 7260, 90000, null].map(span), ["5 s", "2 min 0 s", "2 h 1 min", "1 d 1 h", "–"]);
   },
 };
 
-SCENARIOS[process.argv[2]]().then(() => console.log("all is as it should be")).catch((error) => { console.error(error); process.exit(1); });
+SCENARIOS[process.argv[2]]().then(() => console.log("all is as it should be")).catch((error) => {
+  console.error(error);
+  process.exit(1);
+});

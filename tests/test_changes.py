@@ -59,11 +59,16 @@ async def test_who_listens_is_told_of_a_study_that_progresses(
     server: MCPServer[Any], registry: FakeRegistry
 ) -> None:
     progressing(registry)
+    await is_told_of(server, URI)
+
+
+async def is_told_of(server: MCPServer[Any], uri: str) -> None:
+    """A listener of 2026 is told of that resource, under that address."""
     with anyio.fail_after(10):
         async with Client(server) as client:
-            async with client.listen(resource_subscriptions=[URI]) as heard:
+            async with client.listen(resource_subscriptions=[uri]) as heard:
                 async for event in heard:
-                    assert isinstance(event, ResourceUpdated) and event.uri == URI
+                    assert isinstance(event, ResourceUpdated) and event.uri == uri
                     break
 
 
@@ -155,12 +160,7 @@ async def test_whatever_is_part_of_a_study_gives_cues_under_the_address_that_was
 ) -> None:
     progressing(registry)
     await hears(server, uri, 1)
-    with anyio.fail_after(10):
-        async with Client(server) as client:
-            async with client.listen(resource_subscriptions=[uri]) as heard:
-                async for event in heard:
-                    assert isinstance(event, ResourceUpdated) and event.uri == uri
-                    break
+    await is_told_of(server, uri)
 
 
 async def test_cues_of_a_busy_study_come_about_once_a_second(
@@ -245,10 +245,12 @@ async def test_nothing_is_watched_while_nobody_listens(
     assert looks == []
 
 
-def test_the_sdk_still_has_what_the_older_era_hangs_on(server: MCPServer[Any]) -> None:
-    inner = server._lowlevel_server
-    ours = {"resources/subscribe", "resources/unsubscribe", "subscriptions/listen"}
-    assert ours <= set(inner._request_handlers)
+@pytest.mark.parametrize(
+    "method", ["resources/subscribe", "resources/unsubscribe", "subscriptions/listen"]
+)
+def test_the_sdk_calls_our_handlers_of_subscriptions(server: MCPServer[Any], method: str) -> None:
+    handler: Any = server._lowlevel_server._request_handlers[method].handler
+    assert isinstance(handler.__self__, changes.Cues), f"the SDK has changed: {handler}"
 
 
 def test_what_has_changed_is_named_and_nothing_else() -> None:

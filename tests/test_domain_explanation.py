@@ -8,6 +8,7 @@ import pytest
 from mcp_automl.domain.explanation import Explanation, Next, explanation, narrowed
 from mcp_automl.domain.figures import figure, listed, outward, several
 from mcp_automl.domain.insight import Finding, Insight, insight, region, unit
+from mcp_automl.domain.pictures.importances import in_words
 from mcp_automl.domain.sample import Sample, how_many_best
 from mcp_automl.domain.space import Categorical, Float, Int, Parameter, SearchSpace
 from mcp_automl.domain.study import Study, StudyState, Trial
@@ -30,6 +31,23 @@ def test_what_matters_stands_out_and_what_does_not_may_be_luck() -> None:
     assert found.findings[0].name == "lr" and found.findings[0].share > found.findings[0].luck
     assert sum(finding.share for finding in found.findings) == pytest.approx(1)
     assert found == judged(some_trials(40)), "the same study is told the same twice"
+
+
+@pytest.mark.parametrize(
+    ("luck", "told", "verdict"),
+    [
+        (0.30, "lr (40 % of the importance)", "lr: 40 %, stands out (luck alone could reach 30 %)"),
+        (0.35, "lr (40 % of the importance, just above luck)", "lr: 40 %, just above luck (luck"),
+        (0.40, "No parameter stands out from luck", "lr: 40 %, may be luck (luck alone"),
+    ],
+)
+def test_what_another_deal_of_luck_could_reach_is_told_to_be_just_above_it(
+    luck: float, told: str, verdict: str
+) -> None:
+    found = judged(some_trials(40))
+    lr = replace(a_finding("lr", [0.001]), share=0.4, luck=luck)
+    said = explanation(finished(some_trials(40)), replace(found, findings=(lr,)))
+    assert told in said.sentences[0] and in_words(lr).startswith(verdict)
 
 
 def test_where_nothing_matters_something_stands_out_as_seldom_as_is_said() -> None:

@@ -335,6 +335,18 @@ def test_labels_that_would_overlap_are_left_out() -> None:
     assert layers(alone, Marks, Look.FRONT)[0].name == ""
 
 
+def test_labels_that_lie_apart_on_a_log_scale_are_all_shown() -> None:
+    costs = [0.0001, 0.0004, 0.01]
+    trials = [
+        replace(trial, cost_usd=cost)
+        for trial, cost in zip(valued(0.98, 0.9805, 0.99), costs, strict=True)
+    ]
+    worse = replace(trials[0], number=9, value=0.1)
+    picture = pareto(finished([*trials, worse]))
+    assert picture.panels[0].x.log
+    assert [label.text for label in layers(picture, Label)] == ["#2", "#1", "#0"]
+
+
 def test_value_against_cost_needs_costs_and_complete_trials() -> None:
     free = [replace(trial, cost_usd=0.0) for trial in some_trials(4)]
     with pytest.raises(NothingToShow, match="not known, or was nothing"):

@@ -140,6 +140,20 @@ def test_a_sampler_that_could_learn_nothing_is_refused_with_what_would_be_valid(
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "wide",
+    [
+        Int(low=0, high=10**400),
+        Int(low=-(10**400), high=-1),
+        Int(low=1, high=10**400, log=True),
+        Float(low=0, high=10**400),
+    ],
+)
+def test_an_integer_larger_than_any_float_is_refused_as_a_range(wide: Int | Float) -> None:
+    with pytest.raises(InvalidRequest, match="the range of n, .* choose narrower bounds"):
+        check_sampler(Sampler.TPE, SearchSpace({"n": wide}), never)
+
+
 def test_what_can_learn_is_not_refused() -> None:
     check_sampler(Sampler.GP, MIXED, yes)
     check_sampler(Sampler.CMAES, MIXED, never)

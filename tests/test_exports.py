@@ -277,6 +277,8 @@ async def test_a_large_table_is_read_in_pieces_that_say_where_the_rest_is(
         for row in csv.DictReader(io.StringIO(first.removesuffix(more))):
             seen["csv"].append(int(row["number"]))
             assert row["reason"] == strange
+        few = await piece("automl://exports/s.csv?offset=5&limit=5", "text/csv")
+        assert "read automl://exports/s.csv?limit=5&offset=10; all 10000" in few
         last = await piece("automl://exports/s.csv?offset=9998&limit=5", "text/csv")
         assert [row["number"] for row in csv.DictReader(io.StringIO(last))] == ["9998", "9999"]
         found = json.loads(await piece("automl://exports/s.json?limit=1000", "application/json"))
@@ -314,3 +316,30 @@ def test_nothing_else_is_read_as_an_export(tmp_path: Path, file: str) -> None:
 
 def test_a_script_is_what_is_written_where_no_format_is_named() -> None:
     assert ExportFormat.of(None) is ExportFormat.SCRIPT
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "why"),
+    [
+        ("s.json", b'{"study": {}, "trials": [{"numb', "Unterminated string"),
+        ("s.json", b'{"study": {}}', "it has no trials"),
+        ("s.json", b'{"trials": []}', "it has no study"),
+        ("s.json", b'["trials"]', "it has no study"),
+        ("s.json", b"[" * 100_000, "recursion"),
+        ("s.csv", b"", "it is empty"),
+        ("s.csv", b"number\n\xff\n", "can't decode byte 0xff"),
+        ("s.csv", b"number\n" + b"1" * 200_000, "field larger than field limit"),
+        ("s.py", b"\xff", "can't decode byte 0xff"),
+    ],
+)
+def test_an_export_that_somebody_has_damaged_is_refused_with_what_is_wrong(
+    tmp_path: Path, file: str, content: bytes, why: str
+) -> None:
+    path = tmp_path / "exports" / file
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(ExportNotFound) as refused:
+        a_service(FakeRegistry(), tmp_path).exported(file)
+    said = str(refused.value)
+    assert said.startswith(f"{path} is no export any more (") and why in said
+    assert said.endswith("); call export_automl_study again to write it anew")

@@ -1,5 +1,6 @@
 """One forecast for all who tell: the status of a study and the queue agree about the time left."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,27 @@ def test_what_others_like_it_took_is_expected_of_a_first_trial_and_nothing_of_ot
     assert house.left() == (None, [None], [])
     house.accounts.trials = [TrialCost(usd=0.01, seconds=6.0, epochs_max=5, own=False)]
     assert house.left() == (2.0, [2.0], [])
+
+
+def test_each_study_is_asked_once_how_long_its_trials_take_however_many_slots_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path, monkeypatch, n_trials=9)
+    other = a_study(StudyState.RUNNING, config=a_config("other"), id=2)
+    house.registry.add(house.study)
+    house.registry.add(other)
+    house.holdings = [holding(it, begun_s=1.0) for it in (house.study, house.study, other, other)]
+    house.service.status(NAME)
+    assert sorted(house.accounts.looked_up) == ["other", NAME]
+
+
+def test_a_long_trial_that_runs_is_expected_of_the_next_ones_too_for_the_first_to_end_are_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path, monkeypatch, n_trials=6)
+    # It takes 5 + 5 x 5 = 30 s, where the one that has ended took 10: 20 on average.
+    running = holding(house.study, begun_s=5.0)
+    long = replace(running, epochs=6, epoch=1, epoch_s=5.0, measured_at=NOW)
+    house.holdings = [long]
+    # Two other slots take two trials each, of 20 s.
+    assert house.left()[0] == 40.0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 MODULE_LINES, TEST_LINES, FUNCTION_LINES = 300, 400, 40
+LINE_CHARACTERS = 120
 FORBIDDEN_STEMS = {
     "base",
     "common",
@@ -48,6 +49,19 @@ def test_every_function_fits_on_a_screen() -> None:
     long = {f"{p}:{node.name}": length(node) for p, node in found if length(node) > FUNCTION_LINES}
 
     assert long == {}
+
+
+def test_every_line_of_the_live_view_fits_on_a_screen_too() -> None:
+    """Of Python's lines ruff keeps count."""
+    view, stub = ROOT / "mcp_automl/server/view", ROOT / "tests"
+    wide = [
+        f"{path.name}:{number}"
+        for path in (*view.glob("*.*"), *stub.glob("*.js"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if len(line) > LINE_CHARACTERS
+    ]
+
+    assert wide == []
 
 
 def test_every_module_is_named_for_what_it_holds() -> None:

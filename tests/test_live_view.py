@@ -12,8 +12,10 @@ from anyio import to_thread
 from mcp import Client
 from mcp.server.mcpserver import MCPServer
 
+from mcp_automl.domain.paging import MAX_LIMIT
 from mcp_automl.server import live
 from mcp_automl.server.models import ComparisonModel, StatusModel
+from mcp_automl.server.shapes import MAX_ROWS_CHARACTERS
 from mcp_automl.server.study_resources import TrialPageModel, TrialShownModel
 from tests.test_server import TOOLS
 
@@ -59,6 +61,11 @@ def test_its_script_in_a_host(scenario: str) -> None:
         timeout=60,
     )
     assert (told.returncode, told.stderr, told.stdout) == (0, "", "all is as it should be\n")
+
+
+def test_its_stub_of_a_host_cuts_pages_where_the_server_does() -> None:
+    stub = HOST.read_text(encoding="utf-8")
+    assert f"ROWS_CHARACTERS = {MAX_ROWS_CHARACTERS}, MOST_ROWS = {MAX_LIMIT};" in stub
 
 
 def test_it_asks_for_tools_and_fields_that_there_are() -> None:

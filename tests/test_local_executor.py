@@ -71,6 +71,20 @@ async def test_all_that_a_worker_prints_is_appended_to_the_jobs_log(
     assert "Traceback" in log and "the lamp" in log
 
 
+async def test_every_epoch_is_a_line_of_the_log_whatever_the_trainer_prints(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    with fail_after(10):
+        async with executor:
+            await end_of(executor, fake_job(tmp_path, epochs=2))
+
+    lines = (tmp_path / "job.log").read_text().splitlines()
+    assert [line.partition(": ")[2] for line in lines] == [
+        "epoch 1: val_accuracy 0.1",
+        "epoch 2: val_accuracy 0.2",
+    ]
+
+
 async def test_a_log_that_cannot_be_opened_is_the_jobs_reason(
     executor: LocalExecutor, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from PIL import Image
 from mcp_automl.catalog import Catalog
 from mcp_automl.domain.events import Outcome
 from mcp_automl.domain.pictures.kinds import Kind
+from mcp_automl.domain.sampling import Pruner, Sampler
 from mcp_automl.domain.study import StudyState, TrialState
 from mcp_automl.pictures import Pictures
 from mcp_automl.stores.archive import SqliteArchive
@@ -165,6 +167,26 @@ async def test_what_to_try_next_is_a_call(
     registry.add(the_study(state=state, id=id), some_trials(n, effect=effect))
     result = await call(client, "explain_automl_study", study_name="digits")
     assert says in getattr(result.content[0], "text")  # noqa: B009
+
+
+@pytest.mark.parametrize(
+    ("sampler", "pruner", "says"),
+    [
+        (Sampler.TPE, Pruner.MEDIAN, ", search_space="),
+        (Sampler.AUTO, Pruner.ASHA, ', sampler="auto", search_space='),
+        (Sampler.AUTO, Pruner.MEDIAN, ', sampler="auto", pruner="median", search_space='),
+        (Sampler.GP, Pruner.MEDIAN, ', sampler="gp", search_space='),
+    ],
+)
+async def test_a_narrower_study_is_searched_as_the_study_was(
+    client: Client, registry: FakeRegistry, sampler: Sampler, pruner: Pruner, says: str
+) -> None:
+    study = the_study()
+    config = replace(study.config, sampler=sampler, pruner=pruner)
+    registry.add(replace(study, config=config), some_trials(40))
+    result = await call(client, "explain_automl_study", study_name="digits")
+    assert result.structured_content is not None
+    assert f"epochs_max={config.epochs_max}{says}" in result.structured_content["next"]
 
 
 @pytest.mark.parametrize("state", [StudyState.COMPLETE, StudyState.RUNNING])

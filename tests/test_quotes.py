@@ -67,8 +67,8 @@ async def test_earlier_trials_tell_what_a_study_will_cost_and_take(asked: Asked)
     told = await asked.says(n_trials=12, cost_budget_usd=2, max_cost_per_trial_usd=0.2)
 
     assert told[8:] == [
-        "Expected cost: $1.20 ($1.20 to $1.20)",
-        "Expected time: 4 min 0 s (4 min 0 s to 4 min 0 s)",
+        "Expected cost: $1.20",
+        "Expected time: 4 min 0 s",
         (
             "Estimate: measured from 4 finished trials of studies with the same search space, "
             "epochs aside"
@@ -77,6 +77,12 @@ async def test_earlier_trials_tell_what_a_study_will_cost_and_take(asked: Asked)
         "No trial may cost more than $0.20",
         "Next: the same call without dry_run starts it",
     ]
+
+
+async def test_one_epoch_is_one(asked: Asked) -> None:
+    told = await asked.says(n_trials=12, epochs_max=1)
+
+    assert told[1] == "Model: mnist, up to 1 epoch a trial" and told[6] == "  epochs: 1"
 
 
 async def test_a_budget_that_is_too_small_says_how_far_it_goes(asked: Asked) -> None:

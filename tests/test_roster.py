@@ -166,7 +166,7 @@ def parameters(lines: str) -> str:
             WHOLE.replace("trial_timeout_s = 60", 'measurements = "wandb"'),
             "measurements: Input should be 'json' or 'mlflow'",
         ),
-        (WHOLE.replace("trainers.mine", "trainers.'a b'"), "its name may have letters"),
+        (WHOLE.replace("trainers.mine", "trainers.'a b'"), "its name must be 1 to 64 letters"),
         (WHOLE.replace("trainers.mine", "trainers.mnist"), "a built-in trainer has that name"),
     ],
 )

@@ -54,6 +54,8 @@ def test_a_first_study_does_not_guess_its_data_set() -> None:
 def test_a_resumed_study_repeats_what_holds_now() -> None:
     study = a_study(StudyState.QUEUED, config=a_config(n_trials=30, budget=0.5))
     answer = a_start(study, created=False, done=20, notes=("the orchestrator was started again",))
+    short = replace(answer, study=replace(study, config=replace(study.config, epochs_max=1)))
+    assert "\nUp to 1 epoch a trial\n" in text.started(short)
     assert text.started(answer) == (
         "[OK] AutoML Study Resumed: mnist-opt-20260104\n"
         "Model: mnist (MNIST, 50000 train / 10000 validation)\n"

@@ -18,11 +18,13 @@ from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.study import StudyState
 from mcp_automl.domain.toolsets import Offer, Toolset
 from mcp_automl.server.app import AutomlServer, build
-from mcp_automl.server.instructions import STEPS, instructions
+from mcp_automl.server.instructions import STEPS, instructions, sentences
 from tests.fakes_server import FakeRegistry, a_config, a_service, a_study, a_trial
 from tests.pictures_for_tests import some_trials, the_study
 
 Offering = Callable[[Offer], AutomlServer]
+
+TOOL = r"\b(?:start|get|stop|list|compare|trigger|explain|plot|cancel|export|delete)_\w+"
 
 
 @pytest.fixture
@@ -163,15 +165,37 @@ async def test_a_reply_says_of_what_it_advises_that_it_cannot_be_called_here(
 
 
 def test_every_step_of_the_instructions_needs_the_tools_that_it_names() -> None:
-    for step, needs in zip(STEPS[::2], STEPS[1::2], strict=True):
-        named = set(re.findall(r"\b(?:start|get|stop|list|compare|trigger)_\w+", step))
-        assert named <= set(needs.split()), step
+    for step in STEPS.split("\n\n"):
+        for sentence, needs in sentences(step):
+            assert set(re.findall(TOOL, sentence)) <= needs, sentence
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+async def test_the_instructions_are_ten_lines_at_most_and_name_every_tool(
+    offering: Offering, read_only: bool
+) -> None:
+    server = offering(Offer(read_only=read_only))
+    told = server.instructions or ""
+
+    assert len(told.splitlines()) <= 10
+    assert set(re.findall(TOOL, told)) == set(await listed(server))
+
+
+@pytest.mark.parametrize("toolset", list(Toolset))
+async def test_a_toolset_alone_has_instructions_of_its_own(
+    toolset: Toolset, offering: Offering
+) -> None:
+    server = offering(Offer(toolsets=frozenset({toolset})))
+
+    named = set(re.findall(TOOL, server.instructions or ""))
+
+    assert named == set(await listed(server))
 
 
 def test_steps_are_numbered_without_gaps() -> None:
     said = instructions(["get_automl_study_status", "get_cost_report"], read_only=True)
 
-    assert re.findall(r"^(\d+)\.", said, re.MULTILINE) == ["1", "2", "3"]
+    assert re.findall(r"^(\d+)\.", said, re.MULTILINE) == ["1", "2"]
 
 
 # --- how it is asked for -----------------------------------------------------------------------

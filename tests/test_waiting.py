@@ -86,7 +86,7 @@ def running(epoch: int, of: int = 3) -> RunningTrial:
 
 
 @pytest.mark.parametrize(
-    ("epochs", "number"), [([], 1), ([0, 0], 1), ([2, 2, 2], 1.67), ([3, 3], 1.99), ([1, 0], 1.17)]
+    ("epochs", "number"), [([], 1), ([0, 0], 1), ([2, 2, 2], 1.67), ([3, 3], 1.99), ([1, 0], 1.33)]
 )
 def test_progress_is_as_many_whole_trials_as_its_words_say(
     epochs: list[int], number: float
@@ -98,6 +98,19 @@ def test_progress_is_as_many_whole_trials_as_its_words_say(
     reached, total, words = waiting.progress(status)
     assert (reached, total) == (number, 10)
     assert words.startswith(f"{int(reached)} of 10 trials done")
+
+
+def test_progress_grows_with_epochs_and_ends_and_does_not_fall_where_a_trial_begins() -> None:
+    study = a_study(StudyState.RUNNING, config=a_config(NAME))
+    # How many have ended, and the epoch of each that runs.
+    seen = [(0, [0]), (0, [1]), (0, [1, 0]), (0, [2, 0, 0]), (0, [2, 1, 0]), (1, [1, 0]), (1, [1, 0, 0]), (2, [0, 0])]  # fmt: skip # noqa: E501
+    numbers = [
+        waiting.progress(
+            a_status(study, {TrialState.COMPLETE: done}, running=tuple(map(running, epochs)))
+        )[0]
+        for done, epochs in seen
+    ]
+    assert numbers == sorted(numbers) and numbers[1] > numbers[0], numbers
 
 
 async def test_who_waits_looks_a_few_times_a_second_however_often_something_is_written(

@@ -1,11 +1,20 @@
 """What numbers a study may be asked for, and the refusal of others."""
 
 import math
+import re
 
 from mcp_automl.domain.errors import InvalidRequest
 
 MAX_TRIALS = 10_000
 MAX_EPOCHS = 10_000
+
+NAME = "[A-Za-z0-9._-]{1,64}"
+"""What a study or a trainer may be called, as a pattern."""
+
+NAME_IN_WORDS = "1 to 64 letters, digits, dots, dashes or underscores"
+
+VALID_NAME = re.compile(NAME)
+"""To be matched against all of a text."""
 
 
 def check_n_trials(n_trials: int) -> None:

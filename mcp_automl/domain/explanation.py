@@ -120,9 +120,14 @@ def _mattered(found: Insight) -> str:
             f"No parameter stands out from luck in {several(found.used, 'finished trial')}: "
             f"{names} may or may not matter."
         )
-    shares = [f"{cut(f.name, NAME)} ({percent(f.share)} of the importance)" for f in clear[:TOLD]]
+    shares = [f"{cut(f.name, NAME)} ({_share(f)})" for f in clear[:TOLD]]
     luck = f", while {_names(unclear)} cannot be told from luck" if unclear else ""
     return f"What mattered, more than luck explains: {listed(shares)}{luck}."
+
+
+def _share(finding: Finding) -> str:
+    just = ", just above luck" if finding.is_close else ""
+    return f"{percent(finding.share)} of the importance{just}"
 
 
 def _names(findings: tuple[Finding, ...]) -> str:

@@ -5,8 +5,10 @@ up to 199 times. Each deal gives every parameter an importance, told in deviatio
 deals give that parameter, and the most that any parameter got is the deal's luck. A parameter
 stands out if it is above the luck of all deals but one in twenty, so that this is also the chance
 that *any* seems to matter in a study in which none does (Westfall and Young's largest statistic).
-What a search has found good it tries more often, so trials are not quite independent, and in
-simulated TPE studies it was one in ten: that it is a hint and no proof is told with the result.
+What a search has found good it tries more often, so trials are not quite independent. In 100
+simulated TPE studies of six parameters, a parameter without effect stood out in 10 % at 20 trials
+and in 3 % at 50 where none had any; beside one that had, in 9 % and 18 %. One that had an effect
+stood out in 32 % and 60 %. That it is a hint and no proof is told with the result.
 """
 
 import math
@@ -29,7 +31,7 @@ GOOD_SHARE = 0.4
 """Whose parameters are compared with all. In 40 simulated TPE studies each of 20 and 50 trials, a
 parameter that mattered stood out in 90 % and 100 % at 0.4, in 28 % and 5 % at Optuna's 0.1: TPE
 tries so often what is good that a tenth hardly differs from the rest. At 0.5 luck stood out more
-often."""
+often. All this was measured with an earlier limit of luck than the one above."""
 
 DEALS = (199, 99, 59, 39, 19)
 """The numbers of deals of which one in twenty is a whole number, counting the study itself."""
@@ -38,6 +40,11 @@ MOST_JUDGED = 2_400
 """Deals times parameters: so many take one or two seconds at 500 trials."""
 
 LUCK = 0.05
+
+CLOSE = 1.3
+"""What is above its luck by less than this factor is just above it: other deals could have put the
+luck as high. In 6 simulated studies each of 20 and 50 trials, dealt 12 times, a parameter's luck
+had a deviation of 14 % and 13 %; this is twice that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +79,11 @@ class Finding:
     @property
     def stands_out(self) -> bool:
         return self.share > self.luck
+
+    @property
+    def is_close(self) -> bool:
+        """Whether it stands out so little that other deals might have called it luck."""
+        return self.luck < self.share < CLOSE * self.luck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Pages of lists that grow, and curves thinned to what a reply can hold."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +15,18 @@ MAX_POINTS = 40
 """Points of one curve."""
 
 
+def check_page(limit: int, offset: int, most: int) -> None:
+    """Refuses a page that no list has, or of more than so many rows.
+
+    Raises:
+        InvalidRequest: it is one.
+    """
+    if not 1 <= limit <= most:
+        raise InvalidRequest(f"limit must be from 1 to {most}, not {limit}")
+    if offset < 0:
+        raise InvalidRequest(f"offset must be 0 or more, not {offset}")
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Which part of a list is asked for."""
@@ -23,10 +35,7 @@ class Page:
     offset: int = 0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.limit <= MAX_LIMIT:
-            raise InvalidRequest(f"limit must be from 1 to {MAX_LIMIT}, not {self.limit}")
-        if self.offset < 0:
-            raise InvalidRequest(f"offset must be 0 or more, not {self.offset}")
+        check_page(self.limit, self.offset, MAX_LIMIT)
 
     def of(self, items: Sequence[T]) -> Sequence[T]:
         return items[self.offset : self.offset + self.limit]
@@ -38,6 +47,17 @@ class Page:
 
 
 FIRST_PAGE = Page()
+
+
+def how_many_fit(lengths: Iterable[int], room: int) -> int:
+    """How many of the first fit into so many characters; one where there is any."""
+    fitting = 0
+    for length in lengths:
+        room -= length
+        if room < 0 and fitting:
+            break
+        fitting += 1
+    return fitting
 
 
 def thinned(items: Sequence[T], most: int = MAX_POINTS) -> list[T]:

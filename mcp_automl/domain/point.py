@@ -6,7 +6,7 @@ from mcp_automl.domain.declared import Declared
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.space import Value
 from mcp_automl.domain.space_values import shown, value_of
-from mcp_automl.domain.wishes import wishes
+from mcp_automl.domain.wishes import POINT, wishes
 
 EPOCHS = "epochs"
 USUAL_EPOCHS = 3
@@ -32,7 +32,7 @@ def point(
         raise InvalidRequest(
             f"this model has no parameter {sorted(missing)[0]!r}; it has {', '.join(known)}"
         )
-    others = wishes(params, known, "params", single=True)
+    others = wishes(params, known, POINT)
     both = said.keys() & others.keys()
     if both:
         raise InvalidRequest(f"{sorted(both)[0]} is given twice: as an argument and in params")

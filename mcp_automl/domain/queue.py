@@ -38,10 +38,20 @@ class Holding:
         Args:
             trial_s: how long such a training takes, where that is known.
         """
-        if self.epochs is not None and self.epoch_s is not None and self.measured_at is not None:
-            end = self.measured_at + (self.epochs - self.epoch) * self.epoch_s
-            return max(0.0, end - now)
-        return None if trial_s is None else max(0.0, self.started_at + trial_s - now)
+        at_its_pace = self._remaining_s(now)
+        if at_its_pace is not None or trial_s is None:
+            return at_its_pace
+        return max(0.0, self.started_at + trial_s - now)
+
+    def total_s(self, now: float) -> float | None:
+        """Seconds that it will have taken, at the pace of its epochs; None before the first."""
+        remaining = self._remaining_s(now)
+        return None if remaining is None else max(0.0, now - self.started_at) + remaining
+
+    def _remaining_s(self, now: float) -> float | None:
+        if self.epochs is None or self.epoch_s is None or self.measured_at is None:
+            return None
+        return max(0.0, self.measured_at + (self.epochs - self.epoch) * self.epoch_s - now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

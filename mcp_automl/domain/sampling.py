@@ -234,9 +234,14 @@ def in_words(
 
 
 def _is_endless(parameter: Parameter) -> bool:
-    if isinstance(parameter, Categorical) or parameter.log:
+    if isinstance(parameter, Categorical):
         return False
-    return not math.isfinite(float(parameter.high) - float(parameter.low))
+    try:
+        low, high = float(parameter.low), float(parameter.high)
+    except OverflowError:
+        # An integer of Python's may be larger than any float.
+        return True
+    return not parameter.log and not math.isfinite(high - low)
 
 
 def _too_fine(space: SearchSpace, settings: SearchSettings) -> str:

@@ -2,7 +2,8 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from mcp_automl.domain.declared import Declared
 from mcp_automl.domain.errors import InvalidRequest
@@ -12,40 +13,53 @@ MAX_INPUT = 20_000
 """Characters of an object that comes as a text."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """How wishes are told of where they were asked for."""
+
+    argument: str
+    form: Callable[[Declared], str]
+    """How a parameter is written there, in one line."""
+    example: Callable[[Declared], str]
+    """One parameter as it is written there."""
+
+
+SPACE = Wording(argument="search_space", form=Declared.form, example=Declared.example)
+POINT = Wording(argument="params", form=Declared.single_form, example=Declared.single_example)
+"""Where each parameter has one value."""
+
+
 def wishes(
-    asked: object,
-    known: Mapping[str, Declared],
-    argument: str = "search_space",
-    *,
-    single: bool = False,
+    asked: object, known: Mapping[str, Declared], wording: Wording = SPACE
 ) -> dict[str, object]:
     """What was asked for by declared name; null is what was not asked for.
 
     Args:
         asked: an object by parameter name, also as JSON in a text; nothing for no wishes.
-        argument: what it is called where it was asked for.
-        single: whether each parameter has one value there, and errors shall show it so.
+        wording: for what is wrong with it.
 
     Raises:
         InvalidRequest: it is no such object, or names what is not declared.
     """
     try:
-        return _by_name(_as_object(asked, known, single), known, single)
+        return _by_name(_as_object(asked, known, wording), known, wording)
     except InvalidRequest as error:
-        raise InvalidRequest(f"{argument}{error}") from error
+        raise InvalidRequest(f"{wording.argument}{error}") from error
 
 
-def _as_object(asked: object, known: Mapping[str, Declared], single: bool) -> Mapping[str, object]:
+def _as_object(
+    asked: object, known: Mapping[str, Declared], wording: Wording
+) -> Mapping[str, object]:
     if isinstance(asked, str):
-        asked = _loaded(asked, known, single)
+        asked = _loaded(asked, known, wording)
     if asked is None:
         return {}
     if not isinstance(asked, Mapping):
-        raise InvalidRequest(f" is {_example(known, single)}, and not {shown(asked)}")
+        raise InvalidRequest(f" is {_example(known, wording)}, and not {shown(asked)}")
     return {str(name): value for name, value in asked.items()}
 
 
-def _loaded(text: str, known: Mapping[str, Declared], single: bool) -> object:
+def _loaded(text: str, known: Mapping[str, Declared], wording: Wording) -> object:
     if text.strip().lower() in {"", "default"}:
         return None
     if len(text) > MAX_INPUT:
@@ -53,25 +67,23 @@ def _loaded(text: str, known: Mapping[str, Declared], single: bool) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        wrong = f" is no JSON: {shown(text)}; it is {_example(known, single)}"
+        wrong = f" is no JSON: {shown(text)}; it is {_example(known, wording)}"
         raise InvalidRequest(wrong) from error
 
 
-def _example(known: Mapping[str, Declared], single: bool) -> str:
-    first = next(iter(known.values()))
-    example = first.single_example() if single else first.example()
-    return f"a JSON object such as {{{example}}}"
+def _example(known: Mapping[str, Declared], wording: Wording) -> str:
+    return f"a JSON object such as {{{wording.example(next(iter(known.values())))}}}"
 
 
 def _by_name(
-    asked: Mapping[str, object], known: Mapping[str, Declared], single: bool
+    asked: Mapping[str, object], known: Mapping[str, Declared], wording: Wording
 ) -> dict[str, object]:
     wished: dict[str, object] = {}
     for written, wish in asked.items():
         name = written.strip().lower().replace("-", "_")
         name = written if written in known else name
         if name not in known:
-            raise InvalidRequest(_unknown(written, name, known, single))
+            raise InvalidRequest(_unknown(written, name, known, wording))
         if name in wished:
             raise InvalidRequest(f": {name} is given twice")
         if wish is not None:
@@ -79,11 +91,10 @@ def _by_name(
     return wished
 
 
-def _unknown(written: str, name: str, known: Mapping[str, Declared], single: bool) -> str:
+def _unknown(written: str, name: str, known: Mapping[str, Declared], wording: Wording) -> str:
     # learning_rate is lr to many: the initials count as close.
     initials = "".join(word[:1] for word in name.split("_"))
     close = [n for n in known if n == initials] or difflib.get_close_matches(name, known, 1)
-    forms = [known[n].single_form() if single else known[n].form() for n in close]
-    hint = f"; the closest there is: {forms[0]}" if forms else ""
+    hint = f"; the closest there is: {wording.form(known[close[0]])}" if close else ""
     there_is = ", ".join(known)
     return f": there is no parameter {shown(written)}{hint}. There are {there_is}"

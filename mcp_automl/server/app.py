@@ -14,15 +14,18 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio import to_thread
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, GetPromptResult, InputRequiredResult, TextContent
 from mcp.types import Tool as ListedTool
+from pydantic import AnyUrl
 
 from mcp_automl import __version__
 from mcp_automl.domain.toolsets import Offer, Toolset
@@ -37,10 +40,10 @@ from mcp_automl.server.instructions import instructions
 from mcp_automl.server.jobs import JobTools, add_job_resources
 from mcp_automl.server.live import live_view
 from mcp_automl.server.pictures import PictureTools
-from mcp_automl.server.prompts import add_prompts, refuse_unusable
+from mcp_automl.server.prompts import add_prompts, filled_in, known_by_name, refuse_unusable
 from mcp_automl.server.provider import Once
 from mcp_automl.server.replies import writes
-from mcp_automl.server.resources import add_resources
+from mcp_automl.server.resources import add_resources, nothing_at
 from mcp_automl.server.study_resources import add_study_resources
 from mcp_automl.server.tools import Tools
 from mcp_automl.server.trainers import add_trainer_resources
@@ -57,7 +60,12 @@ class AutomlServer(MCPServer[Any]):
     """An MCP server whose tools are called only with arguments they can use."""
 
     def __init__(
-        self, tools: Sequence[Tool], kept_back: Mapping[str, str], instructions: str, cues: Cues
+        self,
+        service: "Callable[[], Service]",
+        tools: Sequence[Tool],
+        kept_back: Mapping[str, str],
+        instructions: str,
+        cues: Cues,
     ) -> None:
         super().__init__(
             "mcp-automl",
@@ -65,13 +73,15 @@ class AutomlServer(MCPServer[Any]):
             version=__version__,
             instructions=instructions,
             tools=list(tools),
-            subscriptions=cues,
+            # The SDK's own handler would compare addresses letter by letter: see `Cues.attach`.
+            subscriptions=False,
             lifespan=cues.lifespan,
             extensions=[live_view()],
             cache_hints=LISTS,
             middleware=[hint_reads],
         )
         cues.attach(self)
+        self._service = service
         self._known = {tool.name: tool for tool in tools}
         self._kept_back = kept_back
         self.listed = anyio.Event()
@@ -98,8 +108,24 @@ class AutomlServer(MCPServer[Any]):
         context: Context[Any, Any] | None = None,
     ) -> GetPromptResult | InputRequiredResult:
         """The prompt; what cannot be one is the caller's error, and told as such."""
-        refuse_unusable(await self.list_prompts(), name, arguments)
-        return await super().get_prompt(name, arguments, context)
+        said = filled_in(arguments)
+        refuse_unusable(await self.list_prompts(), name, said)
+        said = await to_thread.run_sync(known_by_name, self._service, said)
+        return await super().get_prompt(name, said, context)
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Any, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """What is there; an address of no kind is refused with those there are."""
+        try:
+            return await super().read_resource(uri, context)
+        except ResourceNotFoundError as error:
+            # The SDK's words for such an address; where only the name is wrong, we say so.
+            if str(error) != f"Unknown resource: {uri}":
+                raise
+            concrete = [str(it.uri) for it in await self.list_resources()]
+            templates = [it.uri_template for it in await self.list_resource_templates()]
+            raise ResourceNotFoundError(nothing_at(str(uri), concrete + templates)) from error
 
     def _marked(self, result: CallToolResult) -> CallToolResult:
         """The same, with a word on what its text advises and cannot be done here."""
@@ -120,7 +146,7 @@ def build(service: "Callable[[], Service]", offer: Offer = EVERYTHING) -> Automl
     once = Once(service)
     tools, kept_back = _divided(once, offer)
     told = instructions([tool.name for tool in tools], read_only=offer.read_only)
-    server = AutomlServer(tools, kept_back, told, Cues(once))
+    server = AutomlServer(once, tools, kept_back, told, Cues(once))
     add_resources(server, once)
     add_trainer_resources(server, once)
     add_job_resources(server, once)

@@ -25,6 +25,11 @@ MIME = {
     ExportFormat.JSON: "application/json",
 }
 
+AT_THE_END = {
+    ExportFormat.CSV: "a last line that begins with #",
+    ExportFormat.JSON: "a field, rest,",
+}
+
 Format = Annotated[
     str | None,
     Field(
@@ -114,8 +119,8 @@ def _add_table(
         f"automl://exports/{{name}}.{suffix}{{?limit,offset}}",
         name=f"export-{format.value}",
         title=f"A study's trials as {suffix.upper()}",
-        description="As export_automl_study has written them, so many at a time as fit; at the end "
-        "stands where the rest is.",
+        description="As export_automl_study has written them, so many at a time as fit; where "
+        f"there are more, {AT_THE_END[format]} says where.",
         mime_type=MIME[format],
     )
     def table(name: str, limit: str = str(USUAL_LIMIT), offset: str = "0") -> str:

@@ -1,10 +1,10 @@
 """Cues for those who have subscribed to resources, in both eras of the protocol.
 
-A client of 2026 listens (`subscriptions/listen`): it is served by the SDK, over the bus that is
+A client of 2026 listens (`subscriptions/listen`): the SDK's handler serves it, over the bus that is
 given here. The SDK compares addresses letter by letter, and one address can be written in many
 ways: so its handler is put into one that notes which were asked for, and they are what is told.
-A client of 2025 subscribes to single resources, which the SDK leaves to its users. These handlers
-are added to its inner server, and tell a client's connections apart by what is private to a
+A client of 2025 subscribes to single resources, which the SDK leaves to its users. All handlers are
+added to its inner server. Those of 2025 tell a client's connections apart by what is private to a
 session, because a session lives no longer than one request. Nothing else here is not promised by
 the SDK.
 

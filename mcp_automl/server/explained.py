@@ -6,8 +6,11 @@ from collections.abc import Container, Sequence
 from mcp_automl.domain.explanation import Explanation, Next, widened
 from mcp_automl.domain.figures import listed, several
 from mcp_automl.domain.insight import Finding, Insight
+from mcp_automl.domain.paging import how_many_fit
 from mcp_automl.domain.pictures.importances import basis, in_words
 from mcp_automl.domain.pictures.regions import region_in_words
+from mcp_automl.domain.sampling import Sampler
+from mcp_automl.domain.study import StudyConfig
 from mcp_automl.server.shapes import scalars
 from mcp_automl.server.spaces import as_structure
 from mcp_automl.server.spaces import in_words as bounds
@@ -52,14 +55,8 @@ def told(finding: Finding) -> str:
 
 def shown(found: Insight) -> Sequence[Finding]:
     """The most important parameters, as many as there is room for."""
-    chosen: list[Finding] = []
-    left = ROOM
-    for finding in found.findings:
-        left -= len(told(finding))
-        if left < 0 and chosen:
-            break
-        chosen.append(finding)
-    return chosen
+    lengths = (len(told(finding)) for finding in found.findings)
+    return found.findings[: how_many_fit(lengths, ROOM)]
 
 
 def beyond(answer: Explanation) -> list[str]:
@@ -130,6 +127,16 @@ def _wider(answer: Explanation) -> str:
     return f"start_automl_study with another name and wider bounds{of}"
 
 
+def _way(config: StudyConfig) -> str:
+    """How it was searched, where that is not how a new study would be."""
+    sampler, pruner = config.sampler, config.pruner
+    ways = {
+        "sampler": "" if sampler is Sampler.TPE else sampler.value,
+        "pruner": "" if pruner is sampler.usual_pruner else pruner.value,
+    }
+    return "".join(f", {argument}={quoted(way)}" for argument, way in ways.items() if way)
+
+
 def _another(answer: Explanation) -> str:
     """The narrower study as a call; of a large space what is to be changed alone."""
     config, space = answer.seen.study.config, answer.space
@@ -142,7 +149,8 @@ def _another(answer: Explanation) -> str:
     }
     call = (
         f"start_automl_study(study_name={quoted(plain(config.name, MAX_NAME) + '-narrow')}, "
-        f"model_type={quoted(config.model)}, epochs_max={config.epochs_max}, search_space="
+        f"model_type={quoted(config.model)}, epochs_max={config.epochs_max}{_way(config)}, "
+        "search_space="
     )
     written = f"{call}{json.dumps(whole, default=dict)})"
     if len(written) <= MAX_CALL:

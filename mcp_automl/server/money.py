@@ -2,6 +2,7 @@
 
 from mcp_automl.answers import StudyStatus
 from mcp_automl.domain.budget import COST_BUDGET
+from mcp_automl.domain.figures import several
 from mcp_automl.domain.study import Study
 from mcp_automl.server.words import dollars, quoted
 
@@ -23,10 +24,9 @@ def saved(answer: StudyStatus) -> list[str]:
     saved = answer.savings
     if saved is None or not saved.epochs:
         return []
-    epochs = "1 epoch" if saved.epochs == 1 else f"{saved.epochs} epochs"
     usd = dollars(saved.usd)
     about = usd if usd.startswith("under") else f"about {usd}"
-    return [f"Pruning saved {about} ({epochs} not trained)"]
+    return [f"Pruning saved {about} ({several(saved.epochs, 'epoch')} not trained)"]
 
 
 def warning(answer: StudyStatus) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from mcp_automl.domain.bounds import MAX_EPOCHS, MAX_TRIALS
+from mcp_automl.domain.bounds import MAX_EPOCHS, MAX_TRIALS, NAME
 
 
 def number(value: object) -> object:
@@ -32,7 +32,7 @@ StudyName = Annotated[
     Field(
         description="1 to 64 letters, digits, dots, dashes or underscores",
         examples=["mnist-opt-1"],
-        json_schema_extra={"pattern": "^[A-Za-z0-9._-]{1,64}$"},
+        json_schema_extra={"pattern": f"^{NAME}$"},
     ),
 ]
 Existing = Annotated[str, Field(examples=["mnist-opt-1"])]

@@ -22,12 +22,22 @@ from mcp.types import (
 )
 from pydantic import ValidationError
 
-from mcp_automl.domain.bounds import MAX_TRIALS
+from mcp_automl.domain.bounds import MAX_TRIALS, NAME_IN_WORDS, VALID_NAME
 from mcp_automl.domain.errors import AutomlError
 from mcp_automl.server.words import plain, quoted
 
 if TYPE_CHECKING:
     from mcp_automl.service import Service
+
+NAMED: "Mapping[str, Callable[[Service], Sequence[str]]]" = {
+    # One whose table is wrong may be listed under a name that is none.
+    "model": lambda service: [it for it in service.trainers.names if VALID_NAME.fullmatch(it)],
+    "study": lambda service: service.names(read_only=False),
+}
+"""What a prompt's argument may name."""
+
+MAX_LISTED = 5
+"""Names in a refusal."""
 
 MAX_VALUES = 100
 """What the protocol allows of one completion."""
@@ -84,9 +94,13 @@ PROMPTS = (
 )
 
 
-def refuse_unusable(
-    known: Sequence[Prompt], name: str, arguments: Mapping[str, object] | None
-) -> None:
+def filled_in(arguments: Mapping[str, object] | None) -> dict[str, object]:
+    """Without what was left empty: a form has a field for every argument, and sends all of them."""
+    said = dict(arguments or {})
+    return {name: value for name, value in said.items() if str(value).strip()}
+
+
+def refuse_unusable(known: Sequence[Prompt], name: str, arguments: Mapping[str, object]) -> None:
     """Refuses what the SDK would call an internal error of ours.
 
     Raises:
@@ -97,12 +111,43 @@ def refuse_unusable(
         there_is = ", ".join(it.name for it in known) or "none on this server"
         raise _invalid(f"there is no prompt {plain(repr(name), 80)}; there are: {there_is}")
     takes = {it.name: bool(it.required) for it in prompt.arguments or ()}
-    unknown = sorted(set(arguments or ()) - takes.keys())
-    missing = [it for it, required in takes.items() if required and it not in (arguments or ())]
+    unknown = sorted(arguments.keys() - takes.keys())
+    missing = [it for it, required in takes.items() if required and it not in arguments]
     if unknown or missing:
         wrong = f"no argument {plain(repr(unknown[0]), 80)}" if unknown else f"no {missing[0]}"
         words = [it if required else f"{it} (optional)" for it, required in takes.items()]
         raise _invalid(f"{name} was given {wrong}; it takes {', '.join(words)}")
+
+
+def known_by_name(
+    service: "Callable[[], Service]", arguments: Mapping[str, object]
+) -> dict[str, object]:
+    """The same arguments, models and studies as they are spelled; looks into the database.
+
+    Raises:
+        MCPError: one is named that there is not; the message has those there are.
+    """
+    looked_up: dict[str, object] = {}
+    for argument in NAMED.keys() & arguments.keys():
+        name = _name(argument, str(arguments[argument]))
+        try:
+            known = NAMED[argument](service())
+        # What is wrong with the workspace is told by the tools that the prompt names.
+        except (AutomlError, ValidationError):
+            continue
+        looked_up[argument] = _spelled(argument, name, known)
+    return {**arguments, **looked_up}
+
+
+def _spelled(argument: str, name: str, known: Sequence[str]) -> str:
+    spelled = {it.lower(): it for it in known}.get(name.lower())
+    if spelled is not None:
+        return spelled
+    if not known:
+        raise _invalid(f"there is no {argument} yet; begin one with quick_optimization")
+    more = f" and {len(known) - MAX_LISTED} more" if len(known) > MAX_LISTED else ""
+    there_are = f"{', '.join(known[:MAX_LISTED])}{more}"
+    raise _invalid(f"there is no {argument} {name!r}; there are: {there_are}")
 
 
 def _invalid(message: str) -> MCPError:
@@ -110,9 +155,9 @@ def _invalid(message: str) -> MCPError:
 
 
 def _name(argument: str, text: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", text.strip()) is None:
-        valid = "1 to 64 letters, digits, dots, dashes or underscores"
-        raise _invalid(f"{argument} must be a name of {valid}, not {plain(repr(text), 80)}")
+    if VALID_NAME.fullmatch(text.strip()) is None:
+        wrong = plain(repr(text), 80)
+        raise _invalid(f"{argument} must be a name of {NAME_IN_WORDS}, not {wrong}")
     return text.strip()
 
 
@@ -168,10 +213,11 @@ def _known(
     service: "Service", reference: PromptReference | ResourceTemplateReference, argument: str
 ) -> list[str] | None:
     """All values of that argument, the likeliest first; None where there is nothing to choose."""
-    of_trainers = getattr(reference, "uri", "").startswith("automl://trainers/")
-    if argument == "model" or (argument == "name" and of_trainers):
+    if isinstance(reference, PromptReference):
+        return list(NAMED[argument](service)) if argument in NAMED else None
+    if argument == "name" and reference.uri.startswith("automl://trainers/"):
         return list(service.trainers.names)
-    if argument in ("study", "name"):
+    if argument == "name":
         return service.names()
     if argument == "id":
         return [job.config.name for job in service.desk.jobs.latest()]

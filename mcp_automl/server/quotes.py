@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pydantic import Field
 
 from mcp_automl.answers import Quoted
+from mcp_automl.domain.figures import several
 from mcp_automl.domain.quote import Basis, Quote, Range, Verdict
 from mcp_automl.domain.study import StudyConfig
 from mcp_automl.server import spaces
@@ -77,7 +78,7 @@ def _next(answer: Quoted) -> str:
 
 
 def _epochs(config: StudyConfig) -> str:
-    return f", up to {config.epochs_max} epochs a trial" if config.has_epochs else ""
+    return f", up to {several(config.epochs_max, 'epoch')} a trial" if config.has_epochs else ""
 
 
 def _expected(it: Quote) -> list[str]:
@@ -89,7 +90,8 @@ def _expected(it: Quote) -> list[str]:
 
 
 def _spread(spread: Range, say: Callable[[float], str]) -> str:
-    return f"{say(spread.expected)} ({say(spread.low)} to {say(spread.high)})"
+    expected, low, high = say(spread.expected), say(spread.low), say(spread.high)
+    return expected if low == expected == high else f"{expected} ({low} to {high})"
 
 
 def _basis(answer: Quoted) -> str:

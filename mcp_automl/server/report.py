@@ -1,16 +1,18 @@
 """A study on one page of Markdown, as somebody would paste it into a wiki."""
 
 import re
+from collections.abc import Sequence
 
 from mcp_automl.answers import BestParams, Comparison, StudyStatus
 from mcp_automl.domain.study import StudyConfig, TrialState
 from mcp_automl.server import money, recipe, spaces
 from mcp_automl.server.tables import all_columns
 from mcp_automl.server.text import standing
-from mcp_automl.server.words import dollars, duration, exact, moment, plain, score
+from mcp_automl.server.words import LEAST_DOLLARS, dollars, duration, exact, moment, plain, score
 
 MAX_TRIALS = 10
 MAX_PARAMS = 12
+MAX_SENTENCE = 600
 
 COUNTS = {
     TrialState.COMPLETE: "complete",
@@ -33,12 +35,18 @@ Within a word an underscore is none, and names such as `batch_size` have many.
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", ":": "&#58;", ".": "&#46;"}
 
 
-def page(status: StudyStatus, top: Comparison | None, best: BestParams | None = None) -> str:
+def page(
+    status: StudyStatus,
+    top: Comparison | None,
+    best: BestParams | None = None,
+    mattered: Sequence[str] = (),
+) -> str:
     """The report.
 
     Args:
         top: its best trials; None while there is none.
         best: the first of them with what trains it again.
+        mattered: what is known of the parameters, in sentences.
     """
     study, config = status.study, status.study.config
     return "\n".join(
@@ -54,8 +62,9 @@ def page(status: StudyStatus, top: Comparison | None, best: BestParams | None = 
             *([] if best is None else _again(best)),
             "## Best trials side by side",
             "",
-            *(["None has finished yet."] if top is None else _table(top)),
+            *(["None has finished yet."] if top is None else _table(top, status.cost_usd)),
             "",
+            *_mattered(mattered),
             "## What was searched",
             "",
             *_searched(config),
@@ -125,17 +134,27 @@ def _searched(config: StudyConfig) -> list[str]:
     return [f"- {_cell(line.strip())}" for line in lines] or ["Nothing: all trials are the same."]
 
 
-def _table(top: Comparison) -> list[str]:
+def _mattered(sentences: Sequence[str]) -> list[str]:
+    if not sentences:
+        return []
+    return ["## What mattered", "", *(f"- {_cell(it, MAX_SENTENCE)}" for it in sentences), ""]
+
+
+def _table(top: Comparison, total_usd: float) -> list[str]:
     names = all_columns(top)[:MAX_PARAMS]
-    head = ["trial", top.study.config.objective.name, *names, "epochs trained", "cost"]
+    dearest = max(trial.cost_usd for trial in top.trials)
+    costs = ["cost"] if dearest >= LEAST_DOLLARS else []
+    head = ["trial", top.study.config.objective.name, *names, "epochs trained", *costs]
     lines = [_row(head), f"|{'---|' * len(head)}"]
     for trial in top.trials:
         values = [exact(trial.params[n]) if n in trial.params else "-" for n in names]
         mark = " (pruned)" if trial.state is TrialState.PRUNED else ""
         number = f"{trial.number}{mark}"
-        lines.append(
-            _row([number, score(trial.value), *values, str(trial.epoch), dollars(trial.cost_usd)])
-        )
+        cost = [dollars(trial.cost_usd)] if costs else []
+        lines.append(_row([number, score(trial.value), *values, str(trial.epoch), *cost]))
+    if dearest and not costs:
+        each = f"Each of these cost {dollars(dearest)}"
+        lines += ["", f"{each}; the study, {dollars(total_usd)} in all."]
     return lines
 
 
@@ -143,6 +162,6 @@ def _row(cells: list[str]) -> str:
     return f"| {' | '.join(_cell(cell) for cell in cells)} |"
 
 
-def _cell(text: str) -> str:
+def _cell(text: str, limit: int = 300) -> str:
     """Others' words as they are, and no mark-up: what Markdown or HTML would read is escaped."""
-    return _MARKUP.sub(lambda it: _ENTITIES.get(it[0], f"\\{it[0]}"), plain(text, 300))
+    return _MARKUP.sub(lambda it: _ENTITIES.get(it[0], f"\\{it[0]}"), plain(text, limit))

@@ -1,7 +1,7 @@
 """What clients can pull: studies and costs, structured as by the tools, and the logs of jobs."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import MCPServer
@@ -103,6 +103,12 @@ def read(ask: Callable[[], str]) -> str:
         if error.title != "Settings":
             raise
         raise ResourceError(of_settings(error)) from error
+
+
+def nothing_at(uri: str, known: Iterable[str]) -> str:
+    """That an address is of no kind, and of which kinds there are."""
+    there_are = ", ".join(it for it in known if it.startswith("automl://"))
+    return f"there is nothing at {plain(uri, 80)}; there are {there_are}"
 
 
 def whole(name: str, text: str) -> int:

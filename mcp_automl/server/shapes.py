@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from mcp_automl.domain.paging import how_many_fit
 from mcp_automl.domain.space import Value
 from mcp_automl.domain.study import TrialState
 from mcp_automl.server.words import finite, plain
@@ -49,10 +50,5 @@ def rounded(value: float | None, digits: int = 5) -> float | None:
 
 def fitting(rows: Iterable[M], most: int = MAX_ROWS_CHARACTERS) -> list[M]:
     """As many rows as a reply can hold, from the first on; never none where there is one."""
-    shown: list[M] = []
-    for row in rows:
-        most -= len(row.model_dump_json()) + 1
-        if most < 0 and shown:
-            break
-        shown.append(row)
-    return shown
+    made = list(rows)
+    return made[: how_many_fit((len(row.model_dump_json()) + 1 for row in made), most)]

@@ -32,6 +32,8 @@ def in_words(parameter: Parameter) -> str:
     """Its bounds or choices, such as `1e-05 to 0.01, log scale`."""
     if isinstance(parameter, Categorical):
         return _choices(parameter.choices)
+    if parameter.low == parameter.high:
+        return str(parameter.low)
     step = getattr(parameter, "step", 1)
     steps = f", in steps of {step}" if step != 1 else ""
     return f"{parameter.low} to {parameter.high}{steps}{', log scale' if parameter.log else ''}"

@@ -222,7 +222,7 @@ def _add_report(server: "MCPServer[object]", service: "Callable[[], Service]") -
         "automl://studies/{name}/report.md",
         name="report",
         title="A study's report",
-        description="A page to keep: what was searched, what came of it, and what it cost.",
+        description="A page to keep: what was searched, came of it, mattered, and what it cost.",
         mime_type=MARKDOWN,
     )
     def report_page(name: str) -> str:
@@ -231,4 +231,11 @@ def _add_report(server: "MCPServer[object]", service: "Callable[[], Service]") -
 
 def _report(service: "Service", name: str) -> str:
     status, top = service.status(name), service.pages.top(name)
-    return report.page(status, top, None if top is None else service.best(name))
+    if top is None:
+        return report.page(status, None)
+    from mcp_automl.server.explained import compared, sentences, shown, told
+
+    answer = service.explain(name)
+    numbers = map(told, shown(answer.insight))
+    mattered = [*sentences(answer), *numbers, *compared(answer.insight)]
+    return report.page(status, top, service.best(name), mattered)

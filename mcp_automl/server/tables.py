@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from mcp_automl.answers import Comparison
+from mcp_automl.domain.paging import how_many_fit
 from mcp_automl.domain.space import Float, Parameter, Value
 from mcp_automl.domain.study import Study, Trial, TrialState
 from mcp_automl.server import spaces
@@ -90,16 +91,10 @@ def _heading(name: str) -> str:
 
 def fitting(rows: Sequence[str], what: str, room: int = MAX_CHARACTERS) -> list[str]:
     """As many rows as a reply can hold, and a line that counts the others."""
-    shown: list[str] = []
-    left = room
-    for row in rows:
-        left -= len(row) + 1
-        if left < 0 and shown:
-            break
-        shown.append(row)
+    shown = rows[: how_many_fit((len(row) + 1 for row in rows), room)]
     hidden = len(rows) - len(shown)
     what = what.removesuffix("s") if hidden == 1 else what
-    return [*shown, f"... and {hidden} more {what}"] if hidden > 0 else shown
+    return [*shown, *([f"... and {hidden} more {what}"] if hidden else [])]
 
 
 def aligned(table: list[list[str]], least: Sequence[int], gap: int = GAP) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from mcp_automl.answers import JobLog, RunningTrial, Started, StudyStatus
 from mcp_automl.domain.bounds import MAX_TRIALS
+from mcp_automl.domain.figures import several
 from mcp_automl.domain.space import Value
 from mcp_automl.domain.study import Study, StudyState, Trial, TrialState
 from mcp_automl.server import money, spaces
@@ -41,7 +42,7 @@ def started(answer: Started) -> str:
         head = [f"[OK] AutoML Study Resumed: {name}"]
         total = f"Trials: {answer.done} of {config.n_trials} done, {parallel}"
     says_epochs = config.has_epochs and not answer.created
-    settings = [f"Up to {config.epochs_max} epochs a trial"] if says_epochs else []
+    settings = [f"Up to {several(config.epochs_max, 'epoch')} a trial"] if says_epochs else []
     return _lines(
         head,
         [f"Model: {plain(config.model)} {_expected(answer)}", total, *settings],

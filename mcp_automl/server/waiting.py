@@ -19,7 +19,7 @@ REST_SECONDS = 0.25
 """Between two looks, however often something is written."""
 
 LARGEST_PART = 0.99
-"""Of a trial, that those which run can add to the progress."""
+"""Of a trial, that one which runs can add to the progress."""
 
 logger = logging.getLogger(__name__)
 
@@ -70,12 +70,13 @@ def _ended(status: StudyStatus) -> int:
 def progress(status: StudyStatus) -> tuple[float, float, str]:
     """How far the study is, of how much, and in words: trials, with a part for those that run.
 
-    Between two trials' ends the number grows with the epochs, and its whole part is what the words
-    say: only a trial that has ended is one more.
+    The part is that of the one which has come furthest. So the number grows until a trial ends, and
+    does not fall where another begins: clients hear of what is more than before, and of nothing
+    else. Its whole part is what the words say: only a trial that has ended is one more.
     """
     total, running = status.study.config.n_trials, status.running
-    trained = sum(it.last.epoch / it.epochs for it in running if it.last and it.epochs)
-    part = min(LARGEST_PART, trained / max(1, len(running)))
+    parts = (it.last.epoch / it.epochs for it in running if it.last and it.epochs)
+    part = min(LARGEST_PART, max(parts, default=0.0))
     words = f"{status.done} of {total} trials done, {len(running)} running"
     return min(total, round(status.done + part, 2)), total, words
 

@@ -22,6 +22,10 @@ MAX_NOTES = 3
 """Notes in a text; the structured answer has all."""
 
 
+LEAST_DOLLARS = 0.0001
+"""A sum below this is told to be below it."""
+
+
 def plain(text: str, limit: int = MAX_TEXT) -> str:
     """One line of at most `limit` visible characters."""
     # Twice as much as is shown is looked at: a log of megabytes may stand here.
@@ -74,8 +78,8 @@ def assignments(params: Mapping[str, Value], limit: int = 8) -> str:
 
 def dollars(amount: float) -> str:
     """Money: cents, or ten-thousandths of a dollar where cents would hide it."""
-    if 0 < amount < 0.0001:
-        return "under $0.0001"
+    if 0 < amount < LEAST_DOLLARS:
+        return f"under ${LEAST_DOLLARS}"
     return f"${amount:.4f}" if 0 < amount < 0.1 else f"${amount:.2f}"
 
 

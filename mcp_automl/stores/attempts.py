@@ -5,6 +5,7 @@ which is told to Optuna *after* it is stored here: recovery repeats what was not
 """
 
 import sqlite3
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mcp_automl.domain.budget import COST_BUDGET
@@ -200,23 +201,27 @@ def cost(connection: sqlite3.Connection, study_id: int, trial: int | None = None
     which, of = "study_id = ?", [study_id]
     if trial is not None:
         which, of = f"{which} AND trial = ?", [study_id, trial]
-    # An open attempt has no cost yet: it is metered here, by the rule that its end will be.
     closed = f"SELECT TOTAL(cost_usd) FROM automl_attempts WHERE {which}"
-    still_open = f"SELECT * FROM automl_attempts WHERE {which} AND ended_at IS NULL"
     (spent,) = connection.execute(closed, of).fetchone()
-    going = [opened(row) for row in connection.execute(still_open, of)]
+    going = _still_open(connection, which, of)
     return float(spent) + sum(attempt.cost(attempt.alive_at) for attempt in going)
 
 
 def costs(connection: sqlite3.Connection, study_id: int) -> dict[int, float]:
     """What each trial of a study has cost, by the rule of `cost`; two queries, however many."""
     closed = "SELECT trial, TOTAL(cost_usd) FROM automl_attempts WHERE study_id = ? GROUP BY trial"
-    still_open = "SELECT * FROM automl_attempts WHERE study_id = ? AND ended_at IS NULL"
     spent = {int(trial): float(usd) for trial, usd in connection.execute(closed, (study_id,))}
-    for row in connection.execute(still_open, (study_id,)):
-        attempt = opened(row)
+    for attempt in _still_open(connection, "study_id = ?", [study_id]):
         spent[attempt.trial] += attempt.cost(attempt.alive_at)
     return spent
+
+
+def _still_open(
+    connection: sqlite3.Connection, which: str, of: Sequence[int]
+) -> Iterator[OpenAttempt]:
+    """Open attempts have no cost yet: they are metered here, by the rule that their end will be."""
+    query = f"SELECT * FROM automl_attempts WHERE {which} AND ended_at IS NULL"
+    return (opened(row) for row in connection.execute(query, of))
 
 
 def latest_durations(connection: sqlite3.Connection, study_id: int) -> tuple[float, ...]:

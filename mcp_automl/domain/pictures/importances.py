@@ -76,7 +76,8 @@ def _labels(shown: tuple[Finding, ...], end: float) -> tuple[Layer, ...]:
 def in_words(finding: Finding) -> str:
     """Such as `lr: 68 % (luck alone could reach 31 %)`."""
     reach = "any share" if finding.luck >= 1 else percent(finding.luck)
-    verdict = "stands out" if finding.stands_out else "may be luck"
+    clearly = "just above luck" if finding.is_close else "stands out"
+    verdict = clearly if finding.stands_out else "may be luck"
     share = percent(finding.share)
     return f"{cut(finding.name, 40)}: {share}, {verdict} (luck alone could reach {reach})"
 

@@ -1,5 +1,6 @@
 """What a good value costs: trials that no other one beats in both."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from mcp_automl.domain.budget import dollars
@@ -58,7 +59,7 @@ def pareto(seen: Finished) -> Picture:
         raise not_drawn(seen.study, "what its trials have cost is not known, or was nothing")
     window = window_of(seen)
     unit, scale = _unit(max(costs))
-    log = min(costs) > 0 and max(costs) > WIDE * min(costs)
+    log = _is_log(costs)
 
     def at(trial: Trial) -> Point:
         return trial.cost_usd * scale, window.place(value_of(trial))
@@ -118,16 +119,30 @@ def _labels(
     seen: Finished, best: list[Trial], at: Callable[[Trial], Point], window: Values
 ) -> list[Label]:
     """The dearest, which is the best, and those that lie clear of what is labelled already."""
-    width = max(x for x, _ in map(at, seen.ranked)) or 1.0
-    height = (window.high - window.low) or 1.0
-    labelled: list[Label] = []
+    across, height = _across(seen), (window.high - window.low) or 1.0
+    taken: list[Point] = []
+    labels: list[Label] = []
     for trial in reversed(best):
-        x, y = at(trial)
-        near = [abs(x - it.at[0]) / width < ROOM and abs(y - it.at[1]) / height < ROOM
-                for it in labelled]  # fmt: skip
-        if not any(near) and len(labelled) < MOST_LABELS:
-            labelled.append(Label(at=(x, y), text=f"#{trial.number}", side=side(window.objective)))
-    return labelled
+        x, y = across(trial.cost_usd), at(trial)[1] / height
+        near = (abs(x - left) < ROOM and abs(y - below) < ROOM for left, below in taken)
+        if len(labels) < MOST_LABELS and not any(near):
+            taken.append((x, y))
+            text = f"#{trial.number}"
+            labels.append(Label(at=at(trial), text=text, side=side(window.objective)))
+    return labels
+
+
+def _is_log(costs: Sequence[float]) -> bool:
+    return min(costs) > 0 and max(costs) > WIDE * min(costs)
+
+
+def _across(seen: Finished) -> Callable[[float], float]:
+    """How far to the right a cost is drawn, as a part of the picture."""
+    costs = [trial.cost_usd for trial in seen.ranked]
+    low, high = min(costs), max(costs)
+    if _is_log(costs):
+        return lambda cost: math.log(cost / low) / math.log(high / low)
+    return lambda cost: cost / high
 
 
 def _told(best: list[Trial]) -> list[str]:

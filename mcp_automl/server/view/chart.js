@@ -29,12 +29,15 @@ function ticks(low, high) {
 }
 
 // Each state has a shape of its own.
+const inked = (fill, stroke, width = 1) => ({ fill, stroke: `var(${stroke})`, "stroke-width": width });
+const dot = (x, y, ink) => drawn("circle", { cx: x, cy: y, r: 3.5, ...ink });
+const path = (d, ink) => drawn("path", { d, ...ink });
 const MARKS = {
-  complete: (x, y) => drawn("circle", { cx: x, cy: y, r: 3.5, fill: "var(--busy)", stroke: "var(--paper)" }),
-  pruned: (x, y) => drawn("path", { d: `M${x - 3.5} ${y - 3.5}l7 7m0 -7l-7 7`, fill: "none", stroke: "var(--quiet)", "stroke-width": 1.6 }),
-  running: (x, y) => drawn("circle", { cx: x, cy: y, r: 3.5, fill: "var(--paper)", stroke: "var(--busy)", "stroke-width": 1.8 }),
-  interrupted: (x, y) => drawn("path", { d: `M${x - 3.5} ${y - 3.5}h7v7h-7z`, fill: "var(--paper)", stroke: "var(--attention)", "stroke-width": 1.8 }),
-  failed: (x, y) => drawn("path", { d: `M${x} ${y - 4}l4.5 8h-9z`, fill: "var(--bad)", stroke: "var(--paper)", "stroke-width": .8 }),
+  complete: (x, y) => dot(x, y, inked("var(--busy)", "--paper")),
+  pruned: (x, y) => path(`M${x - 3.5} ${y - 3.5}l7 7m0 -7l-7 7`, inked("none", "--quiet", 1.6)),
+  running: (x, y) => dot(x, y, inked("var(--paper)", "--busy", 1.8)),
+  interrupted: (x, y) => path(`M${x - 3.5} ${y - 3.5}h7v7h-7z`, inked("var(--paper)", "--attention", 1.8)),
+  failed: (x, y) => path(`M${x} ${y - 4}l4.5 8h-9z`, inked("var(--bad)", "--paper", .8)),
 };
 
 function bestSoFar(known, maximize, earlier) {
@@ -63,10 +66,11 @@ function scales(known, failed, maximize, earlier, width) {
 function axes({ first, last, levels, left, right, bottom, height, x, y }, hasFailed) {
   const beside = (at, text) => drawn("text", { x: left - 6, y: at + 4, "text-anchor": "end" }, text);
   const beneath = (at, anchor, n) => drawn("text", { x: at, y: height - 6, "text-anchor": anchor }, `trial ${n}`);
-  return [...levels.flatMap(([value, label]) =>
-    [drawn("line", { x1: left, x2: right, y1: y(value), y2: y(value), stroke: "var(--line)" }), beside(y(value), label)]),
-  ...(hasFailed ? [beside(bottom + 14, "failed")] : []),
-  ...(last === first ? [beneath(x(first), "middle", first)] : [beneath(left, "start", first), beneath(right, "end", last)])];
+  const across = (at) => drawn("line", { x1: left, x2: right, y1: at, y2: at, stroke: "var(--line)" });
+  const ends = last === first ? [beneath(x(first), "middle", first)]
+    : [beneath(left, "start", first), beneath(right, "end", last)];
+  return [...levels.flatMap(([value, label]) => [across(y(value)), beside(y(value), label)]),
+    ...(hasFailed ? [beside(bottom + 14, "failed")] : []), ...ends];
 }
 
 function bestLine(known, maximize, earlier, { first, last, x, y }) {
@@ -74,18 +78,19 @@ function bestLine(known, maximize, earlier, { first, last, x, y }) {
   if (earlier !== null) line.unshift([first, earlier]);
   if (!line.length || first === last) return [];
   const steps = line.map(([n, best], i) => i ? `H${x(n)}V${y(best)}` : `M${x(n)} ${y(best)}`).join("");
-  return [drawn("path", { d: `${steps}H${x(last)}`, fill: "none", stroke: "var(--good)", "stroke-width": 2 })];
+  return [path(`${steps}H${x(last)}`, inked("none", "--good", 2))];
 }
 
 // A trial's mark, what it says when pointed at, and an arrow where its value lies outside.
 function mark(trial, { high, bottom, inside, x, y }) {
-  const word = wordOf(trial), failed = word === "failed", at = failed ? bottom + 14 : y(trial.value), cx = x(trial.number);
-  const value = failed ? "" : ` ${score(trial.value)}`, why = trial.reason || (failed ? "no reason is recorded" : "");
-  const it = drawn("g", {});
-  it.append(drawn("title", {}, `#${trial.number} ${word}:${value}${value && why ? ";" : ""}${why && " " + why}`), MARKS[word](cx, at));
+  const word = wordOf(trial), failed = word === "failed", it = drawn("g", {});
+  const at = failed ? bottom + 14 : y(trial.value), cx = x(trial.number);
+  const value = failed ? "" : score(trial.value), why = trial.reason || (failed ? "no reason is recorded" : "");
+  const words = `#${trial.number} ${word}: ${[value, why].filter(Boolean).join("; ")}`;
+  it.append(drawn("title", {}, words), MARKS[word](cx, at));
   if (!failed && inside(trial.value) !== trial.value) {
-    const out = trial.value > high ? -1 : 1;
-    it.append(drawn("path", { d: `M${cx - 4} ${at + 5 * out}L${cx} ${at + 9 * out}L${cx + 4} ${at + 5 * out}`, fill: "none", stroke: "var(--ink)", "stroke-width": 1.4 }));
+    const out = trial.value > high ? -1 : 1, arrow = `M${cx - 4} ${at + 5 * out}l4 ${4 * out}l4 ${-4 * out}`;
+    it.append(path(arrow, inked("none", "--ink", 1.4)));
   }
   return it;
 }
@@ -96,21 +101,24 @@ function chart(trials, study, champion, width) {
   if (!known.length) return null;
   const maximize = study.direction === "maximize";
   // Only the latest trials are drawn: the best of all may be older.
-  const earlier = champion && champion.state === "COMPLETE" && champion.number < trials[0].number ? champion.value : null;
+  const older = champion && champion.state === "COMPLETE" && champion.number < trials[0].number;
+  const earlier = older ? champion.value : null;
   const place = scales(known, failed, maximize, earlier, width), { low, high, outside, height } = place;
   const line = bestLine(known, maximize, earlier, place), values = known.map((trial) => trial.value);
+  const range = `from ${score(Math.min(...values))} to ${score(Math.max(...values))}`;
+  const best = champion ? `; best ${score(champion.value)} in trial ${champion.number}` : "";
   const svg = drawn("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img",
-    "aria-label": `${study.objective} of ${several(known.length, "trial")}, from ${score(Math.min(...values))} to ${score(Math.max(...values))}`
-      + (champion ? `; best ${score(champion.value)} in trial ${champion.number}` : "") });
+    "aria-label": `${study.objective} of ${several(known.length, "trial")}, ${range}${best}` });
   svg.append(...axes(place, failed.length > 0), ...line, ...[...known, ...failed].map((trial) => mark(trial, place)));
+  const beyond = maximize ? `below ${score(low)}` : `above ${score(high)}`;
   return { svg, line: line.length > 0,
     words: Object.keys(MARKS).filter((word) => [...known, ...failed].some((trial) => wordOf(trial) === word)),
-    hidden: outside ? `${several(outside, "value")} ${maximize ? "below" : "above"} ${score(maximize ? low : high)}, drawn at the edge` : "" };
+    hidden: outside ? `${several(outside, "value")} ${beyond}, drawn at the edge` : "" };
 }
 
 function legend(words, line) {
   const items = words.map((word) => [word, MARKS[word](7, 7)]);
-  if (line) items.push(["best so far", drawn("path", { d: "M0 7h14", stroke: "var(--good)", "stroke-width": 2 })]);
+  if (line) items.push(["best so far", path("M0 7h14", inked("none", "--good", 2))]);
   return items.map(([word, mark]) => {
     const item = element("span"), svg = drawn("svg", { width: 14, height: 14 });
     svg.append(mark);

@@ -5,7 +5,8 @@ let last = 0, over = false;
 
 const send = (message) => over || parent.postMessage({ jsonrpc: "2.0", ...message }, "*");
 const request = (method, params) => new Promise((resolve, reject) => {
-  const id = ++last, late = setTimeout(() => settle(id, undefined, { message: "this client has not answered for a minute" }), PATIENCE_MS);
+  const id = ++last, silence = { message: "this client has not answered for a minute" };
+  const late = setTimeout(() => settle(id, undefined, silence), PATIENCE_MS);
   waiting.set(id, { resolve, reject, late });
   send({ id, method, params });
 });

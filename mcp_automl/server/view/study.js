@@ -1,5 +1,5 @@
 // One look after the other: status, then trials, then curves, then a rest.
-const LATEST = 300, PAGE = 25;
+const LATEST = 300, PAGE = 25, PAGES = 24;
 let study = null, timer = null, turn = 0, seen = null, stopping = false;
 
 const runs = (it) => it.state === "QUEUED" || it.state === "RUNNING";
@@ -52,7 +52,8 @@ async function follow(status) {
     trouble(`The trials could not be read: ${error.message}. Trying again in 10 s.`);
     return rest(10);
   }
-  if (status.next_look_s !== null) rest(Math.min(10, Math.max(2, status.next_look_s)));
+  if (cut !== null && lacking()) rest(2);
+  else if (status.next_look_s !== null) rest(Math.min(10, Math.max(2, status.next_look_s)));
 }
 
 function show(status) {
@@ -76,27 +77,42 @@ function show(status) {
   offer();
 }
 
-const pages = new Map();
-let age = null;
-// A full page of finished trials is never read twice.
-async function page(offset) {
-  const kept = pages.get(offset);
-  if (kept) return kept;
-  const { trials } = await read(`${address()}/trials?limit=${PAGE}&offset=${offset}`);
-  if (trials.length === PAGE && trials.every((it) => ["COMPLETE", "PRUNED", "FAIL"].includes(it.state))) pages.set(offset, trials);
-  return trials;
-}
+// What is known of each trial by its place among all, and where the last look had read enough.
+const known = new Map();
+let age = null, cut = null;
+const ended = (trial) => Boolean(trial) && ["COMPLETE", "PRUNED", "FAIL"].includes(trial.state);
 
+// What has ended is read once. A page may end before its limit, where its characters do: what it lacks is asked for
+// next. Where many parameters make pages short, the next look goes on where this one has read enough.
 async function latest(status, stale) {
-  if (age !== status.study.created_at) pages.clear();
+  if (age !== status.study.created_at) known.clear();
   age = status.study.created_at;
-  const total = Object.values(status.counts).reduce((sum, n) => sum + n, 0), trials = [];
-  for (let offset = PAGE * Math.floor(Math.max(0, total - LATEST) / PAGE); offset < total && !stale(); offset += PAGE) trials.push(...await page(offset));
-  return trials;
+  const total = totalOf(status), fresh = new Set();
+  const drawn = Array.from({ length: Math.min(total, LATEST) }, (_, n) => Math.max(0, total - LATEST) + n);
+  const wanted = drawn.filter((place) => !ended(known.get(place)));
+  const turned = [...wanted.filter((place) => place >= (cut ?? 0)), ...wanted];
+  let left = PAGES;
+  cut = null;
+  for (const place of turned) {
+    if (fresh.has(place)) continue;
+    if (left-- === 0) {
+      cut = place;
+      break;
+    }
+    const { trials } = await read(`${address()}/trials?limit=${PAGE}&offset=${place}`);
+    // Of another study by now: it was read too late, or is fewer than were counted.
+    if (stale() || !trials.length) break;
+    for (const [n, trial] of trials.entries()) {
+      fresh.add(place + n);
+      known.set(place + n, trial);
+    }
+  }
+  return drawn.filter((place) => known.has(place)).map((place) => known.get(place));
 }
 
 async function details(status, stale) {
-  const compared = status.best ? await call("compare_automl_trials", { study_name: study, top_k: 10 }) : { trials: [] };
+  const top = { study_name: study, top_k: 10 };
+  const compared = status.best ? await call("compare_automl_trials", top) : { trials: [] };
   try {
     const trials = await latest(status, stale);
     if (stale()) return;
@@ -109,14 +125,16 @@ async function details(status, stale) {
   for (const number of [...rows.keys()]) {
     const { measurements } = await read(`${address()}/trials/${number}`);
     if (stale()) return;
-    curve(number, measurements.map((it) => it.metrics[status.study.objective]).filter((value) => typeof value === "number"));
+    const values = measurements.map((it) => it.metrics[status.study.objective]);
+    curve(number, values.filter((value) => typeof value === "number"));
   }
 }
 
 // --- stopping: asked once more, and answered in words ---
 let answer = [""];
 function answered({ study: it, done, stopping: still }) {
-  if (it.state === "STOPPED" && answer[0]) answer = [stoppedInWords({ changed: true, stopping: false, done, n_trials: it.n_trials }), ""];
+  const stopped = { changed: true, stopping: false, done, n_trials: it.n_trials };
+  if (it.state === "STOPPED" && answer[0]) answer = [stoppedInWords(stopped), ""];
   else if (!runs(it) || !still && answer[1] !== "bad") answer = [""];
   say("answer", ...answer);
 }
@@ -172,7 +190,8 @@ const resized = new ResizeObserver(() => {
 });
 resized.observe(document.body);
 trouble("Waiting for the study's status…", "quiet");
-request("ui/initialize", { protocolVersion: "2026-01-26", appInfo: { name: "mcp-automl", version: "1" }, appCapabilities: { availableDisplayModes: ["inline", "fullscreen"] } })
+request("ui/initialize", { protocolVersion: "2026-01-26", appInfo: { name: "mcp-automl", version: "1" },
+  appCapabilities: { availableDisplayModes: ["inline", "fullscreen"] } })
   .then(({ hostContext }) => {
     dress(hostContext);
     send({ method: "ui/notifications/initialized" });

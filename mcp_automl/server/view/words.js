@@ -4,7 +4,8 @@ const NONE = "–";
 const exponential = (value, digits) => value.toExponential(digits).replace(/\.?0*e\+?/, "e");
 const significant = (value, digits) => {
   const size = Math.abs(value);
-  return size !== 0 && (size < 1e-4 || size >= 1e5) ? exponential(value, digits - 1) : String(Number(value.toPrecision(digits)));
+  if (size !== 0 && (size < 1e-4 || size >= 1e5)) return exponential(value, digits - 1);
+  return String(Number(value.toPrecision(digits)));
 };
 // A metric with four or five significant digits.
 const score = (value) => {
@@ -33,15 +34,16 @@ const signOf = (state) => STUDY_SIGNS[state] || ["", "--quiet"];
 // A trial that waits has been interrupted if it ever began.
 const begun = (trial) => trial.epoch > 0 || trial.value !== null || trial.reason !== "";
 const TRIAL_WORDS = { RUNNING: "running", COMPLETE: "complete", PRUNED: "pruned", FAIL: "failed", WAITING: "waiting" };
-const wordOf = (trial) => trial.state === "WAITING" && begun(trial) ? "interrupted" : TRIAL_WORDS[trial.state] || trial.state;
+const wordOf = (trial) => trial.state === "WAITING" && begun(trial) ? "interrupted"
+  : TRIAL_WORDS[trial.state] || trial.state;
 
 function countsInWords(status) {
   const { counts, study: { n_trials: total } } = status;
   const interrupted = Math.max(0, Math.min(counts.WAITING || 0, total - status.done - status.never_started));
   const parts = [[counts.COMPLETE, "complete"], [counts.PRUNED, "pruned"], [counts.RUNNING, "running"],
     [counts.FAIL, "failed"], [interrupted, "interrupted"], [(counts.WAITING || 0) - interrupted, "waiting"]];
-  return parts.filter(([number]) => number > 0).map(([number, word]) => `${number.toLocaleString("en")} ${word}`).join(", ")
-    || "No trial has begun";
+  const some = parts.filter(([number]) => number > 0);
+  return some.map(([number, word]) => `${number.toLocaleString("en")} ${word}`).join(", ") || "No trial has begun";
 }
 
 function budgetInWords(status) {
@@ -49,7 +51,7 @@ function budgetInWords(status) {
   const spent = `${Math.round(100 * status.budget_share)} % of the budget is spent`;
   if (status.budget_trials === null) return `${spent}, before the first trial was finished`;
   const more = Math.min(status.budget_trials, Math.max(0, status.study.n_trials - status.done));
-  return more ? `${spent}; the rest pays for about ${several(more, "more trial")}` : `${spent}; the rest pays for no further trial`;
+  return `${spent}; the rest pays for ${more ? `about ${several(more, "more trial")}` : "no further trial"}`;
 }
 
 // What a stop has done, or is about to do.
