@@ -96,6 +96,8 @@ async def test_a_process_that_does_not_die_costs_the_next_one_nothing(
                 process.ends()
             codes = [await following.exit_code(), await immortal.exit_code()]
             await following.end()
+    for dies in (stuck_dies, other_dies):
+        os.close(dies)
 
     assert codes == [-9, -9]
     assert [is_open(stuck_end), is_open(other_end)] == [False, False]
@@ -119,16 +121,22 @@ async def test_an_exit_code_is_not_read_while_starting_a_process_looks_for_it_to
         def Process(self, **_: object) -> Starting:
             return Starting()
 
+    async def start() -> None:
+        started = await to_thread.run_sync(start_process, cast("Context", FakeContext()))
+        started.close()
+        started.process.close()
+
     ended, (end, dies) = FakeProcess(on_look=looked.set), os.pipe()
     child = Child(held(ended, end))
     with fail_after(10):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(to_thread.run_sync, start_process, cast("Context", FakeContext()))
+            tasks.start_soon(start)
             await to_thread.run_sync(begun.wait)
             os.write(dies, b"x")
             ended.ends()
             await child.supervise(1.0)
             await child.end()
+    os.close(dies)
 
     assert looked.is_set()
     assert Starting.meanwhile is False
