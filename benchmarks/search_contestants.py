@@ -47,7 +47,7 @@ class ProductSearch:
         self._shadow = ShadowStudy(config, settings)
 
     def suggest(self, number: int) -> Params:
-        return self._shadow.suggest(number)
+        return self._shadow.suggest(number).point
 
     def report(self, number: int, epoch: int, value: float) -> bool:
         return self._shadow.report(number, epoch, value) is not None

@@ -64,7 +64,9 @@ class Quotes:
             ),
             max_parallel=parallel,
             devices=self._devices(),
-            search=in_words(choose(config.sampler, config.space, done, has_torch), config.pruner),
+            search=in_words(
+                choose(config.sampler, config.space, done, has_torch), config.pruner, finished=done
+            ),
         )
 
     def parallel(self, model: str) -> int:

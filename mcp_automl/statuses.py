@@ -22,7 +22,7 @@ def searched(study: Study, progress: Progress) -> str:
         return ""
     config, done = study.config, counted(progress.counts)
     choice = choose(config.sampler, config.space, done, has_torch)
-    return in_words(choice, config.pruner, progress.stood_in)
+    return in_words(choice, config.pruner, progress.stood_in, finished=done)
 
 
 class Statuses:

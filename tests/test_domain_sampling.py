@@ -46,14 +46,14 @@ def never() -> bool:
 @pytest.mark.parametrize(
     ("space", "finished", "torch", "said"),
     [
-        (NUMBERS, 0, yes, "Gaussian process (auto: 2 parameters, under 200 finished trials)"),
+        (NUMBERS, 5, yes, "Gaussian process (auto: 2 parameters, under 200 finished trials)"),
         (wide(1), 199, yes, "Gaussian process (auto: 1 parameter, under 200 finished trials)"),
-        (wide(20), 0, yes, "Gaussian process (auto: 20 parameters, under 200 finished trials)"),
-        (wide(21), 0, never, "TPE (auto: 21 parameters, more than 20)"),
+        (wide(20), 5, yes, "Gaussian process (auto: 20 parameters, under 200 finished trials)"),
+        (wide(21), 5, never, "TPE (auto: 21 parameters, more than 20)"),
         (NUMBERS, 200, never, "TPE (auto: from 200 finished trials on)"),
-        (NUMBERS, 0, no, "TPE (auto: torch is not installed)"),
-        (CONDITIONAL, 0, never, "TPE (auto: conditional parameters)"),
-        (FINE, 0, never, "TPE (auto: seed has more than 100,000 values)"),
+        (NUMBERS, 5, no, "TPE (auto: torch is not installed)"),
+        (CONDITIONAL, 5, never, "TPE (auto: conditional parameters)"),
+        (FINE, 5, never, "TPE (auto: seed has more than 100,000 values)"),
     ],
 )
 def test_auto_takes_a_gaussian_process_where_it_is_the_better_tool(
@@ -61,7 +61,7 @@ def test_auto_takes_a_gaussian_process_where_it_is_the_better_tool(
 ) -> None:
     choice = choose(Sampler.AUTO, space, finished, torch)  # type: ignore[arg-type]
 
-    assert in_words(choice, Pruner.ASHA) == f"{said}, ASHA"
+    assert in_words(choice, Pruner.ASHA, finished=finished) == f"{said}, ASHA"
     assert choice.grouped is (space is CONDITIONAL)
 
 
@@ -71,12 +71,30 @@ def test_who_names_a_sampler_gets_it(sampler: Sampler) -> None:
 
 
 def test_cmaes_says_what_it_draws_at_random() -> None:
-    assert in_words(choose(Sampler.CMAES, MIXED, 0, never), Pruner.NONE) == (
+    assert in_words(choose(Sampler.CMAES, MIXED, 5, never), Pruner.NONE, finished=5) == (
         "CMA-ES (choices are drawn at random: kind), no pruner"
     )
-    assert in_words(choose(Sampler.CMAES, NUMBERS, 0, never), Pruner.MEDIAN) == (
+    assert in_words(choose(Sampler.CMAES, NUMBERS, 5, never), Pruner.MEDIAN, finished=5) == (
         "CMA-ES, median pruner"
     )
+
+
+@pytest.mark.parametrize(
+    ("sampler", "said"),
+    [
+        (Sampler.AUTO, "Gaussian process after 5 start-up trials (auto: 2 parameters, under 200 "),
+        (Sampler.TPE, "TPE after 5 start-up trials, no pruner"),
+        (Sampler.CMAES, "CMA-ES after 5 start-up trials, no pruner"),
+        (Sampler.RANDOM, "random, no pruner"),
+    ],
+)
+def test_trials_that_are_drawn_before_a_sampler_learns_are_not_told_as_its_own(
+    sampler: Sampler, said: str
+) -> None:
+    choice = choose(sampler, NUMBERS, 4, yes)
+
+    assert in_words(choice, Pruner.NONE, finished=4).startswith(said)
+    assert "start-up" not in in_words(choice, Pruner.NONE, finished=5)
 
 
 def test_trials_that_another_sampler_has_suggested_are_told() -> None:
@@ -84,7 +102,7 @@ def test_trials_that_another_sampler_has_suggested_are_told() -> None:
     why = stood_in_words(choice, ZeroDivisionError())
     told = StoodIn(trials=1, last=12, why=why)
 
-    assert in_words(choice, Pruner.ASHA, told) == (
+    assert in_words(choice, Pruner.ASHA, told, finished=12) == (
         "Gaussian process, ASHA; a stand-in suggested 1 trial, last #12: TPE, as Gaussian process "
         "met a numerical error (ZeroDivisionError)"
     )
@@ -147,7 +165,8 @@ def test_what_can_learn_is_not_refused() -> None:
 
 
 def test_an_unknown_name_is_answered_with_those_that_there_are() -> None:
-    assert named(Sampler, "gp") is Sampler.GP
+    assert named(Sampler, "gp") is named(Sampler, "GP") is Sampler.GP
+    assert named(Pruner, "Hyperband") is Pruner.HYPERBAND
     with pytest.raises(InvalidRequest, match="'bayes' is no sampler; choose one of tpe, auto, gp"):
         named(Sampler, "bayes")
     with pytest.raises(InvalidRequest, match="is no pruner; choose one of median, percentile"):

@@ -55,7 +55,7 @@ async def test_a_first_study_says_that_nothing_is_known_yet(asked: Asked) -> Non
         "  lr: 1e-05 to 0.01, log scale",
         "  batch_size: 32, 64, 128 or 256",
         "  epochs: 1 to 5",
-        "Search: TPE, median pruner",
+        "Search: TPE after 5 start-up trials, median pruner",
         "Estimate: no measurement yet: the first trial will tell",
         "Budget: $0.50 holds, whatever the trials cost: what would cross it is stopped",
         "Next: the same call without dry_run starts it",

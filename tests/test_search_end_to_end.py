@@ -11,14 +11,14 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize(
-    ("sampler", "said"),
+    ("sampler", "name", "why"),
     [
-        ("auto", "Search: Gaussian process (auto: 3 parameters, under 200 finished trials), ASHA"),
-        ("cmaes", "Search: CMA-ES (choices are drawn at random: batch_size), median pruner"),
+        ("auto", "Gaussian process", "(auto: 3 parameters, under 200 finished trials), ASHA"),
+        ("cmaes", "CMA-ES", "(choices are drawn at random: batch_size), median pruner"),
     ],
 )
 async def test_a_study_is_searched_as_it_was_asked_for(
-    tmp_path: Path, sampler: str, said: str
+    tmp_path: Path, sampler: str, name: str, why: str
 ) -> None:
     workspace = Workspace(tmp_path / "workspace")
     started = await workspace.call(
@@ -27,8 +27,8 @@ async def test_a_study_is_searched_as_it_was_asked_for(
 
     status = await workspace.until_ended("s")
 
-    assert said in text_of(started)
-    assert said in text_of(status)
+    assert f"Search: {name} after 5 start-up trials {why}" in text_of(started)
+    assert f"Search: {name} {why}" in text_of(status)
     assert structure_of(status)["study"]["sampler"] == sampler
     study = optuna.load_study(study_name="s", storage=f"sqlite:///{workspace.database}")
     assert len(study.trials) == 8

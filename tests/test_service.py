@@ -353,7 +353,7 @@ def test_a_study_is_searched_as_it_was_asked_for_and_the_answer_says_how(office:
     plain = start(office.service, "plain")
     chosen = start(office.service, "chosen", sampler="random", pruner="hyperband")
 
-    assert plain.search == "TPE, median pruner"
+    assert plain.search == "TPE after 5 start-up trials, median pruner"
     assert chosen.search == "random, Hyperband"
 
 
@@ -376,7 +376,7 @@ def test_a_study_may_change_its_sampler_and_keeps_what_was_not_said(office: Offi
         Sampler.CMAES,
         Pruner.ASHA,
     )
-    assert office.service.status("s").search.startswith("CMA-ES (choices are drawn at random")
+    assert "CMA-ES after 5 start-up trials (choices are" in office.service.status("s").search
 
 
 def test_an_unknown_sampler_changes_nothing(office: Office) -> None:

@@ -45,10 +45,10 @@ def test_the_first_trial_is_the_default_and_the_others_are_within_the_space(
 ) -> None:
     shadow = ShadowStudy(replace(CONFIG, sampler=sampler))
 
-    points = [shadow.suggest(number) for number in range(8)]
+    points = [shadow.suggest(number).point for number in range(8)]
     for number, value in enumerate((0.1, 0.5, 0.3, 0.2, 0.4, 0.6)):
         shadow.ended(number, TrialState.COMPLETE, value)
-    points += [shadow.suggest(number) for number in (8, 9)]
+    points += [shadow.suggest(number).point for number in (8, 9)]
 
     assert points[0] == CONFIG.default
     for point in points:
@@ -62,7 +62,7 @@ def test_pruned_trials_teach_a_sampler(sampler: Sampler) -> None:
     shadow = ShadowStudy(replace(ON_A_LINE, sampler=sampler, pruner=Pruner.NONE))
     late: list[float] = []
     for number in range(40 if sampler is not Sampler.GP else 14):
-        value = closeness(shadow.suggest(number))
+        value = closeness(shadow.suggest(number).point)
         shadow.report(number, 1, value)
         shadow.ended(number, TrialState.PRUNED)
         late.append(value)
@@ -79,7 +79,7 @@ def test_a_gaussian_process_takes_up_what_was_trained_before() -> None:
     shadow = ShadowStudy(replace(ON_A_LINE, sampler=Sampler.GP))
     shadow.restore(past)
 
-    point = shadow.suggest(5)
+    point = shadow.suggest(5).point
 
     assert abs(float(str(point["x"])) - 0.7) < 0.25
 
@@ -91,7 +91,7 @@ def test_cmaes_goes_on_from_what_was_trained_when_a_study_is_resumed() -> None:
         if number % 8 == 0:
             shadow = ShadowStudy(config)
             shadow.restore(past)
-        params = shadow.suggest(number)
+        params = shadow.suggest(number).point
         value = closeness(params)
         shadow.ended(number, TrialState.COMPLETE, value)
         ended = TrialState.COMPLETE
@@ -111,7 +111,7 @@ def test_cmaes_takes_up_what_another_sampler_has_suggested() -> None:
     shadow = ShadowStudy(replace(ON_A_LINE, sampler=Sampler.CMAES, pruner=Pruner.NONE))
     shadow.restore(past)
 
-    values = [closeness(shadow.suggest(number)) for number in range(36, 46)]
+    values = [closeness(shadow.suggest(number).point) for number in range(36, 46)]
 
     assert sum(values) / 10 > 0.58
 
@@ -142,7 +142,7 @@ def test_auto_learns_conditional_parameters_in_groups() -> None:
     shadow = ShadowStudy(replace(CONFIG, space=space, default={"kind": "a"}, sampler=Sampler.AUTO))
     points = []
     for number in range(40):
-        point = shadow.suggest(number)
+        point = shadow.suggest(number).point
         points.append(point)
         x = point.get("x")
         assert ("x" in point) is (point["kind"] == "b")
@@ -158,7 +158,7 @@ def test_trials_that_run_are_not_suggested_again() -> None:
     for number in range(6):
         trained(shadow, number, {1: 0.1 * number})
 
-    running = [tuple(shadow.suggest(number).values()) for number in (6, 7, 8)]
+    running = [tuple(shadow.suggest(number).point.values()) for number in (6, 7, 8)]
 
     assert len(set(running)) == 3
 
@@ -170,7 +170,7 @@ def test_a_failed_trial_teaches_nothing_and_takes_its_number() -> None:
     shadow.ended(0, TrialState.COMPLETE, 1.0)
 
     assert shadow.next_number == 1
-    assert shadow.suggest(1) != ON_A_LINE.default
+    assert shadow.suggest(1).point != ON_A_LINE.default
 
 
 # --- trials that wait --------------------------------------------------------------------------
@@ -181,19 +181,19 @@ def test_an_interrupted_trial_goes_on_with_its_point(sampler: Sampler) -> None:
     shadow = ShadowStudy(replace(ON_A_LINE, sampler=sampler))
     for number in range(6):
         trained(shadow, number, {1: 0.5, 2: 0.1 * number})
-    point = shadow.suggest(6)
+    point = shadow.suggest(6).point
     shadow.report(6, 1, 0.5)
     shadow.ended(6, TrialState.WAITING)
 
-    assert shadow.suggest(6, fixed=point) == point
+    assert shadow.suggest(6, fixed=point).point == point
     assert shadow.knows(6, 1)
-    assert shadow.suggest(7) != point
+    assert shadow.suggest(7).point != point
 
 
 def test_what_a_given_point_lacks_is_suggested() -> None:
     shadow = ShadowStudy(CONFIG)
 
-    point = shadow.suggest(0, fixed={"lr": 0.005})
+    point = shadow.suggest(0, fixed={"lr": 0.005}).point
 
     assert point["lr"] == 0.005
     assert point.keys() == CONFIG.space.parameters.keys()
@@ -218,7 +218,7 @@ def test_epochs_are_reported_while_the_sampler_thinks() -> None:
         trained(shadow, number, {1: 0.1 * number})
     shadow.suggest(6)
     points: list[Mapping[str, object]] = []
-    thinker = threading.Thread(target=lambda: points.append(shadow.suggest(7)))
+    thinker = threading.Thread(target=lambda: points.append(shadow.suggest(7).point))
 
     thinker.start()
     reasons = [shadow.report(6, epoch, 0.5) for epoch in range(1, 20)]
@@ -299,7 +299,7 @@ def test_after_a_resume_a_trial_is_judged_as_it_would_have_been(pruner: Pruner) 
     lasting, past = ShadowStudy(config), list[PastTrial]()
     for number in range(15):
         values = dict.fromkeys(range(1, 20), (number * 7 % 15) / 15)
-        params = lasting.suggest(number)
+        params = lasting.suggest(number).point
         reason, reported = None, dict[int, float]()
         for epoch, value in values.items():
             reported[epoch] = value

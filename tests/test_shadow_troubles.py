@@ -1,12 +1,18 @@
 """What becomes of a search whose sampler meets a numerical error."""
 
 import logging
+import math
+import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+import cmaes  # type: ignore[import-untyped]
 import numpy as np
+import optuna
 import pytest
+import scipy.linalg  # type: ignore[import-untyped]
 import torch
 from optuna.pruners import HyperbandPruner
 from optuna.samplers import CmaEsSampler, GPSampler, TPESampler
@@ -14,6 +20,7 @@ from optuna.samplers import CmaEsSampler, GPSampler, TPESampler
 from mcp_automl.domain.sampling import Choice, Pruner, Sampler, StoodIn, in_words
 from mcp_automl.domain.space import Categorical, Float, Int, Params, SearchSpace
 from mcp_automl.domain.study import TrialState
+from mcp_automl.stores import sampling
 from mcp_automl.stores.shadow import ShadowStudy
 from tests.stores_for_tests import CONFIG, real_pair
 
@@ -54,12 +61,15 @@ def learned(sampler: Sampler) -> ShadowStudy:
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_values_too_large_for_a_gaussian_process_do_not_end_a_study() -> None:
     shadow = ShadowStudy(replace(SEARCHED, sampler=Sampler.GP))
+    stand_ins = list[str]()
     for number in range(10):
-        assert within(shadow.suggest(number))
+        found = shadow.suggest(number)
+        assert within(found.point)
+        stand_ins.append(found.stand_in)
         shadow.ended(number, TrialState.COMPLETE, (-1) ** number * 1.7e308)
 
-    assert 9 in shadow.stand_ins
-    assert all(said.startswith(f"{AS_GP} (") for said in shadow.stand_ins.values())
+    assert stand_ins[9]
+    assert all(said.startswith(f"{AS_GP} (") for said in stand_ins if said)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +86,7 @@ def test_values_too_large_for_a_gaussian_process_do_not_end_a_study() -> None:
         (
             TPESampler,
             Sampler.TPE,
-            ValueError("nan"),
+            ValueError("cannot convert float NaN to integer"),
             "random, as TPE met a numerical error (ValueError)",
         ),
     ],
@@ -92,13 +102,15 @@ def test_a_numerical_error_costs_one_suggestion_of_the_sampler_and_is_told(
     shadow = learned(sampler)
     with monkeypatch.context() as broken, caplog.at_level(logging.WARNING):
         broken.setattr(kind, "sample_relative", fails(error))
-        assert within(shadow.suggest(6))
+        found = shadow.suggest(6)
 
-    assert shadow.stand_ins == {6: said}
+    assert within(found.point)
+    assert found.stand_in == said
     assert f"trial #6 comes from {said}: {error}" in caplog.text
 
-    assert within(shadow.suggest(7))
-    assert shadow.stand_ins.keys() == {6}
+    after = shadow.suggest(7)
+    assert within(after.point)
+    assert not after.stand_in
 
 
 def test_what_is_not_a_number_is_not_trained(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,8 +118,9 @@ def test_what_is_not_a_number_is_not_trained(monkeypatch: pytest.MonkeyPatch) ->
     found = {"width": 3, "x": float("nan"), "kind": "a"}
     monkeypatch.setattr(GPSampler, "sample_relative", lambda *_: dict(found))
 
-    assert within(shadow.suggest(6))
-    assert shadow.stand_ins == {6: f"{AS_GP} (ValueError)"}
+    instead = shadow.suggest(6)
+    assert within(instead.point)
+    assert instead.stand_in == f"{AS_GP} (FloatingPointError)"
 
 
 def test_a_gaussian_process_thinks_in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +130,7 @@ def test_a_gaussian_process_thinks_in_one_thread(monkeypatch: pytest.MonkeyPatch
         seen.append(torch.get_num_threads())
         return {}
 
-    monkeypatch.setattr(GPSampler, "_sample_relative_impl", counts)
+    monkeypatch.setattr(GPSampler, "sample_relative", counts)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
@@ -129,12 +142,38 @@ def test_a_gaussian_process_thinks_in_one_thread(monkeypatch: pytest.MonkeyPatch
     assert (seen, after) == ([1], 2)
 
 
-def test_an_error_of_another_kind_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError, AssertionError, TypeError])
+@pytest.mark.parametrize("torch_is_loaded", [True, False])
+def test_a_mistake_in_the_code_of_a_sampler_is_not_hidden(
+    kind: type[Exception], torch_is_loaded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shadow = learned(Sampler.GP)
-    monkeypatch.setattr(GPSampler, "sample_relative", fails(RuntimeError("out of memory")))
+    monkeypatch.setattr(GPSampler, "sample_relative", fails(kind("wrong call")))
+    if not torch_is_loaded:
+        monkeypatch.setattr(sampling, "_in_one_thread", nullcontext)
+        monkeypatch.delitem(sys.modules, "torch")
 
-    with pytest.raises(RuntimeError, match="out of memory"):
+    with pytest.raises(kind, match="wrong call"):
         shadow.suggest(6)
+
+
+@pytest.mark.parametrize(
+    "fail",
+    [
+        lambda: np.linalg.cholesky(np.array([[-1.0]])),
+        lambda: torch.linalg.cholesky(torch.tensor([[-1.0]])),
+        lambda: np.random.default_rng(0).choice(2, p=[math.nan, 1.0]),
+        lambda: scipy.linalg.solve(np.array([[math.nan]]), np.array([1.0])),
+        lambda: cmaes.CMA(mean=np.array([math.nan]), sigma=1.0),
+        lambda: int(math.nan),
+        lambda: int(math.inf),
+    ],
+)
+def test_what_fails_on_numbers_is_told_from_mistakes(fail: Callable[[], object]) -> None:
+    with pytest.raises(sampling.MAYBE_NUMERICAL) as failed:
+        fail()
+
+    assert sampling.is_numerical(failed.value)
 
 
 @pytest.mark.anyio
@@ -153,9 +192,30 @@ async def test_a_study_says_which_trials_another_sampler_has_suggested(
 
     told = pair.registry.progress(study).stood_in
     assert told == StoodIn(trials=2, last=6, why=f"{AS_GP} (LinAlgError)")
-    assert in_words(Choice(sampler=Sampler.GP), Pruner.ASHA, told) == (
+    assert in_words(Choice(sampler=Sampler.GP), Pruner.ASHA, told, finished=7) == (
         f"Gaussian process, ASHA; a stand-in suggested 2 trials, last #6: {AS_GP} (LinAlgError)"
     )
+
+
+@pytest.mark.anyio
+async def test_a_stand_in_is_told_though_somebody_enqueued_a_trial_while_it_was_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = real_pair(tmp_path / "automl_studies.db")
+    study = await pair.started(sampler=Sampler.GP)
+    for _ in range(5):
+        await pair.completed(study, 0.5)
+    url = f"sqlite:///{tmp_path / 'automl_studies.db'}"
+
+    def interrupted(*_: object) -> object:
+        optuna.load_study(study_name=study.config.name, storage=url).enqueue_trial({"lr": 1e-3})
+        raise SINGULAR
+
+    monkeypatch.setattr(GPSampler, "sample_relative", interrupted)
+    assert (await pair.store.ask(study)).trial == 6
+
+    told = pair.registry.progress(study).stood_in
+    assert told == StoodIn(trials=1, last=6, why=f"{AS_GP} (LinAlgError)")
 
 
 @pytest.mark.parametrize("sampler", [Sampler.TPE, Sampler.GP, Sampler.CMAES])
@@ -168,9 +228,9 @@ def test_a_sampler_learns_from_all_brackets_and_never_asks_hyperband(
     for pruner in (Pruner.HYPERBAND, Pruner.NONE):
         shadow = ShadowStudy(replace(SEARCHED, sampler=sampler, pruner=pruner))
         for number in range(8):
-            point = shadow.suggest(number)
+            found = shadow.suggest(number)
+            assert not found.stand_in
             shadow.ended(number, TrialState.COMPLETE, 0.1 * number)
-        points.append(point)
+        points.append(found.point)
 
     assert points[0] == points[1]
-    assert not shadow.stand_ins

@@ -140,3 +140,15 @@ def test_values_that_are_not_finite_are_read(registry: SqliteRegistry, path: Pat
 
     assert found is not None
     assert registry.trial(found, 0).value == float("-inf")
+
+
+@pytest.mark.parametrize("name", ["stood_in", "automl_stood_in"])
+@pytest.mark.parametrize("noted", ["nobody", ["a", 1], {"who": "me"}, None])
+def test_their_own_attributes_mean_nothing_to_us(
+    registry: SqliteRegistry, path: Path, name: str, noted: object
+) -> None:
+    made(path, "by-hand").set_user_attr(name, noted)
+    study = registry.find("by-hand")
+    assert study is not None
+
+    assert registry.progress(study).stood_in is None

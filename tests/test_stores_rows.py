@@ -1,5 +1,6 @@
 """What we write into Optuna's tables is what Optuna would have written."""
 
+import inspect
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,6 +8,9 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.pruners import HyperbandPruner
+from optuna.samplers import CmaEsSampler
+from optuna.storages._rdb.models import SCHEMA_VERSION
 from optuna.trial import FrozenTrial
 
 from mcp_automl.domain.study import TrialState
@@ -115,3 +119,35 @@ def test_a_trial_that_optuna_does_not_have_is_not_found(database: Database) -> N
     with database.read() as connection:
         with pytest.raises(LookupError, match="no trial #3"):
             optuna_rows.find(connection, id_of(connection), 3)
+
+
+# --- what is Optuna's own business, and ours too -----------------------------------------------
+
+CHANGED = (
+    f"Optuna {optuna.__version__} has changed {{}}, which {{}} needs: see to it that the search is "
+    "as before, and only then let pyproject.toml allow this version"
+)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "takes", "needed_by"),
+    [
+        (CmaEsSampler, "_init_optimizer", ["self", "trans", "direction"], "stores/sampling.py"),
+        (HyperbandPruner, "_try_initialization", ["self", "study"], "stores/pruning.py"),
+        (HyperbandPruner, "_get_bracket_id", ["self", "study", "trial"], "stores/pruning.py"),
+    ],
+)
+def test_the_private_pieces_of_optuna_that_we_touch_are_as_we_know_them(
+    owner: type, name: str, takes: list[str], needed_by: str
+) -> None:
+    piece = getattr(owner, name, None)
+
+    found = None if piece is None else list(inspect.signature(piece).parameters)
+    assert found == takes, CHANGED.format(f"{owner.__name__}.{name}", needed_by)
+
+
+def test_hyperband_keeps_its_brackets_and_the_tables_are_as_we_know_them() -> None:
+    kept = getattr(HyperbandPruner(2, 9, 3), "_pruners", None)
+
+    assert kept == [], CHANGED.format("HyperbandPruner._pruners", "stores/pruning.py")
+    assert SCHEMA_VERSION == 12, CHANGED.format("its tables", "stores/optuna_rows.py")

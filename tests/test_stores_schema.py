@@ -131,6 +131,15 @@ def test_older_tables_are_brought_up_to_date(path: Path, monkeypatch: pytest.Mon
     assert query(path, "SELECT version FROM automl_schema") == len(schema.STEPS)
 
 
+def test_a_server_that_runs_reads_a_backup_that_is_older_than_our_indexes(path: Path) -> None:
+    registry = SqliteRegistry(path)
+    study = registry.create(CONFIG)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP INDEX automl_attempts_course")
+
+    assert registry.progress(study).pruned_for_cost == 0
+
+
 def test_a_step_that_fails_leaves_the_database_as_it_was(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

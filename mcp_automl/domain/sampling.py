@@ -86,18 +86,18 @@ IN_WORDS = {
 
 
 def named(kind: type[Named], name: str) -> Named:
-    """The sampler or pruner of that name.
+    """The sampler or pruner of that name, in upper or lower case.
 
     Raises:
         InvalidRequest: there is none.
     """
     known = {member.value: member for member in kind}
-    if name not in known:
+    if name.lower() not in known:
         raise InvalidRequest(
             f"{name[:40]!r} is no {kind.__name__.lower()}; choose one of {', '.join(known)}, or "
             "leave it out"
         )
-    return known[name]
+    return known[name.lower()]
 
 
 def check_sampler(sampler: Sampler, space: SearchSpace, has_torch: Callable[[], bool]) -> None:
@@ -214,10 +214,19 @@ def stood_in_words(choice: Choice, error: Exception) -> str:
     )
 
 
-def in_words(choice: Choice, pruner: Pruner, stood_in: StoodIn | None = None) -> str:
-    """Which sampler works and why, and the pruner, such as `TPE, median pruner`."""
+def in_words(
+    choice: Choice, pruner: Pruner, stood_in: StoodIn | None = None, *, finished: int
+) -> str:
+    """Which sampler works and why, and the pruner, such as `TPE, median pruner`.
+
+    Args:
+        finished: trials that are COMPLETE or PRUNED.
+    """
+    startup = DEFAULT_SETTINGS.startup_trials
+    starts = finished < startup and choice.sampler is not Sampler.RANDOM
+    after = f" after {startup} start-up trials" if starts else ""
     why = f" ({choice.why})" if choice.why else ""
-    works = f"{IN_WORDS[choice.sampler]}{why}, {IN_WORDS[pruner]}"
+    works = f"{IN_WORDS[choice.sampler]}{after}{why}, {IN_WORDS[pruner]}"
     if stood_in is None:
         return works
     trials = "1 trial" if stood_in.trials == 1 else f"{stood_in.trials} trials"

@@ -20,6 +20,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,6 +54,13 @@ REAP_SECONDS = 3.0
 
 CHUNK = 1 << 16
 
+_looking = threading.Lock()
+"""Held to start a process, and to read an exit code.
+
+Whoever starts one looks, in its thread, whether earlier ones have ended. Of two that look at once,
+one finds the exit code read already, or the descriptor closed that it looks at.
+"""
+
 Context: TypeAlias = ForkServerContext | SpawnContext
 
 logger = logging.getLogger(__name__)
@@ -77,6 +85,18 @@ class Started:
         """A descriptor that is readable once the process has ended."""
         return self.process.sentinel if self.pidfd is None else self.pidfd
 
+    def exit_code(self) -> int | None:
+        """How the process has ended; blocks while another one is started."""
+        with _looking:
+            return self.process.exitcode
+
+    def reap(self) -> int | None:
+        """The same of a process that has ended, and gives back what it was known by."""
+        with _looking:
+            exit_code = self.process.exitcode
+            self.process.close()
+        return exit_code
+
     def close(self) -> None:
         """Closes all but the process's sentinel, which goes when its exit code was read."""
         for end in (self.socket, self.orders, self.life):
@@ -97,6 +117,8 @@ class Child:
     """As `processes.memory_kills` said when it got its order."""
     _ending: anyio.Event = field(default_factory=anyio.Event, init=False)
     _supervised: anyio.Event = field(default_factory=anyio.Event, init=False)
+    _left: bool = field(default=False, init=False)
+    """Whether whoever ended it went away before it was gone."""
     _reaped: anyio.Event = field(default_factory=anyio.Event, init=False)
     _exit_code: int | None = field(default=None, init=False)
     _lines: Lines = field(default_factory=Lines, init=False)
@@ -168,9 +190,10 @@ class Child:
                 tasks.cancel_scope.cancel()
         finally:
             self._supervised.set()
+            if self._left:
+                self._started.close()
         await anyio.wait_readable(self._started.process.sentinel)
-        self._exit_code = self._started.process.exitcode
-        self._started.process.close()
+        self._exit_code = await to_thread.run_sync(self._started.reap)
         self._reaped.set()
 
     async def end(self) -> None:
@@ -183,7 +206,11 @@ class Child:
                 await self._wait_until_gone()
         if not self.gone.is_set():
             logger.error("process %d does not die", self.ref.pid)
-        self._started.close()
+        if self._supervised.is_set():
+            self._started.close()
+        else:
+            # The next process would get the number of a descriptor that is still waited for.
+            self._left = True
 
     async def _receive_bytes(self) -> bytes:
         while True:
@@ -210,9 +237,10 @@ class Child:
     async def _wait_until_gone(self) -> None:
         await anyio.wait_readable(self._started.end)
         sweep_group(self.ref.pid)
-        if self._started.pidfd is None and self._started.process.exitcode == UNKNOWN_EXIT_CODE:
+        if self._started.pidfd is None:
             # The sentinel is the forkserver's word for it, and the forkserver may have been killed.
-            await to_thread.run_sync(kill_leftover, self.ref)
+            if await to_thread.run_sync(self._started.exit_code) == UNKNOWN_EXIT_CODE:
+                await to_thread.run_sync(kill_leftover, self.ref)
         self.gone_at = anyio.current_time()
         self.gone.set()
 
@@ -237,7 +265,8 @@ def start_process(context: Context) -> Started:
     life, keep = context.Pipe(duplex=False)
     process = context.Process(target=worker.stand_by, args=(orders, theirs, life))
     try:
-        process.start()
+        with _looking:
+            process.start()
     except BaseException:
         for end in (ours, order, keep):
             end.close()
@@ -246,9 +275,6 @@ def start_process(context: Context) -> Started:
         for end in (theirs, orders, life):
             end.close()
     ours.setblocking(False)
-    # Whoever starts the next process looks, in its thread, whether earlier ones have ended; of two
-    # that look at once, one would wait for an exit code that the other has read.
-    os.set_blocking(process.sentinel, False)
     assert process.pid is not None
     return Started(
         ref=process_ref(process.pid),

@@ -70,19 +70,22 @@ class Standby:
         Raises:
             OSError, EOFError: none can be started.
         """
-        while True:
-            child = await self._taken()
-            try:
-                await to_thread.run_sync(child.order, do, *arguments)
-            except BrokenPipeError:
-                logger.warning("process %d is gone before it was of use", child.ref.pid)
-                await child.end()
-            except BaseException:
-                await child.end()  # noqa: ASYNC102 (it has a limit)
-                raise
-            else:
-                self.refill()
-                return child
+        try:
+            while True:
+                child = await self._taken()
+                try:
+                    await to_thread.run_sync(child.order, do, *arguments)
+                except BrokenPipeError:
+                    logger.warning("process %d is gone before it was of use", child.ref.pid)
+                    await child.end()
+                except BaseException:
+                    await child.end()  # noqa: ASYNC102 (it has a limit)
+                    raise
+                else:
+                    return child
+        finally:
+            # However this went, a process was taken.
+            self.refill()
 
     async def end(self) -> None:
         """Ends those that wait."""

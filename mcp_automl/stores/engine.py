@@ -18,12 +18,11 @@ from optuna.storages import RDBStorage
 
 from mcp_automl.domain.errors import NameTaken
 from mcp_automl.domain.sampling import DEFAULT_SETTINGS, Choice, Pruner, Sampler, SearchSettings
-from mcp_automl.domain.space import Params, Value
 from mcp_automl.domain.study import Measurement, Study, StudyConfig, TrialState
 from mcp_automl.stores import optuna_rows, pasts, pruning, sampling, schema, trials
 from mcp_automl.stores.database import Database
 from mcp_automl.stores.ledger import TrialPast
-from mcp_automl.stores.shadow import ShadowStudy
+from mcp_automl.stores.shadow import Proposal, ShadowStudy
 from mcp_automl.stores.views import direction, frozen
 
 OWNER = "automl_study"
@@ -97,14 +96,14 @@ class Engine:
         number = loaded.shadow.next_number if waiting is None else waiting.number
         return Draft(number=number, shadow=loaded.shadow, waiting=waiting)
 
-    def suggest(self, draft: Draft) -> dict[str, Value]:
+    def suggest(self, draft: Draft) -> Proposal:
         """The trial's point, of which nothing is stored yet."""
         fixed = None if draft.waiting is None else draft.waiting.params
         return draft.shadow.suggest(draft.number, fixed=fixed)
 
-    def begin(self, study: Study, draft: Draft, point: Params) -> int:
+    def begin(self, study: Study, draft: Draft, proposal: Proposal) -> int:
         """Stores the trial as RUNNING, and returns its number."""
-        loaded = self._load(study)
+        loaded, point = self._load(study), proposal.point
         with self.database.write() as connection:
             if draft.waiting is None:
                 number = optuna_rows.add(connection, loaded.id, point, loaded.space)
@@ -112,8 +111,8 @@ class Engine:
                 number = draft.number
                 optuna_rows.resume(connection, draft.waiting.id)
                 optuna_rows.set_params(connection, draft.waiting.id, point, loaded.space)
-            if why := draft.shadow.stand_ins.pop(number, ""):
-                trials.note_stand_in(connection, loaded.id, number, why)
+            if proposal.stand_in:
+                trials.note_stand_in(connection, loaded.id, number, proposal.stand_in)
         if number != draft.number or draft.shadow is not loaded.shadow:
             # Somebody has enqueued a trial meanwhile, or the study is searched in another way now.
             self.load(study)

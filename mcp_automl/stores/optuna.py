@@ -92,9 +92,9 @@ class OptunaStore:
             draft = await self._in_thread(lambda: self._engine.draft(study))
             # While a sampler thinks for tenths of a second, epochs are stored.
             limiter = self._thinker if draft.takes_long else self._limiter
-            point = await to_thread.run_sync(self._engine.suggest, draft, limiter=limiter)
-            number = await self._in_thread(lambda: self._engine.begin(study, draft, point))
-        return Suggestion(trial=number, params={**point, **study.config.constants})
+            found = await to_thread.run_sync(self._engine.suggest, draft, limiter=limiter)
+            number = await self._in_thread(lambda: self._engine.begin(study, draft, found))
+        return Suggestion(trial=number, params={**found.point, **study.config.constants})
 
     async def open_attempt(self, study: Study, start: AttemptStart) -> None:
         await self._in_thread(lambda: self._ledger.begin(study, start))

@@ -148,13 +148,14 @@ def _percentile(values: Sequence[float], percent: float) -> float:
 def _lost_at_a_rung(
     study: optuna.Study, trial: FrozenTrial, objective: Objective, settings: SearchSettings
 ) -> str:
-    rivals, among = study.get_trials(deepcopy=False), "trials that got there"
+    trials = rivals = study.get_trials(deepcopy=False)
+    among = "trials that got there"
     if isinstance(study.pruner, HyperbandPruner):
         mine = _bracket(study.pruner, study, trial)
-        rivals = [t for t in rivals if _bracket(study.pruner, study, t) == mine]
+        rivals = [t for t in trials if _bracket(study.pruner, study, t) == mine]
         among = "trials of its bracket that got there"
     # As the pruner has just marked it.
-    marked = study._storage.get_trial(trial._trial_id).system_attrs
+    marked = trials[trial.number].system_attrs
     rung = max(
         (key for key in marked if key.startswith(_RUNG)),
         key=lambda key: int(key.removeprefix(_RUNG)),

@@ -77,7 +77,7 @@ class SqliteRegistry:
                 finished_seconds=attempts.latest_durations(connection, study.id),
                 pruned_for_cost=attempts.pruned_for_cost(connection, study.id),
                 interrupted=attempts.interrupted(connection, study.id),
-                stood_in=trials.stood_in(connection, optuna_study) if optuna_study else None,
+                stood_in=trials.stood_in(connection, study),
             )
 
     def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:

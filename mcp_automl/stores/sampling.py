@@ -1,13 +1,14 @@
 """How trials are suggested, in Optuna's words."""
 
+import importlib
+import math
 import random
-import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, assert_never
 
 import optuna
-from optuna._gp.thread_limiting import limit_threads_in_optimization
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -70,10 +71,33 @@ class RoundingGPSampler(_Rounding, GPSampler):
     another, which takes several times the CPU where trainings keep all cores busy.
     """
 
-    def _sample_relative_impl(self, *args: Any) -> dict[str, Any]:
-        # Not around all of it: that would load torch for trials that are drawn at random.
-        with limit_threads_in_optimization():
-            return super()._sample_relative_impl(*args)
+    def __init__(self, *, seed: int, startup: int) -> None:
+        super().__init__(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)
+        self._startup = startup
+
+    def sample_relative(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        search_space: dict[str, BaseDistribution],
+    ) -> dict[str, Any]:
+        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        if len(complete) < self._startup:
+            # A trial that is drawn at random does not load torch.
+            return super().sample_relative(study, trial, search_space)
+        with _in_one_thread():
+            return super().sample_relative(study, trial, search_space)
+
+
+@contextmanager
+def _in_one_thread() -> Iterator[None]:
+    torch = importlib.import_module("torch")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class RoundingCmaEsSampler(_Rounding, CmaEsSampler):
@@ -91,12 +115,10 @@ class RoundingCmaEsSampler(_Rounding, CmaEsSampler):
     def _init_optimizer(self, trans: Any, direction: StudyDirection) -> Any:
         optimizer = super()._init_optimizer(trans, direction)
         sign = 1.0 if direction is StudyDirection.MINIMIZE else -1.0
-        names, size = trans._search_space, optimizer.population_size
+        size = optimizer.population_size
         for first in range(0, len(self._past) - size + 1, size):
             told = self._past[first : first + size]
-            points = [
-                trans.transform({name: trial.params[name] for name in names}) for trial in told
-            ]
+            points = [trans.transform(trial.params) for trial in told]
             losses = [sign * trial.value for trial in told if trial.value is not None]
             optimizer.tell(list(zip(points, losses, strict=True)))
         return optimizer
@@ -109,6 +131,8 @@ class RoundingRandomSampler(_Rounding, RandomSampler):
 def _rounded(value: Any, distribution: BaseDistribution) -> Any:
     if not isinstance(distribution, FloatDistribution) or distribution.step is not None:
         return value
+    if math.isnan(value):
+        raise FloatingPointError("the sampler suggests what is not a number")
     rounded = float(f"{value:.{SIGNIFICANT_DIGITS}g}")
     return min(max(rounded, distribution.low), distribution.high)
 
@@ -130,9 +154,7 @@ def make_sampler(
         case Sampler.TPE | Sampler.AUTO:
             return _tpe(choice, seed, settings)
         case Sampler.GP:
-            return RoundingGPSampler(
-                seed=seed, n_startup_trials=startup, warn_independent_sampling=False
-            )
+            return RoundingGPSampler(seed=seed, startup=startup)
         case Sampler.CMAES:
             return RoundingCmaEsSampler(trials, seed=seed, startup=startup)
         case Sampler.RANDOM:
@@ -155,16 +177,35 @@ def _tpe(choice: Choice, seed: int, settings: SearchSettings) -> BaseSampler:
         )
 
 
-def numerical_errors(sampler: Sampler) -> tuple[type[Exception], ...]:
-    """What a sampler raises when its numbers fail; numpy's `LinAlgError` is a ValueError."""
-    match sampler:
-        case Sampler.GP:
-            # It has loaded torch by the time it fails, and nothing here imports that.
-            return ArithmeticError, ValueError, sys.modules["torch"].linalg.LinAlgError
-        case Sampler.CMAES:
-            return ArithmeticError, ValueError, AssertionError
-        case _:
-            return ArithmeticError, ValueError
+MAYBE_NUMERICAL = (ArithmeticError, AssertionError, RuntimeError, ValueError)
+"""What numbers that fail may raise, and mistakes in code too: `is_numerical` tells."""
+
+
+def is_numerical(error: Exception) -> bool:
+    """Whether a sampler's numbers have failed, and not its code.
+
+    numpy's `LinAlgError` is a ValueError, and torch's a RuntimeError called `_LinAlgError`. Of a
+    Gaussian process scipy's line search raises a bare ValueError, and CMA-ES asserts that its means
+    are finite; where Optuna or we ourselves raise these, something is wrong but the numbers.
+    """
+    if isinstance(error, ArithmeticError) or type(error).__name__.endswith("LinAlgError"):
+        return True
+    return isinstance(error, (AssertionError, ValueError)) and (
+        _origin(error) in ("cmaes", "numpy", "scipy") or str(error).startswith(NOT_A_NUMBER)
+    )
+
+
+NOT_A_NUMBER = "cannot convert float NaN"
+"""What Python says where an integer is to be made of one."""
+
+
+def _origin(error: Exception) -> str:
+    """The package whose code has raised the error."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    name = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__", ""))
+    return name.partition(".")[0]
 
 
 def describe_sampler(choice: Choice, settings: SearchSettings = DEFAULT_SETTINGS) -> str:

@@ -55,6 +55,15 @@ class PastTrial:
     """The objective by epoch."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A point to train."""
+
+    point: Params
+    stand_in: str = ""
+    """Which other sampler has suggested it instead of the one that works, and why, if any has."""
+
+
 class ShadowStudy:
     """The search of one study, whose trials are numbered from 0.
 
@@ -72,8 +81,6 @@ class ShadowStudy:
         *,
         has_torch: bool | None = None,
     ) -> None:
-        self.stand_ins = dict[int, str]()
-        """Of trials that another sampler has suggested, by number: which one and why."""
         self._config, self._settings, self._has_torch = config, settings, has_torch
         self._space = sampling.distributions(config.space)
         self._truth = View(config, self._space)
@@ -106,7 +113,7 @@ class ShadowStudy:
             self._truth.add(self._remembered(past))
         self._finished = sum(past.state.counts for past in trials)
 
-    def suggest(self, number: int, *, fixed: Params | None = None) -> dict[str, Value]:
+    def suggest(self, number: int, *, fixed: Params | None = None) -> Proposal:
         """The point of the next trial, or of one that waits; it is RUNNING from then on.
 
         Args:
@@ -118,30 +125,31 @@ class ShadowStudy:
         """
         first = self._config.first
         given = fixed or (first[number] if number < len(first) else {})
-        point = sampling.given(self._config.space, given)
-        if sampling.lacks(self._config.space, point):
+        proposal = Proposal(point=sampling.given(self._config.space, given))
+        if sampling.lacks(self._config.space, proposal.point):
             with self._turn:
                 view, choice = self._view(), self.choice
                 sampler = self._sampler(view)
-                view.begin(number, point)
-            point = self._suggested(number, view, choice, sampler)
+                view.begin(number, proposal.point)
+            proposal = self._suggested(number, view, choice, sampler)
         with self._turn:
             for view in self._views():
-                view.begin(number, point)
-        return point
+                view.begin(number, proposal.point)
+        return proposal
 
-    def _suggested(
-        self, number: int, view: View, choice: Choice, sampler: BaseSampler
-    ) -> dict[str, Value]:
+    def _suggested(self, number: int, view: View, choice: Choice, sampler: BaseSampler) -> Proposal:
         try:
-            return self._asked(number, view, sampler)
-        except sampling.numerical_errors(choice.sampler) as error:
-            self.stand_ins[number] = stood_in_words(choice, error)
-            logger.warning("trial #%d comes from %s: %s", number, self.stand_ins[number], error)
+            return Proposal(point=self._asked(number, view, sampler))
+        except sampling.MAYBE_NUMERICAL as error:
+            if not sampling.is_numerical(error):
+                raise
+            why = stood_in_words(choice, error)
+            logger.warning("trial #%d comes from %s: %s", number, why, error)
             with self._turn:
                 # What it has learned may be what is wrong, and CMA-ES keeps that in its view.
                 self._working = self._shown = None
-            return self._asked(number, view, self._made(choice.stand_in, view))
+            point = self._asked(number, view, self._made(choice.stand_in, view))
+            return Proposal(point=point, stand_in=why)
 
     def _asked(self, number: int, view: View, sampler: BaseSampler) -> dict[str, Value]:
         # The sampler thinks about all parameters at once when the trial is made.
