@@ -1,13 +1,16 @@
 """The model files of one study: those of its best trials stay, the others are deleted.
 
 A file is deleted after its trial's end is stored and before the study's is. So a kill in between
-leaves files too many and never one too few, and whoever takes up the study deletes them.
+leaves files too many and never one too few, and whoever takes up the study deletes them. So does
+what a trial kept to go on from. Nobody waits for that but the study's end: a slot may stand empty.
 """
 
+from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import anyio
 from anyio import to_thread
 
 from mcp_automl.domain.events import Record
@@ -33,6 +36,8 @@ class Models:
     executor: Executor
     folders: Folders
     _keeping: Keeping = field(init=False)
+    _untidy: deque[Record] = field(default_factory=deque, init=False)
+    _tidying: anyio.Lock = field(default_factory=anyio.Lock, init=False)
 
     def __post_init__(self) -> None:
         self._keeping = Keeping(objective=self.study.config.objective, most=self.policy.most)
@@ -61,7 +66,19 @@ class Models:
     def _file(self, number: int) -> Path | None:
         return self.folders.model(self.study, number)
 
-    async def finished(self, record: Record) -> None:
+    def finished(self, record: Record) -> None:
+        """Takes note of a trial whose end is stored: some files can go."""
+        self._untidy.append(record)
+
+    async def tidy(self) -> None:
+        """Returns once all is deleted that the trials which have finished do not need any more."""
+        async with self._tidying:
+            while self._untidy:
+                record = self._untidy.popleft()
+                await self.executor.discard([self.folders.trial(self.study, record.trial)])
+                await self._keep_best(record)
+
+    async def _keep_best(self, record: Record) -> None:
         """Deletes the models that are not among the best any more, this trial's perhaps."""
         trial = Trial(number=record.trial, state=record.state, params={}, value=record.value)
         candidates = {*self._keeping.numbers, record.trial}

@@ -162,7 +162,7 @@ class StudyPerformer:
         try:
             # The store's task ends last, when all has been put into its queue.
             async with anyio.create_task_group() as storing:
-                storing.start_soon(self._store_all)
+                storing.start_soon(self._store_all, storing)
                 with self._to_store:
                     async with anyio.create_task_group() as jobs:
                         self._trainings = self._trainings_in(jobs)
@@ -265,12 +265,13 @@ class StudyPerformer:
                 logger.info("%s #%d: stopping: %s", self.study.config.name, trial, reason)
                 self._trainings.stop(trial)
 
-    async def _store_all(self) -> None:
+    async def _store_all(self, tasks: TaskGroup) -> None:
         """Stores in order what was decided, until nothing more is."""
         async for command in self._stored:
             await self._store(command)
             # Somebody may wait for what is stored now, such as the tracker.
             self.moved()
+            tasks.start_soon(self._models.tidy)
 
     async def _store(self, command: Stored) -> None:
         match command:
@@ -281,6 +282,7 @@ class StudyPerformer:
             case Record():
                 await self._record(command)
             case Finish(state, reason):
+                await self._models.tidy()
                 await self.store.finish(self.study, state, reason, await self._published(state))
 
     async def _published(self, state: StudyState) -> Publication | None:
@@ -293,6 +295,4 @@ class StudyPerformer:
         logger.info("%s #%d: %s %s", name, record.trial, state.value, record.reason)
         await self.store.record(self.study, record, self._outcomes.pop(record.trial, None))
         if record.state.is_finished:
-            # After it is stored: a trial that is not, would have to go on from them.
-            await self.executor.discard([self.folders.trial(self.study, record.trial)])
-            await self._models.finished(record)
+            self._models.finished(record)

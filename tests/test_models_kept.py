@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
@@ -108,3 +108,34 @@ async def test_models_that_a_kill_left_are_deleted_when_the_study_goes_on(tmp_pa
     await house.run()
     assert house.states() == ["COMPLETE"] * 4
     assert with_model(tmp_path) == best(house, 1)
+
+
+@dataclass(slots=True)
+class SlowDisk(DiskExecutor):
+    """Deletes nothing before its second job has begun."""
+
+    begun: int = 0
+    second: anyio.Event = field(default_factory=anyio.Event)
+
+    @asynccontextmanager
+    async def launch(self, job: Job, slot: Slot) -> AsyncIterator[FakeAttempt]:
+        self.begun += 1
+        if self.begun == 2:
+            self.second.set()
+        async with DiskExecutor.launch(self, job, slot) as attempt:
+            yield attempt
+
+    async def clear(self, workdirs: Iterable[Path]) -> None:
+        folders = await anyio.to_thread.run_sync(list, workdirs)
+        if folders:
+            await self.second.wait()
+        await DiskExecutor.clear(self, folders)
+
+
+async def test_no_slot_stands_empty_while_the_files_of_its_last_trial_are_deleted(
+    tmp_path: Path,
+) -> None:
+    house = House(executor=SlowDisk(), max_parallel=1, studies=tmp_path, keep_models=0)
+    house.registry.create(a_config(n_trials=2))
+    await house.run()
+    assert house.states() == ["COMPLETE"] * 2 and with_model(tmp_path) == set()
