@@ -268,22 +268,24 @@ class StudyPerformer:
     async def _store_all(self, tasks: TaskGroup) -> None:
         """Stores in order what was decided, until nothing more is."""
         async for command in self._stored:
-            await self._store(command)
+            match command:
+                case Suggest(slot):
+                    # A sampler may think for long, and what ends meanwhile is to be stored.
+                    tasks.start_soon(self._suggest, slot)
+                case Record():
+                    await self._record(command)
+                    tasks.start_soon(self._models.tidy)
+                case Finish(state, reason):
+                    await self._models.tidy()
+                    publication = await self._published(state)
+                    await self.store.finish(self.study, state, reason, publication)
             # Somebody may wait for what is stored now, such as the tracker.
             self.moved()
-            tasks.start_soon(self._models.tidy)
 
-    async def _store(self, command: Stored) -> None:
-        match command:
-            case Suggest(slot):
-                suggestion = await self.store.ask(self.study)
-                at = self.clocks.monotonic()
-                self.tell(Suggested(slot, suggestion.trial, suggestion.params, at))
-            case Record():
-                await self._record(command)
-            case Finish(state, reason):
-                await self._models.tidy()
-                await self.store.finish(self.study, state, reason, await self._published(state))
+    async def _suggest(self, slot: str) -> None:
+        suggestion = await self.store.ask(self.study)
+        at = self.clocks.monotonic()
+        self.tell(Suggested(slot, suggestion.trial, suggestion.params, at))
 
     async def _published(self, state: StudyState) -> Publication | None:
         if state is not StudyState.COMPLETE or self._trainer is None:

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -15,8 +16,9 @@ from mcp_automl.domain.errors import InvalidRequest, TrainerUnavailable
 from mcp_automl.domain.events import Outcome
 from mcp_automl.domain.jobs import Ended, Prepared, TrainerRef
 from mcp_automl.domain.space import Params
-from mcp_automl.domain.study import StudyState
+from mcp_automl.domain.study import Study, StudyState
 from mcp_automl.domain.tracking import EntryKind
+from mcp_automl.ports import Suggestion
 from tests.fakes_executor import FakeExecutor
 from tests.fakes_store import FakeStore
 from tests.house_for_tests import AtJob, FakeTracker, House, named
@@ -320,3 +322,26 @@ async def test_a_study_whose_jobs_can_never_start_has_failed_with_the_reason() -
     assert study is not None
     assert (study.state, study.reason) == (StudyState.FAILED, misfit)
     assert house.executor.launched == []
+
+
+async def test_a_trials_end_is_stored_while_a_sampler_thinks_about_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ask, record, recorded, asked = FakeStore.ask, FakeStore.record, anyio.Event(), list[int]()
+
+    async def thinking(store: FakeStore, study: Study) -> Suggestion:
+        asked.append(study.id)
+        if len(asked) == 2:
+            await recorded.wait()
+        return await ask(store, study)
+
+    async def recording(store: FakeStore, *of: Any) -> None:
+        await record(store, *of)
+        recorded.set()
+
+    monkeypatch.setattr(FakeStore, "ask", thinking)
+    monkeypatch.setattr(FakeStore, "record", recording)
+    house = House(max_parallel=2)
+    house.registry.create(a_config(n_trials=3))
+    await house.run()
+    assert house.states() == ["COMPLETE"] * 3

@@ -88,6 +88,12 @@ class Engine:
         """
         self._loaded[study.id] = self._open(study)
 
+    def warm_up(self, study: Study) -> None:
+        """Loads what its sampler will need, which holds this process up: before any trial runs."""
+        sampler = self._load(study).shadow.choice.sampler
+        if study.config.n_trials > self.settings.startup_trials:
+            sampling.load_packages(sampler)
+
     def draft(self, study: Study) -> Draft:
         """The trial to run next: the lowest that waits, else a new one."""
         loaded = self._load(study)

@@ -79,7 +79,10 @@ class OptunaStore:
         await self._in_thread(lambda: recover(self._ledger, self._engine, self._kill))
 
     async def open(self, study: Study) -> History:
-        return await self._in_thread(lambda: self._open(study))
+        history = await self._in_thread(lambda: self._open(study))
+        # Not among the store's own calls, of which there is one at a time: it takes seconds.
+        await to_thread.run_sync(self._engine.warm_up, study, limiter=self._thinker)
+        return history
 
     async def prepared(self, study: Study, *, data: str, arguments: Params) -> Study:
         return await self._in_thread(lambda: self._ledger.prepared(study, data, arguments))

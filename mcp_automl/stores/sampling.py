@@ -163,6 +163,13 @@ def make_sampler(
             assert_never(choice.sampler)
 
 
+def load_packages(sampler: Sampler) -> None:
+    """Imports what that sampler imports when it suggests for the first time."""
+    if sampler is Sampler.GP:
+        importlib.import_module("torch")
+        importlib.import_module("scipy.optimize")
+
+
 def _tpe(choice: Choice, seed: int, settings: SearchSettings) -> BaseSampler:
     with warnings.catch_warnings():
         # Groups are what a conditional space needs, and Optuna calls them experimental.
