@@ -8,8 +8,8 @@ from typing import Any
 import anyio
 import pytest
 from mcp import Client
-from mcp.server.mcpserver import MCPServer
-from mcp.server.subscriptions import ResourceUpdated, ServerEvent
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.subscriptions import ResourceUpdated, ServerEvent, ToolsListChanged
 from mcp.types import ResourceUpdatedNotification
 
 from mcp_automl.domain.cues import is_about, renewed
@@ -251,6 +251,20 @@ async def test_nothing_is_watched_while_nobody_listens(
 def test_the_sdk_calls_our_handlers_of_subscriptions(server: MCPServer[Any], method: str) -> None:
     handler: Any = server._lowlevel_server._request_handlers[method].handler
     assert isinstance(handler.__self__, changes.Cues), f"the SDK has changed: {handler}"
+
+
+async def test_what_a_handler_tells_through_the_sdk_reaches_those_who_listen(
+    server: MCPServer[Any],
+) -> None:
+    # As the SDK makes it for a handler.
+    context = Context[Any, Any](mcp_server=server, subscriptions=server._subscriptions)
+    with anyio.fail_after(10):
+        async with Client(server) as client:
+            async with client.listen(tools_list_changed=True) as heard:
+                await context.notify_tools_changed()
+                async for event in heard:
+                    assert isinstance(event, ToolsListChanged)
+                    break
 
 
 def test_what_has_changed_is_named_and_nothing_else() -> None:

@@ -105,3 +105,14 @@ def test_a_long_trial_that_runs_is_expected_of_the_next_ones_too_for_the_first_t
     house.holdings = [long]
     # Two other slots take two trials each, of 20 s.
     assert house.left()[0] == 40.0
+
+
+def test_a_trial_that_was_taken_up_again_counts_with_the_epochs_of_its_earlier_attempts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path, monkeypatch, n_trials=6)
+    # Of 10 epochs of 3 seconds, one is left; with the trial that took 10, 20 seconds on average.
+    young = replace(holding(house.study, begun_s=1.0), measured_at=NOW)
+    house.holdings = [replace(young, epochs=10, epoch=9, epoch_s=3.0)]
+    # It ends after 3; four others then take turns in three slots, one of them from 20 on.
+    assert house.left()[0] == 40.0

@@ -44,9 +44,12 @@ class Holding:
         return max(0.0, self.started_at + trial_s - now)
 
     def total_s(self, now: float) -> float | None:
-        """Seconds that it will have taken, at the pace of its epochs; None before the first."""
+        """Seconds that all its epochs take, earlier attempts' too; None before the first."""
         remaining = self._remaining_s(now)
-        return None if remaining is None else max(0.0, now - self.started_at) + remaining
+        if remaining is None or self.epochs is None or self.epoch_s is None:
+            return None
+        # What this attempt takes beside its epochs counts; of earlier ones there is the pace alone.
+        return max(self.epochs * self.epoch_s, max(0.0, now - self.started_at) + remaining)
 
     def _remaining_s(self, now: float) -> float | None:
         if self.epochs is None or self.epoch_s is None or self.measured_at is None:

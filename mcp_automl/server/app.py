@@ -73,8 +73,9 @@ class AutomlServer(MCPServer[Any]):
             version=__version__,
             instructions=instructions,
             tools=list(tools),
-            # The SDK's own handler would compare addresses letter by letter: see `Cues.attach`.
-            subscriptions=False,
+            # What the SDK tells of its own lists goes over this bus. It makes a handler, too, that
+            # `attach` replaces.
+            subscriptions=cues,
             lifespan=cues.lifespan,
             extensions=[live_view()],
             cache_hints=LISTS,
