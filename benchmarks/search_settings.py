@@ -2,7 +2,7 @@
 
 Prints the normalized regret after 20 trials on the nine tables for each way to set the default
 sampler, paired with Optuna's default. Seeds count from 1,000, so that what is chosen by them is
-judged by others in `search_table`. Ten seeds take about half an hour of one core.
+judged by others in `search_table`. Ten seeds take about a minute of one core.
 """
 
 import argparse
