@@ -232,6 +232,11 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("start_automl_study", {"study_name": "other", "model_type": "mnist"}, "is a study of model"),
     ("start_automl_study", {"study_name": "n", "n_trials": 0}, "n_trials must be from 1 to 10000"),
     ("start_automl_study", {"study_name": "n", "n_trials": 10**6}, "from 1 to 10000, not 1000000"),
+    (
+        "start_automl_study",
+        {"study_name": "n", "n_trials": 10**4000},
+        f"not 1{'0' * 58}…; it is the study's total, finished trials included",
+    ),
     ("start_automl_study", {"study_name": "n", "epochs_max": 0}, "epochs_max must be from 1"),
     ("start_automl_study", {"study_name": "n", "cost_budget_usd": "NaN"}, "dollars such as 0.50"),
     ("start_automl_study", {"study_name": "n", "cost_budget_usd": "inf"}, "dollars such as 0.50"),
