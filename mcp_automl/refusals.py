@@ -171,11 +171,11 @@ def no_such_study(name: str, names: list[str]) -> StudyNotFound:
 
 def nothing_to_show(study: Study) -> NothingToShow:
     name = study.config.name
-    advice = (
-        f'call get_automl_study_status(study_name="{name}") and look again later'
-        if study.state.should_run
-        else f'call start_automl_study(study_name="{name}"{_more_money(study)}) to go on with it'
-    )
+    advice = f'call start_automl_study(study_name="{name}"{_more_money(study)}) to go on with it'
+    if study.stop_requested:
+        advice = f"it is stopping, and nothing more comes; once it is STOPPED, {advice}"
+    elif study.state.should_run:
+        advice = f'call get_automl_study_status(study_name="{name}") and look again later'
     return NothingToShow(f"study {name!r} has no finished trial with a value yet; {advice}")
 
 

@@ -209,6 +209,16 @@ async def test_a_running_study_is_asked_to_stop_and_its_status_says_so(
     assert structure_of(status)["stopping"] is True and structure_of(status)["next_look_s"] == 5
 
 
+async def test_a_study_that_is_stopping_promises_nothing(
+    client: Client, registry: FakeRegistry
+) -> None:
+    registry.add(a_study(StudyState.RUNNING, config=a_config("s")), [])
+    result = await call(client, "stop_automl_study", study_name="s")
+    assert "0 of 10 done, none running\n" in text_of(result)
+    result = await call(client, "get_automl_best_params", study_name="s")
+    assert "nothing more comes; once it is STOPPED, call start_automl_study(" in text_of(result)
+
+
 async def test_stopping_a_finished_study_says_so_and_changes_nothing(
     client: Client, registry: FakeRegistry
 ) -> None:
