@@ -111,9 +111,13 @@ def _wider(
             return None
         if not isinstance(allowed, Float | Int):
             return None
-        end = {"low": allowed.low} if it.region.edge == "lower" else {"high": allowed.high}
+        lower = it.region.edge == "lower"
+        low, high = (allowed.low, searched.high) if lower else (searched.low, allowed.high)
         try:
-            changed[it.name] = replace(searched, **end)
+            if isinstance(searched, Float):
+                changed[it.name] = replace(searched, low=low, high=high)
+            else:
+                changed[it.name] = replace(searched, low=int(low), high=int(high))
         except InvalidRequest:
             return None
     return SearchSpace({**space.parameters, **changed}, space.when)
