@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.bounds import one_of
 from mcp_automl.domain.outlook import Allowance, allowance
 from mcp_automl.domain.paging import Page
 from mcp_automl.domain.quote import Quote
@@ -223,13 +223,7 @@ class ExportFormat(Enum):
     @classmethod
     def of(cls, word: str | None) -> "ExportFormat":
         """The format of that name; a script where none is named. Raises InvalidRequest."""
-        if word is None:
-            return cls.SCRIPT
-        try:
-            return cls(word)
-        except ValueError as error:
-            known = ", ".join(repr(member.value) for member in cls)
-            raise InvalidRequest(f"format must be one of {known}, not {word[:80]!r}") from error
+        return one_of(cls, word, "format") or cls.SCRIPT
 
 
 SUFFIXES = {ExportFormat.SCRIPT: "py", ExportFormat.CSV: "csv", ExportFormat.JSON: "json"}

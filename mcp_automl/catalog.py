@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 from mcp_automl.domain.declared import Declared, DeclaredTrainer
 from mcp_automl.domain.errors import InvalidRequest, TrainerUnavailable
+from mcp_automl.domain.figures import shown
 from mcp_automl.domain.jobs import TrainerRef
 from mcp_automl.domain.script import Needs
 from mcp_automl.domain.search import Search, search
@@ -54,6 +55,14 @@ class Catalog:
     def names(self) -> tuple[str, ...]:
         return (*self._specs, *self._own())
 
+    def spelled(self, model: str | None) -> str | None:
+        """The name as it is known, if one alone is the same in another case; None for nothing."""
+        said = (model or "").strip()
+        if not said or said in self._specs:
+            return said or None
+        alike = [it for it in self.names if it.lower() == said.lower()]
+        return alike[0] if len(alike) == 1 and said not in alike else said
+
     def spec(self, model: str) -> contract.TrainerSpec:
         """The spec of that trainer.
 
@@ -66,7 +75,7 @@ class Catalog:
         own = self._own()
         if model not in own:
             known = ", ".join(repr(name) for name in (*self._specs, *own))
-            raise InvalidRequest(f"there is no model {model!r}; model_type can be {known}")
+            raise InvalidRequest(f"there is no model {shown(model)}; model_type can be {known}")
         return own[model].read()
 
     def check_installed(self, model: str) -> None:

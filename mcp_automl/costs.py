@@ -31,7 +31,7 @@ class Costs:
         Raises:
             InvalidRequest: one of them is neither.
         """
-        by = GroupBy.STUDY if group_by is None else GroupBy.of(group_by)
+        by = GroupBy.of(group_by)
         moment = None if since is None else self._moment(since)
         return report(self._accounts.spent(by, moment), by, moment)
 

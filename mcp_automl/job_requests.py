@@ -1,10 +1,12 @@
 """What is asked of a training job, understood: its configuration as it would be stored."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from mcp_automl.domain import leaderboard
 from mcp_automl.domain.declared import DeclaredTrainer
 from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.figures import shown
 from mcp_automl.domain.job_request import MAX_SEEDS, MIN_SEEDS, JobRequest
 from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.point import EPOCHS, point, with_usual_epochs
@@ -59,6 +61,7 @@ class JobRequests:
             TrainerUnavailable: the model's packages are not installed, or this machine has less
                 than it declares that it takes.
         """
+        request = replace(request, model=self._trainers.spelled(request.model))
         study = None if request.study is None else self._study(request.study)
         model = self._model(request, study)
         self._trainers.check_installed(model)
@@ -92,7 +95,9 @@ class JobRequests:
         seeds = request.verify_seeds
         assert seeds is not None
         if not MIN_SEEDS <= seeds <= MAX_SEEDS:
-            raise InvalidRequest(f"verify_seeds is from {MIN_SEEDS} to {MAX_SEEDS}, not {seeds}")
+            raise InvalidRequest(
+                f"verify_seeds is from {MIN_SEEDS} to {MAX_SEEDS}, not {shown(seeds)}"
+            )
         best, second = self._best_two(study, trainer)
         fresh = [(study.config.seed + 1 + n) % SEEDS for n in range(seeds)]
         job = TrainingJob(
@@ -127,7 +132,7 @@ class JobRequests:
         if request.model not in (None, study.config.model):
             raise InvalidRequest(
                 f"{study.config.name!r} is a study of model {study.config.model!r}; leave "
-                f"model_type out, or study_name for a training of {request.model!r}"
+                f"model_type out, or study_name for a training of {shown(request.model)}"
             )
         return study.config.model
 

@@ -13,6 +13,7 @@ from mcp_automl.domain.errors import (
     StudyRuns,
     TrainerUnavailable,
 )
+from mcp_automl.domain.figures import shown
 from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.request import StudyRequest
@@ -93,7 +94,7 @@ def refuse_other_search(study: Study, request: StudyRequest, trainers: Trainers)
     if model is not None and model != config.model:
         raise NameTaken(
             f"{config.name!r} is a study of model {config.model!r}; choose another study_name for "
-            f"{model!r}, or leave model_type out to go on with it"
+            f"{shown(model)}, or leave model_type out to go on with it"
         )
     if epochs_max is not None and epochs_max != config.epochs_max:
         raise InvalidRequest(
@@ -160,21 +161,21 @@ def no_such_study(name: str, names: list[str]) -> StudyNotFound:
             f"{name!r} is no study but the name of a training job; call "
             f'get_queue_status(job_id="{name}") to see it, or cancel_job to end it'
         )
-    shown = ", ".join(repr(known) for known in names[:10]) or "there are none yet"
+    known = ", ".join(map(repr, names[:10])) or "there are none yet"
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
     return StudyNotFound(
-        f"there is no study named {name[:80]!r}; studies: {shown}{more}. "
+        f"there is no study named {name[:80]!r}; studies: {known}{more}. "
         "Call list_automl_studies to see them, or start_automl_study to begin one"
     )
 
 
 def nothing_to_show(study: Study) -> NothingToShow:
     name = study.config.name
-    advice = (
-        f'call get_automl_study_status(study_name="{name}") and look again later'
-        if study.state.should_run
-        else f'call start_automl_study(study_name="{name}"{_more_money(study)}) to go on with it'
-    )
+    advice = f'call start_automl_study(study_name="{name}"{_more_money(study)}) to go on with it'
+    if study.stop_requested:
+        advice = f"it is stopping, and nothing more comes; once it is STOPPED, {advice}"
+    elif study.state.should_run:
+        advice = f'call get_automl_study_status(study_name="{name}") and look again later'
     return NothingToShow(f"study {name!r} has no finished trial with a value yet; {advice}")
 
 

@@ -62,6 +62,7 @@ class Requests:
             TrainerUnavailable: the model's packages are not installed, or this machine has less
                 than it declares that it takes.
         """
+        request = replace(request, model=self._trainers.spelled(request.model))
         existing = self._registry.find(checked_name(request.name))
         if existing is None:
             config = self._new(request)
@@ -71,11 +72,12 @@ class Requests:
         self._trainers.check_installed(config.model)
         trainer = self._trainers.declaration(config.model)
         refuse_misfit(trainer, self._machine)
-        if request.target.has_ceiling:
+        target = request.target
+        if target.has_ceiling:
             refuse_free_budget(self._prices(), () if trainer.gpus == 0 else self._gpus())
-        wanted = request.target.applied_to(config)
+        wanted = target.applied_to(config)
         check_sampler(wanted.sampler, wanted.space, self._has_torch)
-        if existing is None and request.pruner is None:
+        if existing is None and target.pruner is None:
             wanted = replace(wanted, pruner=wanted.sampler.usual_pruner)
         return existing, wanted
 

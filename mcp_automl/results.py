@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from mcp_automl.answers import BestParams, Comparison, StudyList, StudySummary
 from mcp_automl.domain import leaderboard
 from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.figures import shown
 from mcp_automl.domain.paging import Page
 from mcp_automl.domain.study import Study, Trial
 from mcp_automl.domain.tracking import TrackedRun, experiment, run_key, tracked_as
@@ -51,7 +52,7 @@ class Results:
             NothingToShow: no trial has finished.
         """
         if not 1 <= top_k <= MAX_TOP_K:
-            raise InvalidRequest(f"top_k must be from 1 to {MAX_TOP_K}, not {top_k}")
+            raise InvalidRequest(f"top_k must be from 1 to {MAX_TOP_K}, not {shown(top_k)}")
         leading = self.registry.leading(study, top_k)
         ranked = leaderboard.top(leading, study.config.objective, top_k)
         if not ranked:

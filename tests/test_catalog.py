@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_automl.catalog import Catalog
+from mcp_automl.catalog import Catalog, Own
 from mcp_automl.domain.errors import InvalidRequest, TrainerUnavailable
 from mcp_automl.domain.space import Categorical, Float, Int
 from mcp_automl.domain.study import StudyConfig
@@ -39,6 +39,13 @@ def test_the_default_configuration_is_clipped_into_the_space() -> None:
 def test_an_unknown_model_is_refused_with_the_models_there_are() -> None:
     with pytest.raises(InvalidRequest, match="no model 'resnet'; model_type can be 'mnist'"):
         config(Catalog(), "resnet")
+
+
+def test_a_model_is_known_in_any_case_unless_that_could_be_two() -> None:
+    none = Own(read=lambda: TrainerSpec(**{}), module="")
+    catalog = Catalog(own=lambda: dict.fromkeys(("Mine", "Twice", "twice"), none))
+    assert [catalog.spelled(it) for it in ("MNIST ", "mine", "twice")] == ["mnist", "Mine", "twice"]
+    assert (catalog.spelled("TWICE"), catalog.spelled("")) == ("TWICE", None)
 
 
 def test_a_space_without_epochs_to_choose_from_is_refused() -> None:

@@ -325,9 +325,10 @@ def test_labels_that_would_overlap_are_left_out() -> None:
         replace(trial, cost_usd=1 + trial.number / 1000) for trial in valued(0.90, 0.901, 0.99)
     ]
     tied = replace(trials[0], number=7, value=0.99, cost_usd=0.5)
-    assert "as good as the best, cheaper: #7" in {
-        marks.name for marks in layers(pareto(finished([*trials, tied])), Marks, Look.BEST)
-    }
+    both = pareto(finished([*trials, tied]))
+    assert {marks.name for marks in layers(both, Marks, Look.BEST)} == {"as good, cheaper: #7"}
+    assert "Best: #2 with val_accuracy 0.9900; #7 is as good and cheaper\n" in words(both)
+    assert "No other complete trial is both better and cheaper:" in words(both)
     picture = pareto(finished([*trials, *(replace(t, number=9, value=0.1) for t in trials[:1])]))
     assert picture.panels[0].x.label == "cost of a trial (US dollars)"
     assert [label.text for label in layers(picture, Label)] == ["#2", "#1"]

@@ -2,7 +2,12 @@
 
 import pytest
 
+from mcp_automl.answers import ExportFormat
+from mcp_automl.domain.bounds import one_of
+from mcp_automl.domain.costs import GroupBy
 from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.pictures.kinds import Kind
+from mcp_automl.domain.request import StudyRequest
 from mcp_automl.domain.sampling import (
     Choice,
     Pruner,
@@ -11,10 +16,10 @@ from mcp_automl.domain.sampling import (
     check_sampler,
     choose,
     in_words,
-    named,
     stood_in_words,
 )
 from mcp_automl.domain.space import Categorical, Float, Int, SearchSpace
+from mcp_automl.domain.training_job import Priority
 
 NUMBERS = SearchSpace({"lr": Float(low=1e-5, high=1e-2, log=True), "width": Int(low=1, high=9)})
 MIXED = SearchSpace({"lr": Float(low=0.0, high=1.0), "kind": Categorical(choices=("a", "b"))})
@@ -164,10 +169,17 @@ def test_what_can_learn_is_not_refused() -> None:
         check_sampler(sampler, CONDITIONAL, never)
 
 
+def test_names_are_read_in_any_case_and_between_blanks_and_no_name_is_none() -> None:
+    assert one_of(Sampler, "gp", "sampler") is one_of(Sampler, "GP", "sampler") is Sampler.GP
+    asked = StudyRequest("s", sampler="", pruner=" Hyperband ")
+    assert (asked.target.sampler, asked.target.pruner) == (None, Pruner.HYPERBAND)
+    assert ExportFormat.of("CSV ") is ExportFormat.CSV
+    assert Kind.of("Pareto") is Kind.PARETO and Kind.of(" ") is Kind.HISTORY
+    assert Priority.of("") is Priority.NORMAL and GroupBy.of(None) is GroupBy.STUDY
+
+
 def test_an_unknown_name_is_answered_with_those_that_there_are() -> None:
-    assert named(Sampler, "gp") is named(Sampler, "GP") is Sampler.GP
-    assert named(Pruner, "Hyperband") is Pruner.HYPERBAND
-    with pytest.raises(InvalidRequest, match="'bayes' is no sampler; choose one of tpe, auto, gp"):
-        named(Sampler, "bayes")
-    with pytest.raises(InvalidRequest, match="is no pruner; choose one of median, percentile"):
-        named(Pruner, "always")
+    with pytest.raises(InvalidRequest, match="sampler must be one of 'tpe', .*, not 'bayes'"):
+        one_of(Sampler, "bayes", "sampler")
+    with pytest.raises(InvalidRequest, match="pruner must be one of 'median', .*, not 'xxx.*…$"):
+        one_of(Pruner, "x" * 4_000, "pruner")

@@ -4,7 +4,9 @@ import ast
 import csv
 import io
 import json
+import shlex
 import sqlite3
+import sys
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -247,6 +249,17 @@ async def test_the_reply_links_to_a_resource_and_does_not_hold_the_content(tmp_p
         "trials": 2,
         "bytes": path.stat().st_size,
     }
+
+
+async def test_the_reply_runs_a_script_with_the_python_that_has_its_trainer(tmp_path: Path) -> None:
+    registry = FakeRegistry()
+    registry.add(a_study(config=a_config("s")), [a_trial(0)])
+    async with Client(build(lambda: a_service(registry, tmp_path))) as client:
+        result = await client.call_tool("export_automl_study", {"study_name": "s"})
+    path = tmp_path / "exports" / "s.py"
+    run = f"Run: {shlex.join([sys.executable, str(path)])}"
+    assert getattr(result.content[0], "text").splitlines()[-1] == run  # noqa: B009
+    assert f"# Run: {sys.executable} THIS_FILE" in path.read_text()
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])

@@ -1,8 +1,12 @@
 """What is said of training jobs and of verified wins."""
 
 from mcp_automl.answers import BestParams
+from mcp_automl.domain.queue import Turn, Waiting
+from mcp_automl.domain.training_job import Priority
+from mcp_automl.domain.turns import Claim
 from mcp_automl.domain.verification import verify
-from mcp_automl.server import recipe
+from mcp_automl.job_answers import Queue
+from mcp_automl.server import job_text, recipe
 from tests.fakes_server import a_config, a_study, a_trial
 
 
@@ -24,3 +28,11 @@ def test_of_a_trainer_that_ignores_its_seed_nothing_is_told_of_luck() -> None:
     found = verify([0.9, 0.9], [0.8, 0.8], a_config().objective)
     told = recipe.best(BestParams(study=a_study(), trial=a_trial(), verification=found))
     assert "Seeds change nothing here" in told and "better" not in told.split("Seeds")[1]
+
+
+def test_a_cost_too_small_to_be_told_is_not_about_that() -> None:
+    claim = Claim(id=1, priority=Priority.NORMAL, held=0, since=0.0)
+    waiting = Waiting(study=a_study(), claim=claim, missing=1, pending_usd=1e-6)
+    turns = (Turn(waiting=waiting, starts_in_s=0.0),)
+    asked = Queue(slots=1, devices="cpu", held=(), turns=turns, ended=(), notes=())
+    assert "\nCost pending: under $0.0001" in job_text.queue(asked)

@@ -32,6 +32,14 @@ def test_the_last_page_of_studies_tells_of_no_other() -> None:
     assert "more" not in listing.studies(page, NOW)
 
 
+def test_a_page_beyond_the_end_says_so() -> None:
+    told = listing.studies(StudyList(studies=(), total=2, page=Page(offset=50)), NOW)
+    assert told.splitlines() == [
+        "[Info] AutoML Studies: offset=50 is beyond all 2 studies",
+        "Next: list_automl_studies()",
+    ]
+
+
 def test_an_empty_list_says_how_to_start() -> None:
     assert "start_automl_study(study_name=" in listing.studies(
         StudyList(studies=(), total=0, page=Page()), NOW

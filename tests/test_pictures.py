@@ -131,7 +131,8 @@ async def test_an_explanation_is_two_sentences_numbers_and_the_next_call(
     registry.add(the_study(), some_trials(40))
     result = await call(client, "explain_automl_study", study_name="digits")
     text = getattr(result.content[0], "text")  # noqa: B009
-    first, mattered, good, *_, last = text.splitlines()
+    first, mattered, good, lr, *_, last = text.splitlines()
+    assert "; the best 5 have 0.000" in lr
     assert first == "[Info] AutoML Study Explained: digits (40 finished trials)"
     assert mattered.startswith("What mattered, more than luck explains: lr (")
     assert good.endswith("what to try next: a narrower study.")
@@ -141,6 +142,7 @@ async def test_an_explanation_is_two_sentences_numbers_and_the_next_call(
     complete = [t for t in some_trials(40) if t.state is TrialState.COMPLETE]
     best = max(complete, key=lambda trial: trial.value or 0)
     assert structure["best"] == {"number": best.number, "value": float(f"{best.value:.5g}")}
+    assert isinstance(structure["best"]["number"], int)
     (narrow,) = re.findall(r"search_space=(\{.*\})\)$", last)
     assert Catalog().search("mnist", {"lr": json.loads(narrow)["lr"]}, None)
     assert last == f"Next: {structure['next']}" and len(text) < 4_000
@@ -187,6 +189,19 @@ async def test_a_narrower_study_is_searched_as_the_study_was(
     result = await call(client, "explain_automl_study", study_name="digits")
     assert result.structured_content is not None
     assert f"epochs_max={config.epochs_max}{says}" in result.structured_content["next"]
+
+
+async def test_a_wider_study_is_a_call_up_to_the_trainers_own_bound(
+    client: Client, registry: FakeRegistry
+) -> None:
+    registry.add(the_study(), some_trials(60, peak=-1, effect=0.1))
+    result = await call(client, "explain_automl_study", study_name="digits")
+    assert result.structured_content is not None
+    wider = result.structured_content["next"]
+    assert wider.startswith('start_automl_study(study_name="digits-wide", model_type="mnist", ')
+    (space,) = re.findall(r"search_space=(\{.*\})\)$", wider)
+    assert json.loads(space)["lr"] == {"type": "float", "low": 1e-5, "high": 1.0, "log": True}
+    assert Catalog().search("mnist", json.loads(space), None)
 
 
 @pytest.mark.parametrize("state", [StudyState.COMPLETE, StudyState.RUNNING])

@@ -209,6 +209,16 @@ async def test_a_running_study_is_asked_to_stop_and_its_status_says_so(
     assert structure_of(status)["stopping"] is True and structure_of(status)["next_look_s"] == 5
 
 
+async def test_a_study_that_is_stopping_promises_nothing(
+    client: Client, registry: FakeRegistry
+) -> None:
+    registry.add(a_study(StudyState.RUNNING, config=a_config("s")), [])
+    result = await call(client, "stop_automl_study", study_name="s")
+    assert "0 of 10 done, none running\n" in text_of(result)
+    result = await call(client, "get_automl_best_params", study_name="s")
+    assert "nothing more comes; once it is STOPPED, call start_automl_study(" in text_of(result)
+
+
 async def test_stopping_a_finished_study_says_so_and_changes_nothing(
     client: Client, registry: FakeRegistry
 ) -> None:
@@ -232,6 +242,11 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("start_automl_study", {"study_name": "other", "model_type": "mnist"}, "is a study of model"),
     ("start_automl_study", {"study_name": "n", "n_trials": 0}, "n_trials must be from 1 to 10000"),
     ("start_automl_study", {"study_name": "n", "n_trials": 10**6}, "from 1 to 10000, not 1000000"),
+    (
+        "start_automl_study",
+        {"study_name": "n", "n_trials": 10**4000},
+        f"not 1{'0' * 58}…; it is the study's total, finished trials included",
+    ),
     ("start_automl_study", {"study_name": "n", "epochs_max": 0}, "epochs_max must be from 1"),
     ("start_automl_study", {"study_name": "n", "cost_budget_usd": "NaN"}, "dollars such as 0.50"),
     ("start_automl_study", {"study_name": "n", "cost_budget_usd": "inf"}, "dollars such as 0.50"),

@@ -72,6 +72,12 @@ def test_a_new_study_is_stored_with_defaults_and_an_orchestrator_is_woken(office
     assert office.started == [office.settings]
 
 
+def test_a_model_and_its_search_are_asked_for_in_any_case(office: Office) -> None:
+    config = start(office.service, "s", model="MNIST", sampler=" Auto", pruner="").study.config
+    assert (config.model, config.sampler, config.pruner) == ("mnist", Sampler.AUTO, Pruner.ASHA)
+    assert not start(office.service, "s", model="Mnist").created
+
+
 def test_two_studies_do_not_begin_with_the_same_guesses(office: Office) -> None:
     seeds = {start(office.service, name).study.config.seed for name in ("one", "two")}
     assert len(seeds) == 2
@@ -380,6 +386,6 @@ def test_a_study_may_change_its_sampler_and_keeps_what_was_not_said(office: Offi
 
 
 def test_an_unknown_sampler_changes_nothing(office: Office) -> None:
-    with pytest.raises(InvalidRequest, match="choose one of tpe, auto, gp, cmaes, random"):
+    with pytest.raises(InvalidRequest, match="one of 'tpe', 'auto', 'gp', 'cmaes', 'random', not"):
         start(office.service, "s", sampler="bayes")
     assert office.registry.studies() == []

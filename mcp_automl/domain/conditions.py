@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 from mcp_automl.domain.declared import Declared
 from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.figures import shown
 from mcp_automl.domain.space import Categorical, Condition, Int, Parameter, Value
 from mcp_automl.domain.space_input import KEYS
-from mcp_automl.domain.space_values import shown, value_of
+from mcp_automl.domain.space_values import value_of
 
 
 def effective(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import Enum
 
+from mcp_automl.domain.bounds import one_of
 from mcp_automl.domain.errors import InvalidRequest
 
 MAX_ROWS = 20
@@ -34,13 +35,9 @@ class GroupBy(Enum):
     OWNER = "owner"
 
     @classmethod
-    def of(cls, word: str) -> "GroupBy":
-        """The member of that word; raises InvalidRequest."""
-        try:
-            return cls(word.strip().lower())
-        except ValueError:
-            known = ", ".join(repr(member.value) for member in cls)
-            raise InvalidRequest(f"group_by must be one of {known}, not {word[:40]!r}") from None
+    def of(cls, word: str | None) -> "GroupBy":
+        """The member of that word; by study where none is named. Raises InvalidRequest."""
+        return one_of(cls, word, "group_by") or cls.STUDY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

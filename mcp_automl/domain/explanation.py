@@ -15,6 +15,7 @@ from mcp_automl.domain.figures import cut, figure, listed, outward, percent, sev
 from mcp_automl.domain.finished import Finished, value_of
 from mcp_automl.domain.insight import Finding, Insight, Region
 from mcp_automl.domain.pictures.regions import region_in_words
+from mcp_automl.domain.search import EPOCHS
 from mcp_automl.domain.space import Categorical, Float, Int, Parameter, SearchSpace
 
 TOLD = 3
@@ -47,7 +48,7 @@ class Explanation:
     n_trials: int = 0
     """With MORE_TRIALS: the new total."""
     space: SearchSpace | None = None
-    """With NARROWER: what to search."""
+    """With NARROWER, and with WIDER where that is known: what to search."""
 
 
 def explanation(
@@ -60,6 +61,9 @@ def explanation(
     """
     narrower = narrowed(seen.study.config.space, found.clear)
     chosen = _next(seen, found, narrower, widest)
+    spaces = {Next.NARROWER: narrower}
+    if chosen is Next.WIDER:
+        spaces[chosen] = _wider(seen.study.config.space, widened(found, widest), widest)
     return Explanation(
         seen=seen,
         insight=found,
@@ -67,7 +71,7 @@ def explanation(
         next=chosen,
         widest=widest,
         n_trials=_more(seen) if chosen is Next.MORE_TRIALS else 0,
-        space=narrower if chosen is Next.NARROWER else None,
+        space=spaces.get(chosen),
     )
 
 
@@ -93,6 +97,30 @@ def widened(found: Insight, widest: Mapping[str, Parameter]) -> list[Finding]:
     """What mattered and is best at a bound beyond which the trainer allows more."""
     at_edge = (finding for finding in found.clear if finding.region.edge)
     return [finding for finding in at_edge if not _is_end(finding, widest)]
+
+
+def _wider(
+    space: SearchSpace, at_edge: list[Finding], widest: Mapping[str, Parameter]
+) -> SearchSpace | None:
+    """The space up to where the trainer's bounds are; None where these cannot be asked for."""
+    changed: dict[str, Parameter] = {}
+    for it in at_edge:
+        searched, allowed = it.parameter, widest.get(it.name)
+        # How many epochs there are is an argument of its own.
+        if it.name == EPOCHS or not isinstance(searched, Float | Int):
+            return None
+        if not isinstance(allowed, Float | Int):
+            return None
+        lower = it.region.edge == "lower"
+        low, high = (allowed.low, searched.high) if lower else (searched.low, allowed.high)
+        try:
+            if isinstance(searched, Float):
+                changed[it.name] = replace(searched, low=low, high=high)
+            else:
+                changed[it.name] = replace(searched, low=int(low), high=int(high))
+        except InvalidRequest:
+            return None
+    return SearchSpace({**space.parameters, **changed}, space.when)
 
 
 def _is_end(finding: Finding, widest: Mapping[str, Parameter]) -> bool:

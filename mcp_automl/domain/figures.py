@@ -19,6 +19,16 @@ def setting(value: Value, limit: int = 24) -> str:
     return f"{value:.4g}" if isinstance(value, float) else cut(str(value), limit)
 
 
+def shown(value: object) -> str:
+    """What somebody wrote, for an error that names it."""
+    try:
+        text = repr(value)
+    except ValueError:
+        # Python writes no integer of thousands of digits.
+        return "a number of too many digits"
+    return cut(text, 60)
+
+
 def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.figures import shown
 
 T = TypeVar("T")
 
@@ -22,9 +23,9 @@ def check_page(limit: int, offset: int, most: int) -> None:
         InvalidRequest: it is one.
     """
     if not 1 <= limit <= most:
-        raise InvalidRequest(f"limit must be from 1 to {most}, not {limit}")
+        raise InvalidRequest(f"limit must be from 1 to {most}, not {shown(limit)}")
     if offset < 0:
-        raise InvalidRequest(f"offset must be 0 or more, not {offset}")
+        raise InvalidRequest(f"offset must be 0 or more, not {shown(offset)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from mcp_automl.domain.declared import Declared
 from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.figures import shown
 from mcp_automl.domain.space import Value
-from mcp_automl.domain.space_values import shown, value_of
+from mcp_automl.domain.space_values import value_of
 from mcp_automl.domain.wishes import POINT, wishes
 
 EPOCHS = "epochs"

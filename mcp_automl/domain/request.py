@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from mcp_automl.domain.sampling import Pruner, Sampler, named
+from mcp_automl.domain.bounds import one_of
+from mcp_automl.domain.sampling import Pruner, Sampler
 from mcp_automl.domain.study import Target
 
 
@@ -33,6 +34,6 @@ class StudyRequest:
             n_trials=self.n_trials,
             cost_budget_usd=self.cost_budget_usd,
             max_cost_per_trial_usd=self.max_cost_per_trial_usd,
-            sampler=None if self.sampler is None else named(Sampler, self.sampler),
-            pruner=None if self.pruner is None else named(Pruner, self.pruner),
+            sampler=one_of(Sampler, self.sampler, "sampler"),
+            pruner=one_of(Pruner, self.pruner, "pruner"),
         )

@@ -7,12 +7,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeVar
 
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.space import Categorical, Int, Parameter, SearchSpace
-
-Named = TypeVar("Named", bound=Enum)
 
 
 class Sampler(Enum):
@@ -83,21 +80,6 @@ IN_WORDS = {
     Pruner.ASHA: "ASHA",
     Pruner.NONE: "no pruner",
 }
-
-
-def named(kind: type[Named], name: str) -> Named:
-    """The sampler or pruner of that name, in upper or lower case.
-
-    Raises:
-        InvalidRequest: there is none.
-    """
-    known = {member.value: member for member in kind}
-    if name.lower() not in known:
-        raise InvalidRequest(
-            f"{name[:40]!r} is no {kind.__name__.lower()}; choose one of {', '.join(known)}, or "
-            "leave it out"
-        )
-    return known[name.lower()]
 
 
 def check_sampler(sampler: Sampler, space: SearchSpace, has_torch: Callable[[], bool]) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from mcp_automl.domain.declared import Declared
 from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.figures import shown
 from mcp_automl.domain.space import Categorical, Float, Int, Parameter
-from mcp_automl.domain.space_values import number_of, shown, value_of, within
+from mcp_automl.domain.space_values import number_of, value_of, within
 
 MAX_CHOICES = 100
 

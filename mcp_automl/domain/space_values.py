@@ -2,6 +2,7 @@
 
 from mcp_automl.domain.declared import Declared
 from mcp_automl.domain.errors import InvalidRequest
+from mcp_automl.domain.figures import shown
 from mcp_automl.domain.space import Categorical, Float, Int, Value
 
 MAX_INTEGER = 2**53
@@ -23,16 +24,6 @@ def value_of(declared: Declared, raw: object) -> Value:
     if isinstance(declared.widest, Categorical):
         return _choice(declared.name, declared.widest, raw)
     return within(declared.widest, raw)
-
-
-def shown(value: object) -> str:
-    """What somebody wrote, for an error that names it."""
-    try:
-        text = repr(value)
-    except ValueError:
-        # Python writes no integer of thousands of digits.
-        return "a number of too many digits"
-    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def _choice(name: str, widest: Categorical, raw: object) -> Value:

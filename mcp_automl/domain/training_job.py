@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from mcp_automl.domain.bounds import one_of
 from mcp_automl.domain.errors import InvalidRequest
 from mcp_automl.domain.space import Categorical, Params, SearchSpace
 
@@ -26,13 +27,7 @@ class Priority(Enum):
     @classmethod
     def of(cls, word: str | None) -> "Priority":
         """The priority of that name; normal where none is named. Raises InvalidRequest."""
-        if word is None:
-            return cls.NORMAL
-        try:
-            return cls(word.strip().lower())
-        except ValueError as error:
-            known = ", ".join(repr(member.value) for member in cls)
-            raise InvalidRequest(f"priority must be one of {known}, not {word[:80]!r}") from error
+        return one_of(cls, word, "priority") or cls.NORMAL
 
 
 def job_name(number: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mcp_automl.domain.declared import Declared
 from mcp_automl.domain.errors import InvalidRequest
-from mcp_automl.domain.space_values import shown
+from mcp_automl.domain.figures import shown
 
 MAX_INPUT = 20_000
 """Characters of an object that comes as a text."""

@@ -1,5 +1,7 @@
 """A study written to a file, as a tool with its text."""
 
+import shlex
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
@@ -137,9 +139,9 @@ def exported(answer: Exported) -> str:
     config, path = answer.study.config, plain(str(answer.path), 400)
     head = f"[OK] AutoML Study Exported: {plain(config.name)}"
     if answer.format is ExportFormat.SCRIPT:
-        return "\n".join(
-            [head, f"Training script of the best trial: {path}", f"Run: python {path}"]
-        )
+        # The trainer is installed where this runs, as the script itself says.
+        run = plain(shlex.join([sys.executable, str(answer.path)]), 800)
+        return "\n".join([head, f"Training script of the best trial: {path}", f"Run: {run}"])
     trials = "1 trial" if answer.trials == 1 else f"{answer.trials} trials"
     running = ", those that run up to now" if answer.study.state.should_run else ""
     return "\n".join([head, f"{trials}{running}: {path} ({answer.size} bytes)"])

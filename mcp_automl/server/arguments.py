@@ -7,6 +7,7 @@ from mcp.server.mcpserver.tools import Tool
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from mcp_automl.domain.figures import shown as in_words
 from mcp_automl.server.failures import again
 from mcp_automl.server.words import plain
 
@@ -43,7 +44,7 @@ def problem(tools: Mapping[str, Tool], name: str, arguments: Mapping[str, Any]) 
 
 
 def shown(value: object) -> str:
-    return plain(repr(value)[:400], 80)
+    return plain(in_words(value), 80)
 
 
 def _properties(tool: Tool) -> Mapping[str, Any]:

@@ -43,19 +43,21 @@ def text(answer: Explanation, missing: Container[str] = ()) -> str:
     """
     found, name = answer.insight, plain(answer.seen.study.config.name)
     head = f"[Info] AutoML Study Explained: {name} ({several(found.finished, 'finished trial')})"
-    numbers = [told(it) for it in shown(found)]
+    numbers = [told(it, found.best) for it in shown(found)]
     rest = [*beyond(answer), *compared(found)]
     call = f"Next: {next_call(answer, missing)}"
     return "\n".join([head, *sentences(answer), *numbers, *rest, call])
 
 
-def told(finding: Finding) -> str:
-    return plain(f"{in_words(finding)}; the best have {good(finding)}", 260)
+def told(finding: Finding, best: int) -> str:
+    """What it did, and where the best so many trials have it."""
+    who = f"the best {best} have " if finding.region.trials else ""
+    return plain(f"{in_words(finding)}; {who}{good(finding)}", 260)
 
 
 def shown(found: Insight) -> Sequence[Finding]:
     """The most important parameters, as many as there is room for."""
-    lengths = (len(told(finding)) for finding in found.findings)
+    lengths = (len(told(finding, found.best)) for finding in found.findings)
     return found.findings[: how_many_fit(lengths, ROOM)]
 
 
@@ -98,7 +100,9 @@ def next_call(answer: Explanation, missing: Container[str] = ()) -> str:
         case Next.MORE_TRIALS:
             return f"start_automl_study({name}, n_trials={answer.n_trials}) goes on with it"
         case Next.NARROWER:
-            return _another(answer)
+            return _another(answer, "narrow", "narrowed to where the best lie")
+        case Next.WIDER if answer.space is not None:
+            return _another(answer, "wide", "widened to what the trainer allows")
         case Next.WIDER:
             return _wider(answer)
         case Next.ELSEWHERE:
@@ -137,8 +141,8 @@ def _way(config: StudyConfig) -> str:
     return "".join(f", {argument}={quoted(way)}" for argument, way in ways.items() if way)
 
 
-def _another(answer: Explanation) -> str:
-    """The narrower study as a call; of a large space what is to be changed alone."""
+def _another(answer: Explanation, suffix: str, how: str) -> str:
+    """The other study as a call; of a large space what is to be changed alone."""
     config, space = answer.seen.study.config, answer.space
     assert space is not None
     whole = {**as_structure(space), **scalars(config.constants)}
@@ -148,7 +152,7 @@ def _another(answer: Explanation) -> str:
         if space.parameters.get(n) != config.space.parameters.get(n)
     }
     call = (
-        f"start_automl_study(study_name={quoted(plain(config.name, MAX_NAME) + '-narrow')}, "
+        f"start_automl_study(study_name={quoted(f'{plain(config.name, MAX_NAME)}-{suffix}')}, "
         f"model_type={quoted(config.model)}, epochs_max={config.epochs_max}{_way(config)}, "
         "search_space="
     )
@@ -162,4 +166,4 @@ def _another(answer: Explanation) -> str:
     names = [plain(name, 40) for name in changed]
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     what = f"{', '.join(names[:5])}{more}"
-    return f"start_automl_study with another name, {what} narrowed to where the best lie{rest}"
+    return f"start_automl_study with another name, {what} {how}{rest}"

@@ -231,7 +231,8 @@ def _pending(turns: Sequence[Turn]) -> list[str]:
     known = [it.waiting.pending_usd for it in turns if it.waiting.pending_usd is not None]
     unknown = len(turns) - len(known)
     more = f", and {unknown} of unknown cost" if unknown else ""
-    return [f"Cost pending: about {dollars(sum(known))}{more}"]
+    usd = dollars(sum(known))
+    return [f"Cost pending: {usd if usd.startswith('under') else f'about {usd}'}{more}"]
 
 
 def _ended(ended: Sequence[JobShown]) -> list[str]:

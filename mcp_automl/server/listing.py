@@ -57,6 +57,12 @@ def studies(answer: StudyList, now: float) -> str:
             "There are no studies yet.\n"
             'Next: start_automl_study(study_name="mnist-opt-1", model_type="mnist") starts one'
         )
+    if not answer.studies:
+        of_all = "the only study" if answer.total == 1 else f"all {answer.total} studies"
+        return (
+            f"[Info] AutoML Studies: offset={answer.page.offset} is beyond {of_all}\n"
+            "Next: list_automl_studies()"
+        )
     table = [
         ["Study", "Model", "State", "Done", "Best", "Cost", "Created"],
         *(_summary(one, now) for one in answer.studies),

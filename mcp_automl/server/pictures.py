@@ -35,7 +35,7 @@ KindName = Annotated[
 ]
 
 
-def best_of(seen: "Finished") -> dict[str, float | None]:
+def best_of(seen: "Finished") -> dict[str, int | float | None]:
     """The best trial, with its value."""
     return {"number": seen.best.number, "value": rounded(seen.best.value)}
 
@@ -81,7 +81,7 @@ class FindingModel(Model):
 class ExplainedModel(Model):
     study: str
     trials: int
-    best: dict[str, float | None]
+    best: dict[str, int | float | None]
     summary: list[str]
     parameters: list[FindingModel]
     next: str

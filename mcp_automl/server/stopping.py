@@ -18,7 +18,8 @@ def stopped(answer: Stopped) -> str:
     elif study.state.should_run:
         running = answer.counts.get(TrialState.RUNNING, 0)
         head = [f"[OK] AutoML Study Stopping: {name}"]
-        done += f", {running} running; they end now, keep their numbers and their last checkpoint"
+        keep = "; they end now, keep their numbers and their last checkpoint" if running else ""
+        done += f", {running or 'none'} running{keep}"
         next_line = f"Next: {status_call(study)} until it is STOPPED; {resume}"
     else:
         head = [f"[OK] AutoML Study Stopped: {name}"]

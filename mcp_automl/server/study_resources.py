@@ -99,7 +99,7 @@ class ImportanceModel(Model):
     study: str
     objective: str
     trials: int
-    best: dict[str, float | None]
+    best: dict[str, int | float | None]
     summary: list[str]
     total: int
     offset: int
@@ -236,6 +236,6 @@ def _report(service: "Service", name: str) -> str:
     from mcp_automl.server.explained import compared, sentences, shown, told
 
     answer = service.explain(name)
-    numbers = map(told, shown(answer.insight))
+    numbers = (told(it, answer.insight.best) for it in shown(answer.insight))
     mattered = [*sentences(answer), *numbers, *compared(answer.insight)]
     return report.page(status, top, service.best(name), mattered)

@@ -2,7 +2,8 @@
 
 from enum import Enum
 
-from mcp_automl.domain.errors import InvalidRequest, NothingToShow
+from mcp_automl.domain.bounds import one_of
+from mcp_automl.domain.errors import NothingToShow
 from mcp_automl.domain.study import Study
 
 
@@ -19,13 +20,7 @@ class Kind(Enum):
     @classmethod
     def of(cls, word: str | None) -> "Kind":
         """The kind of that name; the history where none is named. Raises InvalidRequest."""
-        if word is None:
-            return cls.HISTORY
-        try:
-            return cls(word)
-        except ValueError as error:
-            known = ", ".join(repr(member.value) for member in cls)
-            raise InvalidRequest(f"kind must be one of {known}, not {word[:80]!r}") from error
+        return one_of(cls, word, "kind") or cls.HISTORY
 
 
 def not_drawn(study: Study, why: str) -> NothingToShow:

@@ -67,13 +67,13 @@ def pareto(seen: Finished) -> Picture:
     x = Axis(label=f"cost of a trial ({unit}{', log' if log else ''})", log=log)
     others = _others(seen, best)
     drawn = len(others) + len(best)
-    told = ("No other trial is both better and cheaper:", *_told(best))
+    told = ("No other complete trial is both better and cheaper:", *_told(best))
     return Picture(
         kind="pareto",
         title=title(seen, "Value against cost"),
         panels=(Panel(x=x, y=window.axis(), layers=_layers(seen, best, others, at, window)),),
         words=(
-            best_in_words(seen),
+            f"{best_in_words(seen)}{_cheaper(seen, best[-1])}",
             *told,
             drawn_in_words(seen, drawn, f"the front and others {EVENLY}"),
             *window.words(),
@@ -90,8 +90,7 @@ def _layers(
     window: Values,
 ) -> tuple[Layer, ...]:
     dearest = best[-1]
-    same = dearest.number == seen.best.number
-    name = f"{'best' if same else 'as good as the best, cheaper'}: #{dearest.number}"
+    name = f"{'as good, cheaper' if _cheaper(seen, dearest) else 'best'}: #{dearest.number}"
     return (
         *marks(others, at, window),
         Line(look=Look.FRONT, points=tuple(map(at, best)), stepped=True),
@@ -101,13 +100,20 @@ def _layers(
     )
 
 
+def _cheaper(seen: Finished, dearest: Trial) -> str:
+    """Words on the trial with the star, where that is not the one called the best elsewhere."""
+    if dearest.number == seen.best.number:
+        return ""
+    return f"; #{dearest.number} is as good and cheaper"
+
+
 def _unit(most: float) -> tuple[str, float]:
     """Dollars, or cents where all are below one."""
     return ("US cents", 100.0) if most < 1 else ("US dollars", 1.0)
 
 
 def _front(best: list[Trial]) -> str:
-    return "none is better and cheaper" if len(best) > 1 else ""
+    return "none better and cheaper" if len(best) > 1 else ""
 
 
 def _others(seen: Finished, best: list[Trial]) -> Sequence[Trial]:
