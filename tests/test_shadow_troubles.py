@@ -165,6 +165,9 @@ def test_a_mistake_in_the_code_of_a_sampler_is_not_hidden(
         lambda: np.random.default_rng(0).choice(2, p=[math.nan, 1.0]),
         lambda: scipy.linalg.solve(np.array([[math.nan]]), np.array([1.0])),
         lambda: cmaes.CMA(mean=np.array([math.nan]), sigma=1.0),
+        lambda: cmaes.CMA(np.zeros(2), 1.0, population_size=4).tell(
+            [(np.full(2, math.nan), 1.0)] * 4
+        ),
         lambda: int(math.nan),
         lambda: int(math.inf),
     ],
@@ -174,6 +177,21 @@ def test_what_fails_on_numbers_is_told_from_mistakes(fail: Callable[[], object])
         fail()
 
     assert sampling.is_numerical(failed.value)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: cmaes.CMA(np.zeros(2), 1.0).tell([]),
+        lambda: cmaes.CMA(np.zeros(2), 1.0, bounds=np.ones((2, 2))),
+        lambda: cmaes.CMA(np.zeros(2), 0.0),
+    ],
+)
+def test_a_wrong_call_of_cma_es_is_a_mistake(call: Callable[[], object]) -> None:
+    with pytest.raises(AssertionError) as failed:
+        call()
+
+    assert not sampling.is_numerical(failed.value)
 
 
 @pytest.mark.anyio
