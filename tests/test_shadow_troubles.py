@@ -216,6 +216,39 @@ async def test_a_study_says_which_trials_another_sampler_has_suggested(
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(
+    "noted",
+    [
+        {"trials": "x", "last": 5, "why": ""},
+        {"trials": 1, "last": None, "why": ""},
+        {"trials": 1, "last": 5, "why": ["it"]},
+        {"trials": True, "last": 5, "why": ""},
+        {"trials": 1, "last": 5},
+        {"trials": 1, "last": 5, "why": "", "who": "me"},
+        ["trials", "last", "why"],
+        None,
+    ],
+)
+async def test_a_note_that_somebody_has_damaged_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noted: object
+) -> None:
+    pair = real_pair(tmp_path / "automl_studies.db")
+    study = await pair.started(sampler=Sampler.GP)
+    for _ in range(5):
+        await pair.completed(study, 0.5)
+    url = f"sqlite:///{tmp_path / 'automl_studies.db'}"
+    by_optuna = optuna.load_study(study_name=study.config.name, storage=url)
+    by_optuna.set_user_attr("automl_stood_in", noted)
+    assert pair.registry.progress(study).stood_in is None
+    monkeypatch.setattr(GPSampler, "sample_relative", fails(SINGULAR))
+
+    await pair.completed(study, 0.5)
+
+    told = pair.registry.progress(study).stood_in
+    assert told == StoodIn(trials=1, last=5, why=f"{AS_GP} (LinAlgError)")
+
+
+@pytest.mark.anyio
 async def test_a_stand_in_is_told_though_somebody_enqueued_a_trial_while_it_was_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
