@@ -59,8 +59,8 @@ def csv_piece(path: Path, piece: Piece) -> str:
         csv.Error: it is no table.
     """
     with path.open(encoding="utf-8", newline="") as file:
-        heading, *rows = list(map(_csv_line, csv.reader(file))) or [""]
-    if not heading:
+        heading, *rows = list(map(_csv_line, csv.reader(file, strict=True))) or [""]
+    if not heading.strip("\n\0"):
         raise ValueError("it is empty")
     shown, following = piece.of(rows)
     rest = "" if following is None else f"# {_rest(path, piece, following, len(rows))}\n"

@@ -89,7 +89,10 @@ class Exports:
                 f"there is no export {file[:80]!r}; call export_automl_study to write one"
             )
         try:
-            return _content(path, piece)
+            content = _content(path, piece)
+            # JSON can spell half a character, and an answer that no client can be sent ends us.
+            content.encode()
+            return content
         except (OSError, ValueError, csv.Error, RecursionError) as error:
             why = getattr(error, "strerror", None) or error
             raise ExportNotFound(

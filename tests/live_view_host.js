@@ -143,7 +143,7 @@ const SCENARIOS = {
     for (const it of trials.slice(50, 150)) it.state = "WAITING";
     await shows(statusOf({ counts, done: 250, next_look_s: null }, { state: "STOPPED", n_trials: 350 }), trials);
     assert.equal(pagesRead().length, 24);
-    assert.match(byName("caption").textContent, /; \d+ of 350 trials, the others are being read/);
+    assert.match(byName("caption").textContent, /; \d+ of the latest 300 trials, the others are being read/);
     for (let most = 15; looks().length && most; most--) {
       const before = pagesRead().length;
       await nextLook();
@@ -152,6 +152,25 @@ const SCENARIOS = {
     assert.deepEqual(drawnNumbers(), trials.slice(50).map((it) => it.number));
     assert.match(byName("caption").textContent, /the latest 300 of 350 trials/);
     assert.equal(looks().length, 0, "it rests");
+  },
+  async "shows how a trial has ended that ran when it was read, also once nothing will change"() {
+    const trials = trialsOf(48, (n) => n / 1000, 150), counts = { COMPLETE: 47, RUNNING: 1 };
+    trials[5].state = "RUNNING";
+    await shows(statusOf({ counts, done: 47 }, { n_trials: 48 }), trials);
+    assert.equal(pagesRead().length, 24, "one trial a page");
+    assert.match(byName("caption").textContent, /; 24 of 48 trials, the others are being read/);
+    trials[5] = { ...trials[5], state: "COMPLETE" };
+    const all = { counts: { COMPLETE: 48 }, done: 48, next_look_s: null };
+    host.status = statusOf(all, { state: "COMPLETE", n_trials: 48 });
+    for (let most = 3; looks().length && most; most--) await nextLook();
+    assert.ok(marks().includes("#5 complete: 0.005"), marks()[5]);
+    assert.deepEqual([marks().length, looks().length], [48, 0]);
+  },
+  async "does not promise trials that it has stopped to read"() {
+    const counts = { COMPLETE: 9 };
+    await shows(statusOf({ counts, done: 9, next_look_s: null }, { state: "COMPLETE" }), trialsOf(4, (n) => n / 10));
+    assert.match(byName("caption").textContent, /; 4 of 9 trials, the others cannot be read/);
+    assert.equal(looks().length, 0);
   },
   async "says each state by its own word"() {
     const trials = [trial(0, 0.5), trial(1, 0.6), trial(2, 0.4, { state: "PRUNED", reason: "hopeless" }),

@@ -58,6 +58,7 @@ async def test_each_workflow_is_a_prompt(
         ("improve_model", {"study": "by-optuna"}, "no study 'by-optuna'"),
         ("improve_model", {"study": NAME, "more_trials": "1.5"}, "more_trials must be a whole"),
         ("improve_model", {"name": NAME}, "no argument 'name'; it takes study, more_trials"),
+        ("quick_optimization", {"trails": ""}, "no argument 'trails'; it takes model .optional"),
         ("improve", {}, "there is no prompt 'improve'; there are: quick_optimization, best_"),
     ],
 )

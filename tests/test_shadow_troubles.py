@@ -165,6 +165,9 @@ def test_a_mistake_in_the_code_of_a_sampler_is_not_hidden(
         lambda: np.random.default_rng(0).choice(2, p=[math.nan, 1.0]),
         lambda: scipy.linalg.solve(np.array([[math.nan]]), np.array([1.0])),
         lambda: cmaes.CMA(mean=np.array([math.nan]), sigma=1.0),
+        lambda: cmaes.CMA(np.zeros(2), 1.0, population_size=4).tell(
+            [(np.full(2, math.nan), 1.0)] * 4
+        ),
         lambda: int(math.nan),
         lambda: int(math.inf),
     ],
@@ -174,6 +177,21 @@ def test_what_fails_on_numbers_is_told_from_mistakes(fail: Callable[[], object])
         fail()
 
     assert sampling.is_numerical(failed.value)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: cmaes.CMA(np.zeros(2), 1.0).tell([]),
+        lambda: cmaes.CMA(np.zeros(2), 1.0, bounds=np.ones((2, 2))),
+        lambda: cmaes.CMA(np.zeros(2), 0.0),
+    ],
+)
+def test_a_wrong_call_of_cma_es_is_a_mistake(call: Callable[[], object]) -> None:
+    with pytest.raises(AssertionError) as failed:
+        call()
+
+    assert not sampling.is_numerical(failed.value)
 
 
 @pytest.mark.anyio
@@ -195,6 +213,39 @@ async def test_a_study_says_which_trials_another_sampler_has_suggested(
     assert in_words(Choice(sampler=Sampler.GP), Pruner.ASHA, told, finished=7) == (
         f"Gaussian process, ASHA; a stand-in suggested 2 trials, last #6: {AS_GP} (LinAlgError)"
     )
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "noted",
+    [
+        {"trials": "x", "last": 5, "why": ""},
+        {"trials": 1, "last": None, "why": ""},
+        {"trials": 1, "last": 5, "why": ["it"]},
+        {"trials": True, "last": 5, "why": ""},
+        {"trials": 1, "last": 5},
+        {"trials": 1, "last": 5, "why": "", "who": "me"},
+        ["trials", "last", "why"],
+        None,
+    ],
+)
+async def test_a_note_that_somebody_has_damaged_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noted: object
+) -> None:
+    pair = real_pair(tmp_path / "automl_studies.db")
+    study = await pair.started(sampler=Sampler.GP)
+    for _ in range(5):
+        await pair.completed(study, 0.5)
+    url = f"sqlite:///{tmp_path / 'automl_studies.db'}"
+    by_optuna = optuna.load_study(study_name=study.config.name, storage=url)
+    by_optuna.set_user_attr("automl_stood_in", noted)
+    assert pair.registry.progress(study).stood_in is None
+    monkeypatch.setattr(GPSampler, "sample_relative", fails(SINGULAR))
+
+    await pair.completed(study, 0.5)
+
+    told = pair.registry.progress(study).stood_in
+    assert told == StoodIn(trials=1, last=5, why=f"{AS_GP} (LinAlgError)")
 
 
 @pytest.mark.anyio

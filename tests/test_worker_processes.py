@@ -27,7 +27,7 @@ class FakeProcess:
     """A process as multiprocessing has it, which is gone once it is told to be."""
 
     pid: int = 0
-    code: int = -9
+    code: int | None = -9
     on_look: Callable[[], None] = lambda: None
     _pipe: tuple[int, int] = field(default_factory=os.pipe)
 
@@ -36,7 +36,7 @@ class FakeProcess:
         return self._pipe[0]
 
     @property
-    def exitcode(self) -> int:
+    def exitcode(self) -> int | None:
         self.on_look()
         return self.code
 
@@ -44,11 +44,13 @@ class FakeProcess:
         os.write(self._pipe[1], b"x")
 
     def close(self) -> None:
+        if self.code is None:
+            raise ValueError("Cannot close a process while it is still running.")
         for end in self._pipe:
             os.close(end)
 
 
-def held(process: FakeProcess, pidfd: int) -> Started:
+def held(process: FakeProcess, pidfd: int | None) -> Started:
     ours, theirs = socket.socketpair()
     theirs.close()
     (_, orders), (_, life) = Pipe(duplex=False), Pipe(duplex=False)
@@ -101,6 +103,30 @@ async def test_a_process_that_does_not_die_costs_the_next_one_nothing(
 
     assert codes == [-9, -9]
     assert [is_open(stuck_end), is_open(other_end)] == [False, False]
+
+
+@pytest.mark.usefixtures("no_signals")
+@pytest.mark.parametrize("dies", [True, False])
+async def test_a_process_that_has_closed_its_descriptors_is_killed_before_it_counts_as_gone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, dies: bool
+) -> None:
+    process, was_gone = FakeProcess(code=None), list[bool]()
+    child = Child(held(process, pidfd=None))
+
+    def kill(ref: ProcessRef) -> bool:
+        was_gone.append(child.gone.is_set())
+        process.code = -9 if dies else None
+        return True
+
+    monkeypatch.setattr(module, "kill_leftover", kill)
+    process.ends()
+    with fail_after(10):
+        await child.supervise(1.0)
+        code = await child.exit_code()
+        await child.end()
+
+    assert (was_gone, code) == ([False], process.code)
+    assert ("does not die" in caplog.text) is not dies
 
 
 @pytest.mark.usefixtures("no_signals")

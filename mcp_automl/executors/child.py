@@ -91,10 +91,13 @@ class Started:
             return self.process.exitcode
 
     def reap(self) -> int | None:
-        """The same of a process that has ended, and gives back what it was known by."""
+        """The same of a process that is gone, and gives back what it was known by."""
         with _looking:
             exit_code = self.process.exitcode
-            self.process.close()
+            if exit_code is None:
+                logger.error("process %d does not die", self.ref.pid)
+            else:
+                self.process.close()
         return exit_code
 
     def close(self) -> None:
@@ -238,8 +241,10 @@ class Child:
         await anyio.wait_readable(self._started.end)
         sweep_group(self.ref.pid)
         if self._started.pidfd is None:
-            # The sentinel is the forkserver's word for it, and the forkserver may have been killed.
-            if await to_thread.run_sync(self._started.exit_code) == UNKNOWN_EXIT_CODE:
+            # The sentinel is the forkserver's word for it, and the forkserver may have been killed;
+            # of a spawned process it tells only that its descriptors are closed.
+            exit_code = await to_thread.run_sync(self._started.exit_code)
+            if exit_code in (None, UNKNOWN_EXIT_CODE):
                 await to_thread.run_sync(kill_leftover, self.ref)
         self.gone_at = anyio.current_time()
         self.gone.set()

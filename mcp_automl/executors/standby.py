@@ -41,7 +41,7 @@ class Standby:
         self._most = min(most, MOST)
         self._grace = grace
         self._ready: deque[Child] = deque()
-        # One at a time: a forkserver forks one at a time, and `Process.start` is not thread-safe.
+        # One at a time: `start` sees to that itself, but whoever waits here holds no thread.
         self._starting = CapacityLimiter(1)
         self._wanted = anyio.Event()
         self._waiting: list[anyio.Event] = []

@@ -109,8 +109,8 @@ class AutomlServer(MCPServer[Any]):
         context: Context[Any, Any] | None = None,
     ) -> GetPromptResult | InputRequiredResult:
         """The prompt; what cannot be one is the caller's error, and told as such."""
+        refuse_unusable(await self.list_prompts(), name, arguments or {})
         said = filled_in(arguments)
-        refuse_unusable(await self.list_prompts(), name, said)
         said = await to_thread.run_sync(known_by_name, self._service, said)
         return await super().get_prompt(name, said, context)
 

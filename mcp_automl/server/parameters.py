@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from mcp_automl.domain.bounds import MAX_EPOCHS, MAX_TRIALS, NAME
+from mcp_automl.domain.bounds import MAX_EPOCHS, MAX_TRIALS, NAME, NAME_IN_WORDS
 
 
 def number(value: object) -> object:
@@ -30,7 +30,7 @@ def time_span(value: object) -> object:
 StudyName = Annotated[
     str,
     Field(
-        description="1 to 64 letters, digits, dots, dashes or underscores",
+        description=NAME_IN_WORDS,
         examples=["mnist-opt-1"],
         json_schema_extra={"pattern": f"^{NAME}$"},
     ),

@@ -101,7 +101,7 @@ def filled_in(arguments: Mapping[str, object] | None) -> dict[str, object]:
 
 
 def refuse_unusable(known: Sequence[Prompt], name: str, arguments: Mapping[str, object]) -> None:
-    """Refuses what the SDK would call an internal error of ours.
+    """Refuses what the SDK would call an internal error of ours; a wrong name also if it is empty.
 
     Raises:
         MCPError: there is no such prompt, or not with these arguments; the message has what is.
@@ -112,7 +112,7 @@ def refuse_unusable(known: Sequence[Prompt], name: str, arguments: Mapping[str, 
         raise _invalid(f"there is no prompt {plain(repr(name), 80)}; there are: {there_is}")
     takes = {it.name: bool(it.required) for it in prompt.arguments or ()}
     unknown = sorted(arguments.keys() - takes.keys())
-    missing = [it for it, required in takes.items() if required and it not in arguments]
+    missing = [it for it, required in takes.items() if required and it not in filled_in(arguments)]
     if unknown or missing:
         wrong = f"no argument {plain(repr(unknown[0]), 80)}" if unknown else f"no {missing[0]}"
         words = [it if required else f"{it} (optional)" for it, required in takes.items()]

@@ -236,6 +236,10 @@ def _report(service: "Service", name: str) -> str:
     from mcp_automl.server.explained import compared, sentences, shown, told
 
     answer = service.explain(name)
-    numbers = (told(it, answer.insight.best) for it in shown(answer.insight))
-    mattered = [*sentences(answer), *numbers, *compared(answer.insight)]
+    found = answer.insight
+    # The first sentence says no more than what is told of each parameter, unless none stands out;
+    # the second ends with advice, which is for now, and not for a page to keep.
+    summary = [] if found.clear else sentences(answer)[:1]
+    numbers = (told(it, found.best) for it in shown(found))
+    mattered = [*summary, *numbers, *compared(found)]
     return report.page(status, top, service.best(name), mattered)

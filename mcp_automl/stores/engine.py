@@ -19,7 +19,7 @@ from optuna.storages import RDBStorage
 from mcp_automl.domain.errors import NameTaken
 from mcp_automl.domain.sampling import DEFAULT_SETTINGS, Choice, Pruner, Sampler, SearchSettings
 from mcp_automl.domain.study import Measurement, Study, StudyConfig, TrialState
-from mcp_automl.stores import optuna_rows, pasts, pruning, sampling, schema, trials
+from mcp_automl.stores import optuna_rows, pasts, pruning, sampling, schema, stand_ins, trials
 from mcp_automl.stores.database import Database
 from mcp_automl.stores.ledger import TrialPast
 from mcp_automl.stores.shadow import Proposal, ShadowStudy
@@ -118,7 +118,7 @@ class Engine:
                 optuna_rows.resume(connection, draft.waiting.id)
                 optuna_rows.set_params(connection, draft.waiting.id, point, loaded.space)
             if proposal.stand_in:
-                trials.note_stand_in(connection, loaded.id, number, proposal.stand_in)
+                stand_ins.note(connection, loaded.id, number, proposal.stand_in)
         if number != draft.number or draft.shadow is not loaded.shadow:
             # Somebody has enqueued a trial meanwhile, or the study is searched in another way now.
             self.load(study)

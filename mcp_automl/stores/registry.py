@@ -13,7 +13,7 @@ from mcp_automl.domain.errors import InvalidRequest, NameTaken
 from mcp_automl.domain.outlook import Progress
 from mcp_automl.domain.study import Measurement, Study, StudyConfig, Target, Trial, TrialState
 from mcp_automl.domain.workspace import Backlog, OrchestratorSign
-from mcp_automl.stores import attempts, outbox, plain, signs, studies, trials
+from mcp_automl.stores import attempts, outbox, plain, signs, stand_ins, studies, trials
 from mcp_automl.stores.database import Database
 from mcp_automl.stores.sqlite_changes import SqliteChanges
 
@@ -71,13 +71,15 @@ class SqliteRegistry:
         with self._database.read() as connection:
             optuna_study = trials.optuna_id(connection, study)
             counts = trials.counts(connection, optuna_study) if optuna_study else {}
+            # In a study that is not ours, the attribute is somebody else's.
+            ours = optuna_study if study.id > 0 else None
             return Progress(
                 counts=counts,
                 cost_usd=attempts.cost(connection, study.id),
                 finished_seconds=attempts.latest_durations(connection, study.id),
                 pruned_for_cost=attempts.pruned_for_cost(connection, study.id),
                 interrupted=attempts.interrupted(connection, study.id),
-                stood_in=trials.stood_in(connection, study),
+                stood_in=stand_ins.find(connection, ours) if ours else None,
             )
 
     def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:

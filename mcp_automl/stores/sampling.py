@@ -189,17 +189,22 @@ MAYBE_NUMERICAL = (ArithmeticError, AssertionError, RuntimeError, ValueError)
 
 
 def is_numerical(error: Exception) -> bool:
-    """Whether a sampler's numbers have failed, and not its code.
+    """Whether a sampler's numbers have failed, and probably not its code.
 
-    numpy's `LinAlgError` is a ValueError, and torch's a RuntimeError called `_LinAlgError`. Of a
-    Gaussian process scipy's line search raises a bare ValueError, and CMA-ES asserts that its means
-    are finite; where Optuna or we ourselves raise these, something is wrong but the numbers.
+    numpy's `LinAlgError` is a ValueError, and torch's a RuntimeError called `_LinAlgError`. A bare
+    ValueError comes of scipy's line search and of numpy's NaN, but there of some wrong calls too.
     """
     if isinstance(error, ArithmeticError) or type(error).__name__.endswith("LinAlgError"):
         return True
-    return isinstance(error, (AssertionError, ValueError)) and (
-        _origin(error) in ("cmaes", "numpy", "scipy") or str(error).startswith(NOT_A_NUMBER)
+    if isinstance(error, AssertionError):
+        return _origin(error) == "cmaes" and str(error).startswith(NOT_FINITE)
+    return isinstance(error, ValueError) and (
+        _origin(error) in ("numpy", "scipy") or str(error).startswith(NOT_A_NUMBER)
     )
+
+
+NOT_FINITE = "Abs of all "
+"""What CMA-ES says of means and points that are not finite; its other assertions are of calls."""
 
 
 NOT_A_NUMBER = "cannot convert float NaN"

@@ -8,17 +8,12 @@ import json
 import math
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from datetime import datetime
 
-from mcp_automl.domain.sampling import StoodIn
 from mcp_automl.domain.space import Value
 from mcp_automl.domain.study import Measurement, Objective, Study, Trial, TrialState
 from mcp_automl.stores import codec
 from mcp_automl.stores.schema import has_table
-
-STOOD_IN = "automl_stood_in"
-"""The user attribute of our studies that says which trials another sampler has suggested."""
 
 _STORED_VALUES = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}
 
@@ -252,33 +247,6 @@ def _last_reported(connection: sqlite3.Connection, study: Study, number: int) ->
         return None
     objective: Objective = study.config.objective
     return Measurement(epoch=row["n"], metrics={objective.name: value}, seconds=0.0)
-
-
-def stood_in(connection: sqlite3.Connection, study: Study) -> StoodIn | None:
-    """What another sampler has suggested than the one that works; only we take that down."""
-    optuna_study = optuna_id(connection, study)
-    return _noted(connection, optuna_study) if optuna_study and study.id > 0 else None
-
-
-def note_stand_in(connection: sqlite3.Connection, optuna_study: int, last: int, why: str) -> None:
-    """Takes down that another sampler has suggested one more trial."""
-    known = _noted(connection, optuna_study)
-    noted = StoodIn(trials=1 if known is None else known.trials + 1, last=last, why=why)
-    insert = (
-        "INSERT INTO study_user_attributes (study_id, key, value_json) VALUES (?, ?, ?) "
-        "ON CONFLICT (study_id, key) DO UPDATE SET value_json = excluded.value_json"
-    )
-    connection.execute(insert, (optuna_study, STOOD_IN, json.dumps(asdict(noted))))
-
-
-def _noted(connection: sqlite3.Connection, optuna_study: int) -> StoodIn | None:
-    query = "SELECT value_json FROM study_user_attributes WHERE study_id = ? AND key = ?"
-    row = connection.execute(query, (optuna_study, STOOD_IN)).fetchone()
-    try:
-        return None if row is None else StoodIn(**json.loads(row[0]))
-    except (TypeError, ValueError):
-        # Anybody can write into the file, and a note that cannot be read is not worth a status.
-        return None
 
 
 def numbers(connection: sqlite3.Connection, optuna_study: int, state: TrialState) -> list[int]:

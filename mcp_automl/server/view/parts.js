@@ -133,12 +133,15 @@ let shown = null;
 const totalOf = ({ counts }) => Object.values(counts).reduce((sum, n) => sum + n, 0);
 // How many trials ought to be drawn that have not been read yet.
 const lacking = () => Math.min(totalOf(shown.status), LATEST) - shown.trials.length;
-function history(trials, status) {
-  shown = { trials, status };
+function history(trials, status, goesOn) {
+  shown = { trials, status, goesOn };
   const { study: it, best } = status, place = byId("history");
   byId("history-part").hidden = !trials.some(hasPlace) && !runs(it);
-  const total = totalOf(status), some = `${trials.length} of ${total.toLocaleString("en")} trials`;
-  const part = lacking() ? `; ${some}, the others are being read` : total > trials.length ? `; the latest ${some}` : "";
+  const total = totalOf(status), of = (all) => `${trials.length} of ${all} trials`;
+  const some = of(total > LATEST ? `the latest ${LATEST}` : total);
+  const others = goesOn ? "are being read" : "cannot be read";
+  const latest = total > LATEST ? `; the latest ${of(total.toLocaleString("en"))}` : "";
+  const part = lacking() ? `; ${some}, the others ${others}` : latest;
   const made = chart(trials, it, best, Math.max(240, place.clientWidth || 640));
   const none = ["No trial has finished an epoch yet.", { class: "quiet", style: "height:200px" }];
   byId("caption").textContent = `${it.objective}, ${it.direction === "maximize" ? "higher" : "lower"} is better${part}`;
@@ -146,4 +149,4 @@ function history(trials, status) {
   byId("legend").replaceChildren(...(made ? legend(made.words, made.line) : []));
   byId("outside").textContent = made ? made.hidden : "";
 }
-const redraw = () => shown && history(shown.trials, shown.status);
+const redraw = () => shown && history(shown.trials, shown.status, shown.goesOn);

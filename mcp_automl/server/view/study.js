@@ -52,7 +52,7 @@ async function follow(status) {
     trouble(`The trials could not be read: ${error.message}. Trying again in 10 s.`);
     return rest(10);
   }
-  if (cut !== null && lacking()) rest(2);
+  if (cut !== null && (lacking() || status.next_look_s === null)) rest(2);
   else if (status.next_look_s !== null) rest(Math.min(10, Math.max(2, status.next_look_s)));
 }
 
@@ -80,6 +80,8 @@ function show(status) {
 // What is known of each trial by its place among all, and where the last look had read enough.
 const known = new Map();
 let age = null, cut = null;
+// What was read since nothing will change any more: once is enough, whether or not it has ended.
+const settled = new Set();
 const ended = (trial) => Boolean(trial) && ["COMPLETE", "PRUNED", "FAIL"].includes(trial.state);
 
 // What has ended is read once. A page may end before its limit, where its characters do: what it lacks is asked for
@@ -87,9 +89,10 @@ const ended = (trial) => Boolean(trial) && ["COMPLETE", "PRUNED", "FAIL"].includ
 async function latest(status, stale) {
   if (age !== status.study.created_at) known.clear();
   age = status.study.created_at;
+  if (cut === null || status.next_look_s !== null) settled.clear();
   const total = totalOf(status), fresh = new Set();
   const drawn = Array.from({ length: Math.min(total, LATEST) }, (_, n) => Math.max(0, total - LATEST) + n);
-  const wanted = drawn.filter((place) => !ended(known.get(place)));
+  const wanted = drawn.filter((place) => !ended(known.get(place)) && !settled.has(place));
   const turned = [...wanted.filter((place) => place >= (cut ?? 0)), ...wanted];
   let left = PAGES;
   cut = null;
@@ -104,6 +107,7 @@ async function latest(status, stale) {
     if (stale() || !trials.length) break;
     for (const [n, trial] of trials.entries()) {
       fresh.add(place + n);
+      if (status.next_look_s === null) settled.add(place + n);
       known.set(place + n, trial);
     }
   }
@@ -116,7 +120,7 @@ async function details(status, stale) {
   try {
     const trials = await latest(status, stale);
     if (stale()) return;
-    history(trials, status);
+    history(trials, status, cut !== null || status.next_look_s !== null);
     troubled(trials);
   } finally {
     // Beneath the history, and so not before it; but also where trials cannot be read.
