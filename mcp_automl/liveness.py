@@ -59,7 +59,7 @@ class Liveness:
         if not study.state.should_run:
             self.rouse()
             return ()
-        life = self._launcher.ensure()
+        life = self._launcher.ensure(asked_now=asked_now)
         sign = self._registry.orchestrator()
         silent_for = self._now() - (study.created_at if sign is None else sign.alive_at)
         if life is Life.ALIVE:
