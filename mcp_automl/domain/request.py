@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mcp_automl.domain.sampling import Pruner, Sampler, named
-from mcp_automl.domain.study import Target
+from mcp_automl.domain.study import Study, StudyConfig, StudyState, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +36,12 @@ class StudyRequest:
             sampler=None if self.sampler is None else named(Sampler, self.sampler),
             pruner=None if self.pruner is None else named(Pruner, self.pruner),
         )
+
+
+def runs_nothing(study: Study, wanted: StudyConfig, done: int) -> bool:
+    """Whether going on with a study would run nothing, and so changes nothing.
+
+    How it is searched is of no account where nothing is left to search.
+    """
+    finished = study.state is StudyState.COMPLETE and done >= wanted.n_trials
+    return finished and wanted.ceilings == study.config.ceilings
