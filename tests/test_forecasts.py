@@ -7,7 +7,7 @@ import pytest
 
 from mcp_automl.domain.queue import Holding
 from mcp_automl.domain.quote import TrialCost
-from mcp_automl.domain.study import Study, StudyState
+from mcp_automl.domain.study import Study, StudyState, TrialState
 from tests import fakes_server
 from tests.fakes_server import (
     NOW,
@@ -105,3 +105,32 @@ def test_a_long_trial_that_runs_is_expected_of_the_next_ones_too_for_the_first_t
     house.holdings = [long]
     # Two other slots take two trials each, of 20 s.
     assert house.left()[0] == 40.0
+
+
+@pytest.mark.parametrize(
+    ("budget", "done", "begun", "left"),
+    [
+        # One trial of one cent is done; the one that runs ends in 6 s.
+        (0.005, 1, 4.0, 6.0),
+        (0.0150, 1, 4.0, 6.0),
+        (0.005, 1, None, 0.0),
+        (0.005, 0, None, 0.0),
+        (0.02, 1, None, 10.0),
+        (1.0, 1, None, 20.0),
+    ],
+)
+def test_no_time_is_left_for_trials_that_the_budget_does_not_pay_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    budget: float,
+    done: int,
+    begun: float | None,
+    left: float,
+) -> None:
+    house = House(tmp_path, monkeypatch, n_trials=6)
+    config = a_config(NAME, n_trials=6, budget=budget)
+    house.study = a_study(StudyState.RUNNING, config=config)
+    state = TrialState.COMPLETE if done else TrialState.FAIL
+    house.registry.add(house.study, [a_trial(0, state=state)])
+    house.holdings = [] if begun is None else [holding(house.study, begun_s=begun)]
+    assert house.left()[0] == left
