@@ -114,12 +114,7 @@ class FakeRegistry:
         trials = self._trials(study)
         counts = {state: sum(t.state is state for t in trials) for state in TrialState}
         cost = sum(trial.cost_usd for trial in trials)
-        return Progress(
-            counts=counts,
-            cost_usd=cost,
-            finished_seconds=(10.0,) if trials else (),
-            interrupted=counts[TrialState.WAITING],
-        )
+        return Progress(counts=counts, cost_usd=cost, finished_seconds=(10.0,) if trials else ())
 
     def trials(self, study: Study, states: Sequence[TrialState]) -> Sequence[Trial]:
         return [replace(t, params={}) for t in self._trials(study) if t.state in states]
