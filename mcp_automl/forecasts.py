@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mcp_automl.accounts import Accounts
-from mcp_automl.domain.outlook import Progress, mean_seconds, remaining_seconds
+from mcp_automl.domain.outlook import Progress, allowance, mean_seconds, remaining_seconds
 from mcp_automl.domain.queue import Holding
 from mcp_automl.domain.quote import Basis
 from mcp_automl.domain.study import Study, counted
@@ -66,7 +66,7 @@ class Forecasts:
         trials_s = self.trials_s(studies, {study.id: progress}, holdings)
         ends = [(it.study.id, it.remaining_s(now, trials_s[it.study.id])) for it in holdings]
         return remaining_seconds(
-            missing=missing(study, progress, holdings),
+            missing=_paid_for(study, progress, missing(study, progress, holdings)),
             trial_s=trials_s[study.id],
             own_ends=[end for id, end in ends if id == study.id],
             other_ends=[end for id, end in ends if id != study.id],
@@ -87,6 +87,18 @@ class Forecasts:
 
 
 def missing(study: Study, progress: Progress, holdings: Sequence[Holding]) -> int:
-    """How many of its trainings have not begun."""
+    """How many of its trainings have not begun; none where its budget is spent."""
+    budget = study.config.cost_budget_usd
+    if budget is not None and progress.cost_usd >= budget:
+        return 0
     held = sum(it.study.id == study.id for it in holdings)
     return max(0, study.config.n_trials - counted(progress.counts) - held)
+
+
+def _paid_for(study: Study, progress: Progress, trials: int) -> int:
+    """For how many of so many trials its budget pays, as its status says."""
+    budget = study.config.cost_budget_usd
+    if budget is None:
+        return trials
+    paid = allowance(budget, progress.cost_usd, counted(progress.counts)).trials
+    return trials if paid is None else min(trials, paid)

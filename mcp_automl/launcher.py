@@ -8,9 +8,12 @@ The new process shares nothing with this one: own session, parent init, no descr
 log file. A client that waits for its server's pipes to close must not wait for a study.
 """
 
+import math
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -20,6 +23,9 @@ from mcp_automl.settings import Settings
 START_SECONDS = 10.0
 """How long the process that detaches may take; it usually needs 20 ms."""
 
+SETTLE_SECONDS = 5.0
+"""How long a started orchestrator may take to hold its lock; imports come first."""
+
 HAND_OVER_SECONDS = 120.0
 """How long a successor waits: longer than leaving takes, and sending what waits for MLflow."""
 
@@ -27,11 +33,16 @@ HAND_OVER_SECONDS = 120.0
 _DETACH = "import os, sys\nif os.fork(): os._exit(0)\nos.execv(sys.argv[1], sys.argv[1:])"
 
 
+# A forkserver ends so whose orchestrator is killed while it orders a process: the end, no cause.
+_ORPHANED = re.compile(r"^Traceback .*\n(?:[ \t].*\n)*EOFError$", re.MULTILINE)
+
+
 class Life(Enum):
     """What was found, and done."""
 
     ALIVE = "alive"
     STARTED = "started"
+    """By this call, or by an earlier one so lately that it does not live yet."""
 
 
 class Launcher:
@@ -41,6 +52,7 @@ class Launcher:
         settings: the workspace's.
         start: starts a detached orchestrator; the real one unless a test says otherwise.
         succeed: starts one that waits for the present one to leave.
+        now: monotonic seconds.
     """
 
     def __init__(
@@ -48,10 +60,14 @@ class Launcher:
         settings: Settings,
         start: Callable[[Settings], None] | None = None,
         succeed: Callable[[Settings], None] | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._start = start or start_detached
         self._succeed = succeed or start_successor
+        self._now = now
+        self._settled_at = -math.inf
+        """When the one started last lives for certain, unless it has died."""
 
     def is_alive(self) -> bool:
         """Whether an orchestrator holds this workspace now."""
@@ -63,13 +79,22 @@ class Launcher:
             with lock.acquire(timeout=0):
                 return False
         except Timeout:
+            # The one that was awaited, or another one: should it die, a successor is due at once.
+            self._settled_at = -math.inf
             return True
 
-    def ensure(self) -> Life:
-        """Starts an orchestrator unless one lives. Does not wait for it to be ready."""
+    def ensure(self, *, asked_now: bool = False) -> Life:
+        """Starts an orchestrator unless one lives. Does not wait for it to be ready.
+
+        Args:
+            asked_now: this call has written an intention, which one that was started before may
+                have left without seeing.
+        """
         if self.is_alive():
             return Life.ALIVE
-        self._start(self._settings)
+        if asked_now or self._now() >= self._settled_at:
+            self._start(self._settings)
+            self._settled_at = self._now() + SETTLE_SECONDS
         return Life.STARTED
 
     def succeed(self) -> None:
@@ -113,12 +138,13 @@ def _configuration() -> dict[str, str]:
 
 
 def last_line(path: Path, limit: int = 500) -> str:
-    """The last line of a text file that is not blank, cut to `limit` characters."""
+    """The last line of a log that is not blank and says something, cut to `limit` characters."""
     try:
         with open(path, "rb") as file:
             file.seek(max(0, path.stat().st_size - 8192))
-            lines = file.read().decode(errors="replace").splitlines()
+            text = file.read().decode(errors="replace")
     except FileNotFoundError:
         return ""
+    lines = _ORPHANED.sub("", text).splitlines()
     spoken = [line.strip() for line in lines if line.strip()]
     return spoken[-1][:limit] if spoken else ""

@@ -7,12 +7,14 @@ An older server never asks, so that two servers cannot keep replacing each other
 """
 
 import logging
+import math
 import subprocess
 from collections.abc import Callable, Mapping
 
 from mcp_automl import __version__
+from mcp_automl.domain.outlook import Progress
 from mcp_automl.domain.prices import Prices
-from mcp_automl.domain.study import Study, StudyState
+from mcp_automl.domain.study import Study, StudyState, TrialState
 from mcp_automl.domain.tracking import without_passwords
 from mcp_automl.domain.workspace import OrchestratorSign
 from mcp_automl.launcher import Launcher, Life
@@ -59,7 +61,7 @@ class Liveness:
         if not study.state.should_run:
             self.rouse()
             return ()
-        life = self._launcher.ensure()
+        life = self._launcher.ensure(asked_now=asked_now)
         sign = self._registry.orchestrator()
         silent_for = self._now() - (study.created_at if sign is None else sign.alive_at)
         if life is Life.ALIVE:
@@ -83,6 +85,20 @@ class Liveness:
             self._launcher.ensure()
         except (OSError, subprocess.SubprocessError):
             logger.exception("no orchestrator could be started")
+
+    def takeover(self, study: Study, progress: Progress) -> tuple[str, ...]:
+        """Why nothing runs of what was interrupted: a new orchestrator first loads its trainers."""
+        sign = self._registry.orchestrator()
+        runs = progress.counts.get(TrialState.RUNNING, 0)
+        if sign is None or runs or not progress.interrupted:
+            return ()
+        age = self._now() - sign.started_at
+        begun = math.inf if study.started_at is None else study.started_at
+        wanted = study.state is StudyState.RUNNING and not study.stop_requested
+        if not wanted or begun >= sign.started_at or age >= SILENCE_SECONDS:
+            return ()
+        goes_on = "what was interrupted goes on from its last checkpoint as soon as it is ready"
+        return (f"a new orchestrator took over {age:.0f} s ago; {goes_on}",)
 
     def tracking(self) -> tuple[str, ...]:
         """How many entries wait for the tracker, where some have for longer than a moment."""

@@ -6,6 +6,7 @@ from mcp_automl.accounts import Accounts
 from mcp_automl.answers import Quoted
 from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.quote import Quote, quote
+from mcp_automl.domain.request import runs_nothing
 from mcp_automl.domain.sampling import choose, in_words
 from mcp_automl.domain.study import Study, StudyConfig, counted
 from mcp_automl.packages import has_torch
@@ -43,11 +44,13 @@ class Quotes:
 
         Args:
             existing: the study of that name, if there is one already.
-            config: as it would be stored.
+            config: as it was asked for.
         """
         progress = None if existing is None else self._registry.progress(existing)
         done = 0 if progress is None else counted(progress.counts)
         spent = 0.0 if progress is None else progress.cost_usd
+        if existing is not None and runs_nothing(existing, config, done):
+            config = existing.config
         budget = config.cost_budget_usd
         parallel = self.parallel(config.model)
         return Quoted(

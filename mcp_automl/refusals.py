@@ -17,7 +17,7 @@ from mcp_automl.domain.figures import shown
 from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.prices import Prices
 from mcp_automl.domain.request import StudyRequest
-from mcp_automl.domain.study import Study
+from mcp_automl.domain.study import Study, StudyConfig
 from mcp_automl.domain.training_job import is_job_name
 from mcp_automl.repertoire import Trainers
 
@@ -153,6 +153,15 @@ def budget_is_spent(study: Study, spent_usd: float) -> tuple[str, ...]:
         return ()
     spent = f"{dollars(spent_usd)} of the budget of {dollars(budget)} is spent"
     return (f"{spent}: nothing more will be launched; name a larger cost_budget_usd to go on",)
+
+
+def search_stays(study: Study, wanted: StudyConfig) -> tuple[str, ...]:
+    """What to tell who wants a study searched in another way that has nothing left to run."""
+    names = ("sampler", "pruner")
+    if all(getattr(wanted, name) is getattr(study.config, name) for name in names):
+        return ()
+    stays = "sampler and pruner stay as they were"
+    return (f"{stays}: they change when there are trials left to run; ask for a larger n_trials",)
 
 
 def no_such_study(name: str, names: list[str]) -> StudyNotFound:

@@ -31,8 +31,8 @@ from mcp_automl.domain.costs import CostReport
 from mcp_automl.domain.errors import NameTaken
 from mcp_automl.domain.machine import Machine
 from mcp_automl.domain.paging import FIRST_PAGE, Page
-from mcp_automl.domain.request import StudyRequest
-from mcp_automl.domain.study import Study, StudyConfig, StudyState, Target, counted
+from mcp_automl.domain.request import StudyRequest, runs_nothing
+from mcp_automl.domain.study import Study, StudyConfig, Target, counted
 from mcp_automl.export_pages import FIRST_PIECE, Piece
 from mcp_automl.exports import Exports
 from mcp_automl.folders import Folders
@@ -44,7 +44,7 @@ from mcp_automl.launcher import Launcher
 from mcp_automl.liveness import Liveness
 from mcp_automl.ports import Changes, StudyRegistry
 from mcp_automl.quotes import Quotes
-from mcp_automl.refusals import budget_is_spent, no_such_study, refuse_foreign
+from mcp_automl.refusals import budget_is_spent, no_such_study, refuse_foreign, search_stays
 from mcp_automl.repertoire import Trainers
 from mcp_automl.requests import Requests
 from mcp_automl.results import Results
@@ -141,11 +141,9 @@ class Service:
         return self._quotes.of(existing, wanted)
 
     def _go_on(self, study: Study, wanted: StudyConfig, target: Target) -> Started:
-        done = counted(self._registry.progress(study).counts)
-        # How it is searched is of no account where nothing is left to search.
-        finished = study.state is StudyState.COMPLETE and done >= wanted.n_trials
-        if finished and wanted.ceilings == study.config.ceilings:
-            return self._started(study, nothing_to_run=True)
+        if runs_nothing(study, wanted, counted(self._registry.progress(study).counts)):
+            answer = self._started(study, nothing_to_run=True)
+            return replace(answer, notes=(*search_stays(study, wanted), *answer.notes))
         if study.state.should_run and wanted == study.config and not study.stop_requested:
             return self._started(study)
         return self._started(self._registry.retarget(study.id, target))

@@ -80,7 +80,12 @@ class Statuses:
             interrupted=progress.interrupted,
             savings=self._costs.savings(study),
             next_look_s=look if study.state.should_run else None,
-            notes=(*notes, *self._logs.of_failed(study), *self._liveness.tracking()),
+            notes=(
+                *notes,
+                *self._liveness.takeover(study, progress),
+                *self._logs.of_failed(study),
+                *self._liveness.tracking(),
+            ),
             search=searched(study, progress),
         )
 

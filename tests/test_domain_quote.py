@@ -109,3 +109,10 @@ def test_trials_of_other_search_spaces_are_a_guess_that_says_nothing_of_a_budget
 
     known = a_quote([*costs(1.0), *narrow], rest=100.0)
     assert (known.basis, known.verdict, known.measured) == (Basis.ALIKE, Verdict.SUFFICES, 1)
+
+
+@pytest.mark.parametrize("known", [[], costs(1.0, 1.0), costs(1.0, alike=False)])
+def test_a_budget_that_is_spent_pays_for_nothing_whatever_is_known(known: list[TrialCost]) -> None:
+    it = a_quote(known, rest=-0.5)
+
+    assert (it.verdict, it.paid_trials) == (Verdict.TOO_SMALL, 0)

@@ -148,7 +148,10 @@ def test_money_that_ran_out_while_nothing_runs_finishes_the_study() -> None:
     [finish] = run.begin()
     assert isinstance(finish, Finish)
     assert finish.state is StudyState.COMPLETE
-    assert finish.reason.startswith("cost budget: $10.0000 of $10.0000 spent; the rest")
+    assert finish.reason == (
+        "cost budget: $10.0000 of $10.0000 spent; the rest does not pay for an epoch of the next "
+        "trial"
+    ), "what a slot costs is not known before one is offered"
 
 
 def test_a_study_whose_budget_is_spent_launches_nothing_when_it_is_asked_for_again() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from mcp_automl.domain.queue import Holding
 from mcp_automl.domain.quote import TrialCost
-from mcp_automl.domain.study import Study, StudyState
+from mcp_automl.domain.study import Study, StudyState, TrialState
 from tests import fakes_server
 from tests.fakes_server import (
     NOW,
@@ -116,3 +116,32 @@ def test_a_trial_that_was_taken_up_again_counts_with_the_epochs_of_its_earlier_a
     house.holdings = [replace(young, epochs=10, epoch=9, epoch_s=3.0)]
     # It ends after 3; four others then take turns in three slots, one of them from 20 on.
     assert house.left()[0] == 40.0
+
+
+@pytest.mark.parametrize(
+    ("budget", "done", "begun", "left"),
+    [
+        # One trial of one cent is done; the one that runs ends in 6 s.
+        (0.005, 1, 4.0, 6.0),
+        (0.0150, 1, 4.0, 6.0),
+        (0.005, 1, None, 0.0),
+        (0.005, 0, None, 0.0),
+        (0.02, 1, None, 10.0),
+        (1.0, 1, None, 20.0),
+    ],
+)
+def test_no_time_is_left_for_trials_that_the_budget_does_not_pay_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    budget: float,
+    done: int,
+    begun: float | None,
+    left: float,
+) -> None:
+    house = House(tmp_path, monkeypatch, n_trials=6)
+    config = a_config(NAME, n_trials=6, budget=budget)
+    house.study = a_study(StudyState.RUNNING, config=config)
+    state = TrialState.COMPLETE if done else TrialState.FAIL
+    house.registry.add(house.study, [a_trial(0, state=state)])
+    house.holdings = [] if begun is None else [holding(house.study, begun_s=begun)]
+    assert house.left()[0] == left

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from mcp_automl.domain.study import StudyState
+from mcp_automl import __version__
+from mcp_automl.domain.outlook import Progress
+from mcp_automl.domain.study import StudyState, TrialState
 from mcp_automl.domain.workspace import Backlog, OrchestratorSign
 from mcp_automl.launcher import Launcher
 from mcp_automl.liveness import Liveness, is_newer
 from mcp_automl.settings import Settings
-from tests.fakes_server import NOW, FakeRegistry, a_study
+from tests.fakes_server import NOW, FakeRegistry, a_service, a_study
 
 SIGN = OrchestratorSign(
     host="h", pid=1, version="1.9", started_at=NOW - 99, alive_at=NOW - 1, settings={}
@@ -83,6 +85,39 @@ def test_a_dead_orchestrator_is_replaced_without_asking(home: Home) -> None:
 
     assert "has been started again" in note
     assert (home.registry.leave_for, home.successors) == ("", [])
+
+
+def progressed(*, running: int = 0, interrupted: int = 0) -> Progress:
+    counts = {TrialState.RUNNING: running, TrialState.WAITING: interrupted}
+    return Progress(counts=counts, cost_usd=0.0, finished_seconds=(), interrupted=interrupted)
+
+
+@pytest.mark.parametrize(
+    ("running", "interrupted", "age", "told"),
+    [(0, 1, 4, True), (1, 1, 4, False), (0, 0, 4, False), (0, 1, 20, False), (0, 1, 95, False)],
+)
+def test_a_study_that_waits_for_a_new_orchestrator_to_be_ready_says_so(
+    home: Home, running: int, interrupted: int, age: float, told: bool
+) -> None:
+    home.registry.sign = replace(SIGN, started_at=NOW - age)
+    progress = progressed(running=running, interrupted=interrupted)
+    note = (
+        "a new orchestrator took over 4 s ago; what was interrupted goes on from its last "
+        "checkpoint as soon as it is ready"
+    )
+    assert home.liveness().takeover(STUDY, progress) == ((note,) if told else ())
+
+
+@pytest.mark.usefixtures("alive")
+def test_the_status_of_such_a_study_has_that_note(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.registry.sign = replace(SIGN, version=__version__, started_at=NOW - 4)
+    home.registry.add(STUDY)
+    monkeypatch.setattr(home.registry, "progress", lambda _: progressed(interrupted=1))
+    service = a_service(home.registry, home.settings.workspace)
+    (note,) = service.status(STUDY.config.name).notes
+    assert note.startswith("a new orchestrator took over 4 s ago")
 
 
 def test_versions_are_compared_as_versions() -> None:

@@ -145,3 +145,25 @@ async def test_a_dry_run_refuses_what_a_start_would(asked: Asked) -> None:
     assert (await asked.start(dry_run=True, model_type="mnist")).is_error
     assert (await asked.start(dry_run=True, cost_budget_usd=-1)).is_error
     assert (await asked.start(dry_run="perhaps")).is_error
+
+
+@pytest.mark.parametrize("n_trials", [2, 9])
+async def test_a_budget_below_what_is_spent_is_called_spent(asked: Asked, n_trials: int) -> None:
+    config = a_config(NAME, n_trials=2, budget=1.0)
+    trial = replace(a_trial(0), cost_usd=0.000113)
+    asked.registry.add(a_study(config=config), [trial, replace(trial, number=1)])
+    told = await asked.says(n_trials=n_trials, cost_budget_usd=0.0002)
+
+    assert (
+        "Budget: $0.00023 of $0.00020 is spent already: nothing more would be launched; name a "
+        "larger cost_budget_usd to go on"
+    ) in told
+
+
+async def test_a_dry_run_of_a_study_that_is_done_says_how_it_was_searched(asked: Asked) -> None:
+    asked.registry.add(a_study(config=a_config(NAME, n_trials=1)), [a_trial(0)])
+
+    told = await asked.says(sampler="random", pruner="none")
+    assert "Search: TPE after 5 start-up trials, median pruner" in told
+    told = await asked.says(sampler="random", pruner="none", n_trials=2)
+    assert "Search: random, no pruner" in told

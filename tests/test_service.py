@@ -105,6 +105,12 @@ def test_another_search_of_a_study_that_is_done_runs_nothing_and_changes_nothing
     answer = start(office.service, "s", sampler="random", pruner="none")
     assert answer.nothing_to_run and answer.study.config.sampler is Sampler.TPE
     assert office.registry.writes == 0
+    [note] = answer.notes
+    assert note == (
+        "sampler and pruner stay as they were: they change when there are trials left to run; ask "
+        "for a larger n_trials"
+    )
+    assert start(office.service, "s", sampler="tpe").notes == ()
 
 
 @pytest.mark.parametrize("n_trials", [None, 1, 2])

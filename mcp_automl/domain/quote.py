@@ -136,6 +136,8 @@ def _verdict(basis: Basis, usd: Range | None, rest_usd: float | None) -> Verdict
         return Verdict.NO_BUDGET
     if usd is not None and usd.high == 0:
         return Verdict.SUFFICES
+    if rest_usd <= 0:
+        return Verdict.TOO_SMALL
     if usd is None or basis is Basis.OTHER:
         return Verdict.UNKNOWN
     if usd.high <= rest_usd:
@@ -148,6 +150,8 @@ def _paid_trials(
 ) -> int | None:
     if _verdict(basis, usd, rest_usd) is not Verdict.TOO_SMALL:
         return None
-    assert usd is not None
     assert rest_usd is not None
-    return max(0, math.floor(rest_usd / (usd.expected / trials)))
+    if rest_usd <= 0:
+        return 0
+    assert usd is not None
+    return math.floor(rest_usd / (usd.expected / trials))

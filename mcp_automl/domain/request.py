@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mcp_automl.domain.bounds import one_of
 from mcp_automl.domain.sampling import Pruner, Sampler
-from mcp_automl.domain.study import Target
+from mcp_automl.domain.study import Study, StudyConfig, StudyState, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +37,12 @@ class StudyRequest:
             sampler=one_of(Sampler, self.sampler, "sampler"),
             pruner=one_of(Pruner, self.pruner, "pruner"),
         )
+
+
+def runs_nothing(study: Study, wanted: StudyConfig, done: int) -> bool:
+    """Whether going on with a study would run nothing, and so changes nothing.
+
+    How it is searched is of no account where nothing is left to search.
+    """
+    finished = study.state is StudyState.COMPLETE and done >= wanted.n_trials
+    return finished and wanted.ceilings == study.config.ceilings

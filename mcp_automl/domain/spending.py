@@ -123,15 +123,18 @@ class Spending:
             return ""
         earlier = f", {dollars(earlier_usd)} of it spent," if earlier_usd > 0 else ""
         return (
-            f"{COST_BUDGET}: the {dollars(cap)} for one trial{earlier} does not pay for an epoch "
-            f"({self._price(meter, least_s)})"
+            f"{COST_BUDGET}: the {dollars(cap)} for one trial{earlier} does not pay for an epoch"
+            f"{self._price(meter, least_s)}"
         )
 
     def _price(self, meter: Meter, least_s: float) -> str:
+        if meter.usd_per_hour == 0:
+            # No slot was offered yet that would have said what it costs.
+            return ""
         ending = f"{dollars(meter.price(ENDING_SECONDS))} set aside to end it"
         if least_s == 0:
-            return f"besides {ending}"
-        return f"about {dollars(meter.price(least_s))}, and {ending}"
+            return f" (besides {ending})"
+        return f" (about {dollars(meter.price(least_s))}, and {ending})"
 
     def _shortage(
         self, meter: Meter, least_s: float, flights: Flights, at: float, shares: int
@@ -144,7 +147,7 @@ class Spending:
             return ""
         return (
             f"{COST_BUDGET}: {self._sums(flights, reservations, at)}; the rest does not pay for "
-            f"an epoch of the next trial ({self._price(meter, least_s)})"
+            f"an epoch of the next trial{self._price(meter, least_s)}"
         )
 
     def _reserve(

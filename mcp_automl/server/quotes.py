@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pydantic import Field
 
 from mcp_automl.answers import Quoted
+from mcp_automl.domain.budget import dollars as all_digits
 from mcp_automl.domain.figures import several
 from mcp_automl.domain.quote import Basis, Quote, Range, Verdict
 from mcp_automl.domain.study import StudyConfig
@@ -108,6 +109,9 @@ def _budget(answer: Quoted) -> str:
     budget = answer.config.cost_budget_usd
     if budget is None:
         return "none; cost_budget_usd would be a hard ceiling"
+    if answer.spent_usd >= budget:
+        spent = f"{all_digits(answer.spent_usd)} of {all_digits(budget)} is spent already"
+        return f"{spent}: nothing more would be launched; name a larger cost_budget_usd to go on"
     spent = f" ({dollars(answer.spent_usd)} of it spent)" if answer.spent_usd > 0 else ""
     return f"{dollars(budget)}{spent} {_verdict(answer.quote)}"
 
