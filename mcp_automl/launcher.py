@@ -23,7 +23,7 @@ from mcp_automl.settings import Settings
 START_SECONDS = 10.0
 """How long the process that detaches may take; it usually needs 20 ms."""
 
-SETTLE_SECONDS = 5.0
+SETTLE_SECONDS = 10.0
 """How long a started orchestrator may take to hold its lock; imports come first."""
 
 HAND_OVER_SECONDS = 120.0

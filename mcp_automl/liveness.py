@@ -69,9 +69,9 @@ class Liveness:
             return (*notes, *self._other_settings(sign))
         if asked_now or (study.state is StudyState.QUEUED and silent_for < SILENCE_SECONDS):
             return ()
-        running = "what is listed as running was interrupted, and goes on from its last checkpoint"
         again = "the orchestrator was not running and has been started again"
-        return (f"{again}; {running}; {self._words()}",)
+        interrupted = "what ran was interrupted, and goes on from its last checkpoint if it has one"
+        return (f"{again}; {interrupted}; {self._words()}",)
 
     def rouse(self) -> None:
         """Makes sure that somebody lives if anything waits: a study, or entries for the tracker.

@@ -83,6 +83,7 @@ def test_a_silent_orchestrator_is_not_asked_for_its_row_may_be_a_dead_ones(home:
 def test_a_dead_orchestrator_is_replaced_without_asking(home: Home) -> None:
     (note,) = home.liveness("2.0").ensure(STUDY)
 
+    assert "what ran was interrupted" in note
     assert "has been started again" in note
     assert (home.registry.leave_for, home.successors) == ("", [])
 
