@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from mcp_automl.domain.explanation import Explanation, Next, explanation, narrowed
+from mcp_automl.domain.explanation import Explanation, Next, explanation, narrowed, wider
 from mcp_automl.domain.figures import figure, listed, outward, several
 from mcp_automl.domain.insight import Finding, Insight, insight, region, unit
 from mcp_automl.domain.pictures.importances import in_words
@@ -182,6 +182,32 @@ def test_a_narrower_space_keeps_what_others_depend_on_and_makes_no_single_values
     assert choices and choices.parameters["batch_size"] == Categorical(choices=(64, 256))
     whole = narrowed(SPACE, (a_finding("epochs", [6, 4]),))
     assert whole and whole.parameters["epochs"] == Int(low=4, high=6)
+
+
+@pytest.mark.parametrize(
+    ("name", "edge", "allowed", "becomes"),
+    [
+        ("lr", "upper", Float(low=1e-6, high=1.0, log=True), Float(low=1e-5, high=1.0, log=True)),
+        ("lr", "lower", Float(low=0.0, high=1.0), None),
+        ("lr", "lower", None, None),
+        ("batch_size", "upper", Categorical(choices=(1, 2)), None),
+        ("epochs", "upper", Int(low=1, high=90), None),
+        ("depth", "lower", Int(low=1, high=90), Int(low=1, high=8)),
+    ],
+)
+def test_a_wider_space_reaches_the_trainers_bound_where_it_can_be_asked_for(
+    name: str, edge: str, allowed: Parameter | None, becomes: Parameter | None
+) -> None:
+    space = SearchSpace({**SPACE.parameters, "depth": Int(low=4, high=8)}, SPACE.when)
+    at_edge = a_finding("lr", [0.01])
+    found = replace(
+        at_edge,
+        name=name,
+        parameter=space.parameters[name],
+        region=replace(at_edge.region, edge=edge),
+    )
+    reached = wider(space, [found], {} if allowed is None else {name: allowed})
+    assert (reached and reached.parameters[name]) == becomes
 
 
 def test_where_the_best_lie_leaves_out_a_tenth_at_either_end() -> None:

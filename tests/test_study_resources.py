@@ -225,7 +225,7 @@ async def test_a_report_says_what_mattered_and_where_the_best_lie(
     assert " stands out (luck alone could reach " in mattered
     assert mattered.split("\n## ")[0].count("\n- ") == 5, "four more parameters, the basis"
     assert "\n- PED-ANOVA: the best 16 against all 40 finished trials" in mattered
-    assert mattered.count("; the best have ") == 5 and "what to try next" not in page
+    assert mattered.count("; the best 5 have ") == 5 and "what to try next" not in page
 
 
 async def test_a_report_says_that_nothing_stands_out_and_advises_nothing(

@@ -4,7 +4,7 @@ Nothing is said that the trials do not show: what may be luck is called so, and 
 said, that is said.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
@@ -63,7 +63,7 @@ def explanation(
     chosen = _next(seen, found, narrower, widest)
     spaces = {Next.NARROWER: narrower}
     if chosen is Next.WIDER:
-        spaces[chosen] = _wider(seen.study.config.space, widened(found, widest), widest)
+        spaces[chosen] = wider(seen.study.config.space, widened(found, widest), widest)
     return Explanation(
         seen=seen,
         insight=found,
@@ -99,28 +99,32 @@ def widened(found: Insight, widest: Mapping[str, Parameter]) -> list[Finding]:
     return [finding for finding in at_edge if not _is_end(finding, widest)]
 
 
-def _wider(
-    space: SearchSpace, at_edge: list[Finding], widest: Mapping[str, Parameter]
+def wider(
+    space: SearchSpace, at_edge: Iterable[Finding], widest: Mapping[str, Parameter]
 ) -> SearchSpace | None:
     """The space up to where the trainer's bounds are; None where these cannot be asked for."""
-    changed: dict[str, Parameter] = {}
+    changed = dict(space.parameters)
     for it in at_edge:
-        searched, allowed = it.parameter, widest.get(it.name)
+        reaching = _reaching(it.parameter, it.region.edge, widest.get(it.name))
         # How many epochs there are is an argument of its own.
-        if it.name == EPOCHS or not isinstance(searched, Float | Int):
+        if reaching is None or it.name == EPOCHS:
             return None
-        if not isinstance(allowed, Float | Int):
+        changed[it.name] = reaching
+    return SearchSpace(changed, space.when)
+
+
+def _reaching(searched: Parameter, edge: str, allowed: Parameter | None) -> Parameter | None:
+    """The parameter up to the bound that is allowed at that edge."""
+    lower = edge == "lower"
+    match searched, allowed:
+        case (Float(log=True) | Int(log=True), Float(low=low) | Int(low=low)) if lower and low <= 0:
             return None
-        lower = it.region.edge == "lower"
-        low, high = (allowed.low, searched.high) if lower else (searched.low, allowed.high)
-        try:
-            if isinstance(searched, Float):
-                changed[it.name] = replace(searched, low=low, high=high)
-            else:
-                changed[it.name] = replace(searched, low=int(low), high=int(high))
-        except InvalidRequest:
+        case Float() as now, Float() as most:
+            return replace(now, low=most.low) if lower else replace(now, high=most.high)
+        case Int() as now, Int() as most:
+            return replace(now, low=most.low) if lower else replace(now, high=most.high)
+        case _:
             return None
-    return SearchSpace({**space.parameters, **changed}, space.when)
 
 
 def _is_end(finding: Finding, widest: Mapping[str, Parameter]) -> bool:
