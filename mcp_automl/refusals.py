@@ -157,8 +157,7 @@ def budget_is_spent(study: Study, spent_usd: float) -> tuple[str, ...]:
 
 def search_stays(study: Study, wanted: StudyConfig) -> tuple[str, ...]:
     """What to tell who wants a study searched in another way that has nothing left to run."""
-    names = ("sampler", "pruner")
-    if all(getattr(wanted, name) is getattr(study.config, name) for name in names):
+    if (wanted.sampler, wanted.pruner) == (study.config.sampler, study.config.pruner):
         return ()
     stays = "sampler and pruner stay as they were"
     return (f"{stays}: they change when there are trials left to run; ask for a larger n_trials",)

@@ -27,7 +27,7 @@ LONGEST = (
     "test_storm",
     "test_budget_end_to_end",
 )
-"""Files that take a minute or more, by real processes."""
+"""Files that take about a minute or more, by real processes."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

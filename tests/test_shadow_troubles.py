@@ -19,10 +19,10 @@ from optuna.samplers import CmaEsSampler, GPSampler, TPESampler
 
 from mcp_automl.domain.sampling import Choice, Pruner, Sampler, StoodIn, in_words
 from mcp_automl.domain.space import Categorical, Float, Int, Params, SearchSpace
-from mcp_automl.domain.study import TrialState
+from mcp_automl.domain.study import Study, TrialState
 from mcp_automl.stores import sampling
 from mcp_automl.stores.shadow import ShadowStudy
-from tests.stores_for_tests import CONFIG, real_pair
+from tests.stores_for_tests import CONFIG, Pair, real_pair
 
 MIXED = SearchSpace(
     {
@@ -47,6 +47,21 @@ def fails(error: Exception) -> Callable[..., object]:
         raise error
 
     return fail
+
+
+async def after_startup(tmp_path: Path) -> tuple[Pair, Study]:
+    """A real study that a Gaussian process suggests from now on."""
+    pair = real_pair(tmp_path / "automl_studies.db")
+    study = await pair.started(sampler=Sampler.GP)
+    for _ in range(5):
+        await pair.completed(study, 0.5)
+    return pair, study
+
+
+def by_optuna(tmp_path: Path, study: Study) -> optuna.Study:
+    """The same study, as somebody else opens it."""
+    url = f"sqlite:///{tmp_path / 'automl_studies.db'}"
+    return optuna.load_study(study_name=study.config.name, storage=url)
 
 
 def learned(sampler: Sampler) -> ShadowStudy:
@@ -198,10 +213,7 @@ def test_a_wrong_call_of_cma_es_is_a_mistake(call: Callable[[], object]) -> None
 async def test_a_study_says_which_trials_another_sampler_has_suggested(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair = real_pair(tmp_path / "automl_studies.db")
-    study = await pair.started(sampler=Sampler.GP)
-    for _ in range(5):
-        await pair.completed(study, 0.5)
+    pair, study = await after_startup(tmp_path)
     assert pair.registry.progress(study).stood_in is None
     monkeypatch.setattr(GPSampler, "sample_relative", fails(SINGULAR))
 
@@ -232,13 +244,8 @@ async def test_a_study_says_which_trials_another_sampler_has_suggested(
 async def test_a_note_that_somebody_has_damaged_is_begun_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noted: object
 ) -> None:
-    pair = real_pair(tmp_path / "automl_studies.db")
-    study = await pair.started(sampler=Sampler.GP)
-    for _ in range(5):
-        await pair.completed(study, 0.5)
-    url = f"sqlite:///{tmp_path / 'automl_studies.db'}"
-    by_optuna = optuna.load_study(study_name=study.config.name, storage=url)
-    by_optuna.set_user_attr("automl_stood_in", noted)
+    pair, study = await after_startup(tmp_path)
+    by_optuna(tmp_path, study).set_user_attr("automl_stood_in", noted)
     assert pair.registry.progress(study).stood_in is None
     monkeypatch.setattr(GPSampler, "sample_relative", fails(SINGULAR))
 
@@ -252,14 +259,10 @@ async def test_a_note_that_somebody_has_damaged_is_begun_anew(
 async def test_a_stand_in_is_told_though_somebody_enqueued_a_trial_while_it_was_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair = real_pair(tmp_path / "automl_studies.db")
-    study = await pair.started(sampler=Sampler.GP)
-    for _ in range(5):
-        await pair.completed(study, 0.5)
-    url = f"sqlite:///{tmp_path / 'automl_studies.db'}"
+    pair, study = await after_startup(tmp_path)
 
     def interrupted(*_: object) -> object:
-        optuna.load_study(study_name=study.config.name, storage=url).enqueue_trial({"lr": 1e-3})
+        by_optuna(tmp_path, study).enqueue_trial({"lr": 1e-3})
         raise SINGULAR
 
     monkeypatch.setattr(GPSampler, "sample_relative", interrupted)
