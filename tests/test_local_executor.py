@@ -15,6 +15,7 @@ from mcp_automl.domain.events import Outcome
 from mcp_automl.domain.jobs import Ended, Need
 from mcp_automl.domain.study import Measurement
 from mcp_automl.executors import child, devices, processes
+from mcp_automl.executors.attempt import LocalAttempt
 from mcp_automl.executors.local import CUDA_CONTEXT_GB, LocalExecutor
 from tests.jobs_for_tests import (
     FAKE,
@@ -273,17 +274,23 @@ async def test_twenty_launches_leave_no_descriptor_and_no_process(
         return len(os.listdir("/proc/self/fd"))
 
     pids = []
+
+    async def launch(behaviour: str) -> None:
+        async with launched(executor, fake_job(tmp_path, behaviour=behaviour)) as attempt:
+            await followed(attempt)
+            pids.append(attempt.process.pid)
+        # The forkserver tells of the end some time after the kernel: only then is all given back.
+        assert isinstance(attempt, LocalAttempt)
+        await attempt._child._reaped.wait()
+
     with fail_after(20):
         async with executor:
-            await end_of(executor, fake_job(tmp_path))
+            await launch("end")
             # As many stand by before and after.
             await executor.warm_up()
             before = descriptors()
             for number in range(20):
-                job = fake_job(tmp_path, behaviour=("end", "raise", "kill oneself")[number % 3])
-                async with launched(executor, job) as attempt:
-                    await followed(attempt)
-                    pids.append(attempt.process.pid)
+                await launch(("end", "raise", "kill oneself")[number % 3])
             await executor.warm_up()
             after = descriptors()
 
